@@ -1,0 +1,130 @@
+"""The settings: read once from the environment, at cold start, into one frozen object.
+
+`docs/configuration.md` lists them; a test compares it with `SETTINGS`.
+"""
+
+import ipaddress
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+IPNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+SETTINGS = {
+    "CIBORIUM_STAGE": "The deployment's name; tables, key and queue are called ciborium-<stage>-…",
+    "CIBORIUM_PUBLIC_URL": "Where browsers reach this deployment; may carry a path.",
+    "CIBORIUM_ALLOWED_PRIVATE_CIDRS": "Private networks that MCP servers may live in.",
+    "CIBORIUM_LOG_LEVEL": "DEBUG, INFO, WARNING or ERROR.",
+    "CIBORIUM_SESSION_HOURS": "How long a browser session lasts.",
+}
+
+_STAGE = re.compile(r"^[a-z][a-z0-9-]{0,30}$")
+_LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+
+
+class SettingsError(Exception):
+    """An environment variable is missing or unusable; the message names it and says what to set."""
+
+
+@dataclass(frozen=True)
+class PublicURL:
+    """The public base URL: every link, redirect URI and cookie path is built from it.
+
+    Never from the Host header: whoever sends the request chooses that.
+    """
+
+    origin: str
+    """Scheme, host and port, as browsers write an `Origin` header."""
+    path: str
+    """Empty, or a path such as `/prod` without a trailing slash."""
+
+    @property
+    def is_https(self) -> bool:
+        """Whether browsers reach us over TLS, whatever a proxy speaks behind it."""
+        return self.origin.startswith("https://")
+
+    def url(self, path: str) -> str:
+        """The absolute URL of one of our paths, e.g. `/healthz`."""
+        return f"{self.origin}{self.path}{path}"
+
+    def cookie_path(self, path: str) -> str:
+        """The path that a browser sees for one of our paths."""
+        return f"{self.path}{path}"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the environment decides; it lives as long as the container."""
+
+    stage: str
+    public_url: PublicURL
+    allowed_private_cidrs: tuple[IPNetwork, ...] = ()
+    log_level: str = "INFO"
+    session_hours: int = 24
+
+    def table_name(self, table: str) -> str:
+        """The name of a DynamoDB table; `infra/data.yaml` uses the same pattern."""
+        return f"ciborium-{self.stage}-{table}"
+
+    @property
+    def kms_key_alias(self) -> str:
+        """The alias of the KMS key that wraps this deployment's data keys."""
+        return f"alias/ciborium-{self.stage}"
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> "Settings":
+        """Read and check every setting.
+
+        Raises:
+            SettingsError: a variable is missing or unusable.
+        """
+        return cls(
+            stage=_stage(environment.get("CIBORIUM_STAGE", "")),
+            public_url=_public_url(environment.get("CIBORIUM_PUBLIC_URL", "")),
+            allowed_private_cidrs=_cidrs(environment.get("CIBORIUM_ALLOWED_PRIVATE_CIDRS", "")),
+            log_level=_log_level(environment.get("CIBORIUM_LOG_LEVEL", "") or "INFO"),
+            session_hours=_session_hours(environment.get("CIBORIUM_SESSION_HOURS", "") or "24"),
+        )
+
+
+def _stage(text: str) -> str:
+    if not _STAGE.match(text):
+        raise SettingsError(
+            "CIBORIUM_STAGE must be set to a short lower-case name such as dev or prod."
+        )
+    return text
+
+
+def _public_url(text: str) -> PublicURL:
+    parts = urlsplit(text)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise SettingsError(
+            "CIBORIUM_PUBLIC_URL must be the absolute http(s) URL under which browsers reach "
+            "Ciborium, such as https://ciborium.example.com or https://….amazonaws.com/api."
+        )
+    if parts.query or parts.fragment or parts.username:
+        raise SettingsError("CIBORIUM_PUBLIC_URL must not carry a query, a fragment or a user.")
+    return PublicURL(f"{parts.scheme}://{parts.netloc.lower()}", parts.path.rstrip("/"))
+
+
+def _cidrs(text: str) -> tuple[IPNetwork, ...]:
+    try:
+        return tuple(ipaddress.ip_network(part.strip()) for part in text.split(",") if part.strip())
+    except ValueError as exc:
+        raise SettingsError(
+            "CIBORIUM_ALLOWED_PRIVATE_CIDRS must be networks such as 10.20.0.0/16, "
+            f"separated by commas: {exc}."
+        ) from exc
+
+
+def _log_level(text: str) -> str:
+    if text.upper() not in _LOG_LEVELS:
+        raise SettingsError(f"CIBORIUM_LOG_LEVEL must be one of {', '.join(_LOG_LEVELS)}.")
+    return text.upper()
+
+
+def _session_hours(text: str) -> int:
+    if not text.isdigit() or not 1 <= int(text) <= 24 * 30:
+        raise SettingsError("CIBORIUM_SESSION_HOURS must be a whole number from 1 to 720.")
+    return int(text)
