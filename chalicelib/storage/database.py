@@ -1,0 +1,167 @@
+"""One connection to DynamoDB for the whole container, and transactions whose conditions are named.
+
+PynamoDB would make a client for each model (each costs a botocore client at cold start), so the
+models are bound here to one shared connection.
+"""
+
+from collections.abc import Callable
+from types import new_class
+from typing import Any, TypeVar, cast
+
+from botocore.exceptions import BotoCoreError, ClientError
+from pynamodb.connection import Connection, TableConnection
+from pynamodb.connection.base import MetaTable
+from pynamodb.exceptions import TransactWriteError
+from pynamodb.expressions.condition import Condition
+from pynamodb.expressions.update import Action
+from pynamodb.transactions import TransactWrite
+
+from chalicelib.storage.errors import StorageUnavailableError
+from chalicelib.storage.items import Item
+
+I = TypeVar("I", bound=Item)  # noqa: E741 -- the customary name of an item's type
+
+_OUR_FAULT = frozenset(
+    {"ConditionalCheckFailedException", "TransactionCanceledException", "ValidationException"}
+)
+_ATTEMPTS = 4
+_CONNECT_SECONDS = 2
+_READ_SECONDS = 5
+
+
+class _Connection(Connection):
+    """Gives every failure that is not about our request one name."""
+
+    def dispatch(self, operation_name: str, operation_kwargs: dict[str, Any]) -> dict[str, Any]:
+        try:
+            answer: dict[str, Any] = super().dispatch(operation_name, operation_kwargs)
+        except ClientError as exc:
+            if exc.response.get("Error", {}).get("Code") in _OUR_FAULT:
+                raise
+            raise _unavailable() from exc
+        except BotoCoreError as exc:
+            raise _unavailable() from exc
+        return answer
+
+
+class Database:
+    """The deployment's tables; lives as long as the container.
+
+    Args:
+        table_name: gives the deployed name of one of our tables, `Settings.table_name`.
+        region: the AWS region; the endpoint follows botocore's own rules (`AWS_ENDPOINT_URL`).
+    """
+
+    def __init__(self, table_name: Callable[[str], str], region: str) -> None:
+        self._table_name = table_name
+        self.connection = _Connection(
+            region=region,
+            connect_timeout_seconds=_CONNECT_SECONDS,
+            read_timeout_seconds=_READ_SECONDS,
+            retry_configuration={"mode": "standard", "total_max_attempts": _ATTEMPTS},
+        )
+        self._tables: dict[str, TableConnection] = {}
+
+    def bind(self, item: type[I], table: str) -> type[I]:
+        """The item's class, tied to one of this deployment's tables."""
+        name = self._table_name(table)
+        namespace = {
+            "Meta": type("Meta", (), {"table_name": name}),
+            "__module__": item.__module__,
+        }
+        bound = cast(
+            "type[I]", new_class(item.__name__, (item,), {}, lambda n: n.update(namespace))
+        )
+        bound._connection = self._table(name, bound)  # noqa: SLF001 -- where PynamoDB looks for it
+        return bound
+
+    def transaction(self) -> "Transaction":
+        """A transaction to which writes are added, each with the error of its lost race."""
+        return Transaction(self.connection)
+
+    def _table(self, name: str, item: type[Item]) -> TableConnection:
+        schema = item._get_schema()  # noqa: SLF001 -- PynamoDB offers no public description
+        indexes = schema["global_secondary_indexes"]
+        known = self._tables.get(name)
+        if known is not None and not indexes:
+            return known
+        described = MetaTable(
+            {
+                "TableName": name,
+                "KeySchema": schema["key_schema"],
+                "AttributeDefinitions": schema["attribute_definitions"],
+                "GlobalSecondaryIndexes": [
+                    {"IndexName": index["index_name"], "KeySchema": index["key_schema"]}
+                    for index in indexes
+                ],
+                "LocalSecondaryIndexes": [],
+            }
+        )
+        # Several kinds of item share a table; the description of one with the index serves all.
+        self.connection._tables[name] = described  # noqa: SLF001 -- add_meta_table refuses a second
+        table = TableConnection(name, region=self.connection.region)
+        table.connection = self.connection
+        self._tables[name] = table
+        return table
+
+
+class Transaction:
+    """Up to 100 writes that happen together or not at all; each names what its refusal means."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._write = TransactWrite(connection=connection)
+        # PynamoDB sends checks, deletes, puts, updates in this order, and so come the reasons.
+        self._refusals: dict[str, list[Exception]] = {
+            "check": [],
+            "delete": [],
+            "put": [],
+            "update": [],
+        }
+
+    def check(
+        self, item: type[Item], key: tuple[str, str], condition: Condition, refused: Exception
+    ) -> None:
+        """Require a condition on an item that is not written."""
+        self._write.condition_check(item, *key, condition=condition)
+        self._refusals["check"].append(refused)
+
+    def put(self, item: Item, condition: Condition, refused: Exception) -> None:
+        """Write a whole item under a condition."""
+        self._write.save(item, condition=condition)
+        self._refusals["put"].append(refused)
+
+    def update(
+        self, item: Item, actions: list[Action], condition: Condition, refused: Exception
+    ) -> None:
+        """Change some attributes of an item under a condition."""
+        self._write.update(item, actions=actions, condition=condition)
+        self._refusals["update"].append(refused)
+
+    def delete(self, item: Item, condition: Condition, refused: Exception) -> None:
+        """Remove an item under a condition."""
+        self._write.delete(item, condition=condition)
+        self._refusals["delete"].append(refused)
+
+    def commit(self) -> None:
+        """Write it all.
+
+        Raises:
+            Exception: the error given with the first write whose condition did not hold.
+            StorageUnavailableError: DynamoDB refused for a reason of its own, or two transactions
+                met on the same item again and again.
+        """
+        refusals = [error for kind in self._refusals.values() for error in kind]
+        try:
+            with self._write:
+                pass
+        except TransactWriteError as exc:
+            for reason, error in zip(exc.cancellation_reasons, refusals, strict=False):
+                if reason is not None and reason.code == "ConditionalCheckFailed":
+                    raise error from exc
+            if exc.cause_response_code == "TransactionCanceledException":
+                raise _unavailable() from exc
+            raise
+
+
+def _unavailable() -> StorageUnavailableError:
+    return StorageUnavailableError("The database did not answer. Nothing was changed; try again.")
