@@ -1,0 +1,14 @@
+"""Envelope encryption: secrets sealed under data keys, data keys wrapped by KMS."""
+
+from chalicelib.encryption.errors import EncryptionUnavailableError, SealedValueError
+from chalicelib.encryption.models import DEPLOYMENT_SCOPE, Place, organization_scope
+from chalicelib.encryption.service import Vault
+
+__all__ = [
+    "DEPLOYMENT_SCOPE",
+    "EncryptionUnavailableError",
+    "Place",
+    "SealedValueError",
+    "Vault",
+    "organization_scope",
+]

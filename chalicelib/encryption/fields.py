@@ -1,0 +1,19 @@
+"""The one list of everything that is sealed; key rotation visits the stored ones."""
+
+from chalicelib.encryption.models import SealedField
+
+SERVER_CLIENT_SECRET = SealedField("servers", "oauth2_client_secret")
+SERVER_API_KEY = SealedField("servers", "api_key_value")
+SERVER_CUSTOM_HEADERS = SealedField("servers", "custom_headers")
+CONNECTION_ACCESS_TOKEN = SealedField("connections", "access_token")
+CONNECTION_REFRESH_TOKEN = SealedField("connections", "refresh_token")
+AUTHORIZATION_FLOW = SealedField("cookies", "mcp_oauth2_verifier", stored=False)
+
+SEALED_FIELDS = (
+    SERVER_CLIENT_SECRET,
+    SERVER_API_KEY,
+    SERVER_CUSTOM_HEADERS,
+    CONNECTION_ACCESS_TOKEN,
+    CONNECTION_REFRESH_TOKEN,
+    AUTHORIZATION_FLOW,
+)

@@ -1,0 +1,106 @@
+"""Sealing and opening secrets with data keys that KMS wraps and this container caches.
+
+KMS calls follow the number of containers, not of secrets: the cache lives as long as the
+container, and a warm request makes none.
+"""
+
+import threading
+import uuid
+from collections import OrderedDict
+from datetime import datetime, timedelta
+
+from chalicelib.encryption.errors import ActiveKeyExistsError, SealedValueError
+from chalicelib.encryption.keys import KMSKeyring
+from chalicelib.encryption.models import DataKey, DataKeyRecord, DataKeyStatus, Place
+from chalicelib.encryption.repository import DataKeyRepository
+from chalicelib.encryption.sealing import parse_key_id, seal, unseal
+from chalicelib.primitives import Clock
+
+_UNWRAPPED_KEYS = 256
+_UNWRAPPED_FOR = timedelta(hours=1)
+_ACTIVE_FOR = timedelta(minutes=5)  # How long a rotation may go unnoticed.
+
+
+class Vault:
+    """Seals and opens secrets; lives as long as the container and is safe for threads."""
+
+    def __init__(self, repository: DataKeyRepository, kms: KMSKeyring, clock: Clock) -> None:
+        self._repository = repository
+        self._kms = kms
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._unwrapped: OrderedDict[uuid.UUID, tuple[DataKey, datetime]] = OrderedDict()
+        self._active: dict[str, tuple[uuid.UUID, datetime]] = {}
+
+    def seal(self, secret: str, place: Place, scope: str) -> bytes:
+        """Encrypt a secret for its place, under the active data key of `scope`.
+
+        An empty secret stays empty: there is nothing to hide, and nothing is flagged as set.
+
+        Raises:
+            EncryptionUnavailableError: the data key is not cached and KMS does not answer.
+        """
+        if not secret:
+            return b""
+        with self._lock:
+            key = self._active_key(scope)
+        return seal(secret, key, place)
+
+    def open(self, sealed: bytes, place: Place) -> str:
+        """Decrypt a sealed value at its place.
+
+        Raises:
+            SealedValueError: it was altered or moved, or its data key is revoked.
+            EncryptionUnavailableError: the data key is not cached and KMS does not answer.
+        """
+        if not sealed:
+            return ""
+        with self._lock:
+            key = self._key(parse_key_id(sealed))
+        return unseal(sealed, key, place)
+
+    def is_reachable(self) -> bool:
+        """Whether KMS answers; for `/readyz`."""
+        return self._kms.is_reachable()
+
+    def _active_key(self, scope: str) -> DataKey:
+        known = self._active.get(scope)
+        if known is not None and self._clock() - known[1] < _ACTIVE_FOR:
+            return self._key(known[0])
+        key_id = self._repository.find_active_id(scope)
+        key = self._key(key_id) if key_id is not None else self._make_first(scope)
+        if len(self._active) >= _UNWRAPPED_KEYS:
+            self._active.clear()
+        self._active[scope] = (key.key_id, self._clock())
+        return key
+
+    def _make_first(self, scope: str) -> DataKey:
+        key_id = uuid.uuid4()
+        key, wrapped = self._kms.generate(scope, key_id)
+        try:
+            self._repository.add_first(DataKeyRecord(key_id, scope, wrapped, self._clock()))
+        except ActiveKeyExistsError:
+            winner = self._repository.find_active_id(scope)
+            if winner is None:  # The refused write saw it a moment ago.
+                raise
+            return self._key(winner)
+        self._remember(key)
+        return key
+
+    def _key(self, key_id: uuid.UUID) -> DataKey:
+        cached = self._unwrapped.get(key_id)
+        if cached is not None and self._clock() - cached[1] < _UNWRAPPED_FOR:
+            self._unwrapped.move_to_end(key_id)
+            return cached[0]
+        record = self._repository.find(key_id)
+        if record is None or record.status is DataKeyStatus.REVOKED:
+            raise SealedValueError
+        key = self._kms.unwrap(record)
+        self._remember(key)
+        return key
+
+    def _remember(self, key: DataKey) -> None:
+        self._unwrapped[key.key_id] = (key, self._clock())
+        self._unwrapped.move_to_end(key.key_id)
+        while len(self._unwrapped) > _UNWRAPPED_KEYS:
+            self._unwrapped.popitem(last=False)
