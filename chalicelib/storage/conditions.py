@@ -15,3 +15,13 @@ def refused_as(error: Exception) -> Iterator[None]:
         if exc.cause_response_code == "ConditionalCheckFailedException":
             raise error from exc
         raise
+
+
+@contextmanager
+def refusal_ignored() -> Iterator[None]:
+    """Go on when the condition of the single write inside does not hold: it is done already."""
+    try:
+        yield
+    except (PutError, UpdateError, DeleteError) as exc:
+        if exc.cause_response_code != "ConditionalCheckFailedException":
+            raise

@@ -1,0 +1,8 @@
+"""The Lambda's entry: it makes the app and registers what `chalicelib/api` offers."""
+
+from chalice.app import Chalice
+
+from chalicelib.api import register
+
+app = Chalice(app_name="ciborium", configure_logs=False)
+register(app)

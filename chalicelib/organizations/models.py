@@ -1,0 +1,40 @@
+"""Organisations and memberships."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+
+class OrganizationRole(StrEnum):
+    """What a member may do in one organisation."""
+
+    ADMIN = "organization-admin"
+    MEMBER = "organization-member"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Organization:
+    """An organisation."""
+
+    id: str
+    name: str
+    display_name: str
+    description: str
+    is_default: bool
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Membership:
+    """A person in an organisation."""
+
+    organization_id: str
+    user_id: str
+    roles: tuple[OrganizationRole, ...]
+    created_at: datetime
+
+    @property
+    def is_admin(self) -> bool:
+        """Whether the member manages the organisation."""
+        return OrganizationRole.ADMIN in self.roles

@@ -1,0 +1,46 @@
+"""Organisations and their members."""
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints
+
+from chalicelib.sdk.base import Name, Reply, Request, Slug
+from chalicelib.sdk.identity import Role
+
+
+class Organization(Reply):
+    """An organisation; chats belong to exactly one."""
+
+    id: str
+    name: str
+    display_name: str
+    description: str
+    is_default: bool
+    created_at: datetime
+    updated_at: datetime
+
+
+class CreateOrganizationRequest(Request):
+    """A new organisation; `display_name` is its `name` when absent."""
+
+    name: Slug
+    display_name: Name | None = None
+    description: Annotated[str, StringConstraints(max_length=1024)] = ""
+
+
+class OrganizationMember(Reply):
+    """A person's membership in an organisation."""
+
+    user_id: str
+    organization_id: str
+    roles: list[Role]
+    created_at: datetime
+
+
+class AddMemberRequest(Request):
+    """What the new member may do; `organization-member` is implied."""
+
+    roles: list[Literal["organization-admin", "organization-member"]] = Field(
+        default_factory=list, max_length=2
+    )
