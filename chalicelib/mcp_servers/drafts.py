@@ -1,0 +1,131 @@
+"""From requests to servers: secrets are sealed here, on their way in."""
+
+import json
+from dataclasses import replace
+
+from pydantic import SecretStr
+
+from chalicelib.encryption import DEPLOYMENT_SCOPE, Place, Vault
+from chalicelib.encryption.fields import (
+    SERVER_API_KEY,
+    SERVER_CLIENT_SECRET,
+    SERVER_CUSTOM_HEADERS,
+)
+from chalicelib.encryption.models import SealedField
+from chalicelib.errors import Validation
+from chalicelib.mcp_servers.errors import InvalidServerError
+from chalicelib.mcp_servers.models import MCPServer, OAuth2Client, build_slug
+from chalicelib.mcp_servers.ports import ProvisionedClient
+from chalicelib.primitives import Clock, new_id
+from chalicelib.sdk.mcp_servers import (
+    CreateMCPServerConfigRequest,
+    UpdateMCPServerConfigRequest,
+)
+
+_PLAIN_FIELDS = (
+    *("display_name", "slug", "description", "icon_url", "transport", "url", "auth_type"),
+    *("api_key_header", "availability", "enabled", "model_intent", "allow_in_plan_mode"),
+    "forward_coder_headers",
+)
+_CLIENT_FIELDS = ("client_id", "auth_url", "token_url", "revocation_url", "scopes")
+
+
+class ServerDrafts:
+    """Builds servers from requests; stores nothing."""
+
+    def __init__(self, vault: Vault, clock: Clock) -> None:
+        self._vault = vault
+        self._clock = clock
+
+    def build(self, actor_id: str, request: CreateMCPServerConfigRequest) -> MCPServer:
+        """A new server as requested.
+
+        Raises:
+            InvalidServerError: no slug is given and none can be made.
+        """
+        server_id, now = new_id(), self._clock()
+        plain = {name: getattr(request, name) for name in _PLAIN_FIELDS}
+        plain["slug"] = request.slug or build_slug(request.display_name)
+        if not plain["slug"]:
+            raise InvalidServerError(
+                "No slug can be made from the display name.",
+                [Validation("slug", "is required for this display_name")],
+            )
+        return MCPServer(
+            id=server_id,
+            oauth2=OAuth2Client(
+                client_secret=self._seal(
+                    SERVER_CLIENT_SECRET, server_id, request.oauth2_client_secret
+                ),
+                **{name: getattr(request, f"oauth2_{name}") for name in _CLIENT_FIELDS},
+            ),
+            api_key_value=self._seal(SERVER_API_KEY, server_id, request.api_key_value),
+            custom_headers=self._seal_headers(server_id, request.custom_headers),
+            tool_allow_list=tuple(request.tool_allow_list),
+            tool_deny_list=tuple(request.tool_deny_list),
+            created_by=actor_id,
+            updated_by=actor_id,
+            created_at=now,
+            updated_at=now,
+            **plain,
+        )
+
+    def merge(self, server: MCPServer, request: UpdateMCPServerConfigRequest) -> MCPServer:
+        """The server with the requested changes; null and absent members change nothing."""
+        changes = {
+            name: getattr(request, name)
+            for name in (*_PLAIN_FIELDS, "tool_allow_list", "tool_deny_list")
+            if getattr(request, name) is not None
+        }
+        for name in ("tool_allow_list", "tool_deny_list"):
+            if name in changes:
+                changes[name] = tuple(changes[name])
+        if request.api_key_value is not None:
+            changes["api_key_value"] = self._seal(SERVER_API_KEY, server.id, request.api_key_value)
+        if request.custom_headers is not None:
+            changes["custom_headers"] = self._seal_headers(server.id, request.custom_headers)
+        changes["oauth2"] = self._merge_client(server, request)
+        return replace(server, **changes)
+
+    def build_client(self, server: MCPServer, found: ProvisionedClient) -> OAuth2Client:
+        """The client that registration yielded; what the admin chose stands."""
+        return OAuth2Client(
+            client_id=found.client_id,
+            client_secret=self._seal(SERVER_CLIENT_SECRET, server.id, found.client_secret),
+            auth_url=found.auth_url,
+            token_url=found.token_url,
+            revocation_url=server.oauth2.revocation_url or found.revocation_url,
+            scopes=server.oauth2.scopes or found.scopes,
+            issuer=found.issuer,
+            issues_iss=found.issues_iss,
+            resource=found.resource,
+            token_auth_method=found.token_auth_method,
+        )
+
+    def _merge_client(
+        self, server: MCPServer, request: UpdateMCPServerConfigRequest
+    ) -> OAuth2Client:
+        changes = {
+            name: getattr(request, f"oauth2_{name}")
+            for name in _CLIENT_FIELDS
+            if getattr(request, f"oauth2_{name}") is not None
+        }
+        client = replace(server.oauth2, **changes)
+        if request.oauth2_client_secret is not None:
+            sealed = self._seal(SERVER_CLIENT_SECRET, server.id, request.oauth2_client_secret)
+            client = replace(client, client_secret=sealed, token_auth_method="")
+        by_hand = ("client_id", "auth_url", "token_url")
+        if any(getattr(client, name) != getattr(server.oauth2, name) for name in by_hand):
+            # What discovery said was about another client or server.
+            client = replace(client, issuer="", issues_iss=False, resource="", token_auth_method="")
+        if request.url is not None and request.url != server.url:
+            client = replace(client, resource="")
+        return client
+
+    def _seal(self, field: SealedField, server_id: str, secret: SecretStr | str) -> bytes:
+        text = secret if isinstance(secret, str) else secret.get_secret_value()
+        return self._vault.seal(text, Place(field, server_id), DEPLOYMENT_SCOPE)
+
+    def _seal_headers(self, server_id: str, headers: dict[str, SecretStr]) -> bytes:
+        plain = {name: value.get_secret_value() for name, value in headers.items()}
+        return self._seal(SERVER_CUSTOM_HEADERS, server_id, json.dumps(plain) if plain else "")

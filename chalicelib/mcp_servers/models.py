@@ -1,0 +1,92 @@
+"""MCP servers as the registry keeps them."""
+
+import re
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from chalicelib.sdk.mcp_servers import AuthType, Availability, Transport
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OAuth2Client:
+    """Our client at a server's authorization server; everything empty until it is known.
+
+    `issuer` and `resource` are kept exactly as the metadata spelled them: RFC 9207 and RFC 8707
+    compare them as strings.
+    """
+
+    client_id: str = ""
+    client_secret: bytes = field(default=b"", repr=False)
+    """Sealed."""
+    auth_url: str = ""
+    token_url: str = ""
+    revocation_url: str = ""
+    scopes: str = ""
+    """Separated by blanks, as RFC 6749 section 3.3 has it."""
+    issuer: str = ""
+    """Empty for a client that an admin entered by hand."""
+    issues_iss: bool = False
+    """Whether the server promises an `iss` in its responses (RFC 9207)."""
+    resource: str = ""
+    """Empty for a client that an admin entered by hand; then the server's URL stands for it."""
+    token_auth_method: str = ""
+    """How the client authenticates at the token endpoint; empty: by what it has."""
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing was configured by hand, so that discovery shall find it."""
+        return not (self.client_id or self.auth_url or self.token_url)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether a user could connect."""
+        return bool(self.client_id and self.auth_url and self.token_url)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MCPServer:
+    """An MCP server that admins manage. Secrets are sealed values, never plain."""
+
+    id: str
+    display_name: str
+    slug: str
+    description: str
+    icon_url: str
+    transport: Transport
+    url: str
+    auth_type: AuthType
+    oauth2: OAuth2Client
+    api_key_header: str
+    api_key_value: bytes = field(repr=False)
+    """Sealed."""
+    custom_headers: bytes = field(repr=False)
+    """Sealed: a JSON object of names and values."""
+    tool_allow_list: tuple[str, ...]
+    tool_deny_list: tuple[str, ...]
+    availability: Availability
+    enabled: bool
+    model_intent: bool
+    allow_in_plan_mode: bool
+    forward_coder_headers: bool
+    created_by: str
+    updated_by: str
+    created_at: datetime
+    updated_at: datetime
+    version: int = 1
+    """Counts writes; a writer states the version that it read."""
+    grant_generation: int = 1
+    """Counts changes of destination: a connection made under an older one is void."""
+    deleting: bool = False
+    """Hidden from everybody while what hangs on it is removed."""
+
+    def allows_tool(self, name: str) -> bool:
+        """Whether users may use a tool: not denied, and allowed if anything is; exact names."""
+        if name in self.tool_deny_list:
+            return False
+        return not self.tool_allow_list or name in self.tool_allow_list
+
+
+def build_slug(display_name: str) -> str:
+    """A slug from a display name; empty if the name has no letter or digit to offer."""
+    words = re.sub(r"[^a-z0-9]+", "-", display_name.casefold()).strip("-")
+    return words[:64].strip("-")

@@ -1,0 +1,239 @@
+"""The servers table.
+
+SERVER      / <id>     an MCP server; one query reads them all
+SLUG#<slug> / guard    keeps a slug unique
+"""
+
+from typing import Any
+
+from pynamodb.attributes import (
+    BinaryAttribute,
+    BooleanAttribute,
+    ListAttribute,
+    NumberAttribute,
+    UnicodeAttribute,
+)
+
+from chalicelib.mcp_servers.errors import ServerNotFoundError, SlugTakenError, VersionConflictError
+from chalicelib.mcp_servers.models import MCPServer, OAuth2Client
+from chalicelib.sdk.mcp_servers import AuthType, Availability, Transport
+from chalicelib.storage import Database, Item, Transaction, UTCDateTime, VersionedItem
+from chalicelib.storage.conditions import refused_as
+
+_PARTITION = "SERVER"
+
+
+class ServerItem(VersionedItem):
+    """An MCP server."""
+
+    server_id = UnicodeAttribute()
+    display_name = UnicodeAttribute()
+    slug = UnicodeAttribute()
+    description = UnicodeAttribute()
+    icon_url = UnicodeAttribute()
+    transport = UnicodeAttribute()
+    url = UnicodeAttribute()
+    auth_type = UnicodeAttribute()
+    oauth2_client_id = UnicodeAttribute()
+    oauth2_client_secret = BinaryAttribute(legacy_encoding=False)
+    oauth2_auth_url = UnicodeAttribute()
+    oauth2_token_url = UnicodeAttribute()
+    oauth2_revocation_url = UnicodeAttribute()
+    oauth2_scopes = UnicodeAttribute()
+    oauth2_issuer = UnicodeAttribute()
+    oauth2_issues_iss = BooleanAttribute()
+    oauth2_resource = UnicodeAttribute()
+    oauth2_token_auth_method = UnicodeAttribute()
+    api_key_header = UnicodeAttribute()
+    api_key_value = BinaryAttribute(legacy_encoding=False)
+    custom_headers = BinaryAttribute(legacy_encoding=False)
+    tool_allow_list: ListAttribute[Any] = ListAttribute(of=UnicodeAttribute)
+    tool_deny_list: ListAttribute[Any] = ListAttribute(of=UnicodeAttribute)
+    availability = UnicodeAttribute()
+    enabled = BooleanAttribute()
+    model_intent = BooleanAttribute()
+    allow_in_plan_mode = BooleanAttribute()
+    forward_coder_headers = BooleanAttribute()
+    created_by = UnicodeAttribute()
+    updated_by = UnicodeAttribute()
+    created_at = UTCDateTime()
+    updated_at = UTCDateTime()
+    grant_generation = NumberAttribute()
+    deleting = BooleanAttribute()
+
+
+class SlugGuardItem(Item):
+    """Holds a slug for one server."""
+
+    server_id = UnicodeAttribute()
+
+
+class MCPServerRepository:
+    """Stores MCP servers."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._servers = database.bind(ServerItem, "servers")
+        self._slugs = database.bind(SlugGuardItem, "servers")
+
+    def find(self, server_id: str) -> MCPServer | None:
+        """A server by id, also one that is being deleted."""
+        item = self._servers.find(_PARTITION, server_id)
+        return None if item is None else _to_server(item)
+
+    def list_all(self) -> list[MCPServer]:
+        """Every server that is not being deleted, in one query."""
+        found = (_to_server(item) for item in self._servers.query(_PARTITION, consistent_read=True))
+        return [server for server in found if not server.deleting]
+
+    def add(self, server: MCPServer) -> None:
+        """Store a new server.
+
+        Raises:
+            SlugTakenError: another server has the slug.
+        """
+        transaction = self._database.transaction()
+        self._claim_slug(transaction, server)
+        transaction.put(self._to_item(server), self._servers.absent(), VersionConflictError())
+        transaction.commit()
+
+    def replace(self, before: MCPServer, after: MCPServer) -> None:
+        """Store a changed server in place of the one that was read.
+
+        Raises:
+            SlugTakenError: another server has the new slug.
+            VersionConflictError: somebody has written the server since.
+        """
+        unchanged = self._servers.at_version(before.version)
+        if after.slug == before.slug:
+            with refused_as(VersionConflictError()):
+                self._to_item(after).save(condition=unchanged)
+            return
+        transaction = self._database.transaction()
+        self._claim_slug(transaction, after)
+        self._release_slug(transaction, before)
+        transaction.put(self._to_item(after), unchanged, VersionConflictError())
+        transaction.commit()
+
+    def remove(self, server: MCPServer) -> None:
+        """Remove a server and free its slug.
+
+        Raises:
+            VersionConflictError: somebody has written the server since it was read.
+        """
+        transaction = self._database.transaction()
+        self._release_slug(transaction, server)
+        transaction.delete(
+            self._servers(_PARTITION, server.id),
+            self._servers.at_version(server.version),
+            VersionConflictError(),
+        )
+        transaction.commit()
+
+    def require_destination(self, transaction: Transaction, server: MCPServer) -> None:
+        """Let a transaction through only while the server still leads where it led when read."""
+        transaction.check(
+            self._servers,
+            (_PARTITION, server.id),
+            (self._servers.grant_generation == server.grant_generation)
+            & (self._servers.deleting == False),  # noqa: E712 -- a condition, not a comparison
+            ServerNotFoundError(),
+        )
+
+    def _claim_slug(self, transaction: Transaction, server: MCPServer) -> None:
+        transaction.put(
+            self._slugs(PK=f"SLUG#{server.slug}", SK="guard", server_id=server.id),
+            self._slugs.absent(),
+            SlugTakenError(server.slug),
+        )
+
+    def _release_slug(self, transaction: Transaction, server: MCPServer) -> None:
+        transaction.delete(
+            self._slugs(f"SLUG#{server.slug}", "guard"),
+            self._slugs.server_id == server.id,
+            VersionConflictError(),
+        )
+
+    def _to_item(self, server: MCPServer) -> ServerItem:
+        client = server.oauth2
+        return self._servers(
+            PK=_PARTITION,
+            SK=server.id,
+            server_id=server.id,
+            display_name=server.display_name,
+            slug=server.slug,
+            description=server.description,
+            icon_url=server.icon_url,
+            transport=server.transport,
+            url=server.url,
+            auth_type=server.auth_type,
+            oauth2_client_id=client.client_id,
+            oauth2_client_secret=client.client_secret,
+            oauth2_auth_url=client.auth_url,
+            oauth2_token_url=client.token_url,
+            oauth2_revocation_url=client.revocation_url,
+            oauth2_scopes=client.scopes,
+            oauth2_issuer=client.issuer,
+            oauth2_issues_iss=client.issues_iss,
+            oauth2_resource=client.resource,
+            oauth2_token_auth_method=client.token_auth_method,
+            api_key_header=server.api_key_header,
+            api_key_value=server.api_key_value,
+            custom_headers=server.custom_headers,
+            tool_allow_list=list(server.tool_allow_list),
+            tool_deny_list=list(server.tool_deny_list),
+            availability=server.availability,
+            enabled=server.enabled,
+            model_intent=server.model_intent,
+            allow_in_plan_mode=server.allow_in_plan_mode,
+            forward_coder_headers=server.forward_coder_headers,
+            created_by=server.created_by,
+            updated_by=server.updated_by,
+            created_at=server.created_at,
+            updated_at=server.updated_at,
+            version=server.version,
+            grant_generation=server.grant_generation,
+            deleting=server.deleting,
+        )
+
+
+def _to_server(item: ServerItem) -> MCPServer:
+    return MCPServer(
+        id=item.server_id,
+        display_name=item.display_name,
+        slug=item.slug,
+        description=item.description,
+        icon_url=item.icon_url,
+        transport=Transport(item.transport),
+        url=item.url,
+        auth_type=AuthType(item.auth_type),
+        oauth2=OAuth2Client(
+            client_id=item.oauth2_client_id,
+            client_secret=item.oauth2_client_secret,
+            auth_url=item.oauth2_auth_url,
+            token_url=item.oauth2_token_url,
+            revocation_url=item.oauth2_revocation_url,
+            scopes=item.oauth2_scopes,
+            issuer=item.oauth2_issuer,
+            issues_iss=item.oauth2_issues_iss,
+            resource=item.oauth2_resource,
+            token_auth_method=item.oauth2_token_auth_method,
+        ),
+        api_key_header=item.api_key_header,
+        api_key_value=item.api_key_value,
+        custom_headers=item.custom_headers,
+        tool_allow_list=tuple(item.tool_allow_list),
+        tool_deny_list=tuple(item.tool_deny_list),
+        availability=Availability(item.availability),
+        enabled=item.enabled,
+        model_intent=item.model_intent,
+        allow_in_plan_mode=item.allow_in_plan_mode,
+        forward_coder_headers=item.forward_coder_headers,
+        created_by=item.created_by,
+        updated_by=item.updated_by,
+        created_at=item.created_at,
+        updated_at=item.updated_at,
+        version=int(item.version),
+        grant_generation=int(item.grant_generation),
+        deleting=item.deleting,
+    )

@@ -1,0 +1,120 @@
+"""The registry's rules, as pure functions over a server: what must be there, and what must go."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from chalicelib.errors import Validation
+from chalicelib.mcp_servers.errors import InvalidSelectionError, InvalidServerError
+from chalicelib.mcp_servers.models import MCPServer, OAuth2Client
+from chalicelib.sdk.mcp_servers import AuthType, Availability
+
+_PARTIAL_OAUTH2 = (
+    "OAuth2 auth type requires either all of oauth2_client_id, oauth2_auth_url, and "
+    "oauth2_token_url (manual configuration), or none of them (automatic discovery via RFC 7591)."
+)
+_MISSING_OAUTH2 = (
+    "OAuth2 auth type requires all of oauth2_client_id, oauth2_auth_url, and oauth2_token_url "
+    "when an existing server is changed to it."
+)
+
+
+def check_complete(server: MCPServer, *, discovery_possible: bool) -> None:
+    """Insist that a server has what its `auth_type` needs.
+
+    Raises:
+        InvalidServerError: it lacks something; the validations name the fields.
+    """
+    if server.auth_type is AuthType.OAUTH2:
+        _check_oauth2(server.oauth2, discovery_possible=discovery_possible)
+    elif server.auth_type is AuthType.API_KEY:
+        _require(
+            "API key auth type requires api_key_header and api_key_value.",
+            api_key_header=server.api_key_header,
+            api_key_value=server.api_key_value,
+        )
+    elif server.auth_type is AuthType.CUSTOM_HEADERS:
+        _require(
+            "Custom headers auth type requires at least one custom header.",
+            custom_headers=server.custom_headers,
+        )
+
+
+def clear_other_auth(server: MCPServer) -> MCPServer:
+    """The server without what belongs to another `auth_type`: a secret left behind is a leak."""
+    if server.auth_type is not AuthType.OAUTH2:
+        server = replace(server, oauth2=OAuth2Client())
+    if server.auth_type is not AuthType.API_KEY:
+        server = replace(server, api_key_header="", api_key_value=b"")
+    if server.auth_type is not AuthType.CUSTOM_HEADERS:
+        server = replace(server, custom_headers=b"")
+    return server
+
+
+def has_moved(before: MCPServer, after: MCPServer) -> bool:
+    """Whether users' tokens would go somewhere else than where they were granted for."""
+    return _destination(before) != _destination(after)
+
+
+def redact(server: MCPServer) -> MCPServer:
+    """What a member may see: not where the server is, nor how we authenticate there."""
+    return replace(
+        server,
+        url="",
+        oauth2=OAuth2Client(client_secret=server.oauth2.client_secret),
+        api_key_header="",
+    )
+
+
+def select_servers(servers: Iterable[MCPServer], requested: Sequence[str] | None) -> list[str]:
+    """The ids that a new chat gets: as asked for, or the defaults; forced ones always.
+
+    Raises:
+        InvalidSelectionError: an id asked for is unknown or disabled.
+    """
+    enabled = {server.id: server for server in servers if server.enabled}
+    if requested is None:
+        chosen = [
+            server.id
+            for server in enabled.values()
+            if server.availability is Availability.DEFAULT_ON
+        ]
+    else:
+        chosen = list(dict.fromkeys(id_.lower() for id_ in requested))
+    unknown = [id_ for id_ in chosen if id_ not in enabled]
+    if unknown:
+        raise InvalidSelectionError(unknown)
+    forced = [
+        server.id for server in enabled.values() if server.availability is Availability.FORCE_ON
+    ]
+    return list(dict.fromkeys([*chosen, *forced]))
+
+
+def _check_oauth2(client: OAuth2Client, *, discovery_possible: bool) -> None:
+    if client.is_empty and discovery_possible:
+        return
+    _require(
+        _PARTIAL_OAUTH2 if discovery_possible else _MISSING_OAUTH2,
+        oauth2_client_id=client.client_id,
+        oauth2_auth_url=client.auth_url,
+        oauth2_token_url=client.token_url,
+    )
+
+
+def _require(message: str, **fields: str | bytes) -> None:
+    missing = [
+        Validation(name, "is required for this auth_type")
+        for name, value in fields.items()
+        if not value
+    ]
+    if missing:
+        raise InvalidServerError(message, missing)
+
+
+def _destination(server: MCPServer) -> tuple[str, ...]:
+    return (
+        server.url,
+        server.auth_type,
+        server.oauth2.token_url,
+        server.oauth2.revocation_url,
+        server.oauth2.client_id,
+    )

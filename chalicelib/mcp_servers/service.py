@@ -1,0 +1,238 @@
+"""The registry of MCP servers: who may see and change what, and what a change entails."""
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+
+from chalicelib.encryption import Vault
+from chalicelib.identity.models import Actor
+from chalicelib.identity.permissions import Permission
+from chalicelib.mcp_servers.drafts import ServerDrafts
+from chalicelib.mcp_servers.errors import (
+    InvalidServerIDError,
+    ServerNotFoundError,
+    VersionConflictError,
+)
+from chalicelib.mcp_servers.models import MCPServer
+from chalicelib.mcp_servers.ports import ClientProvisioner, Connections
+from chalicelib.mcp_servers.repository import MCPServerRepository
+from chalicelib.mcp_servers.rules import (
+    check_complete,
+    clear_other_auth,
+    has_moved,
+    redact,
+    select_servers,
+)
+from chalicelib.primitives import Clock, parse_id
+from chalicelib.sdk.mcp_servers import (
+    AuthType,
+    CreateMCPServerConfigRequest,
+    UpdateMCPServerConfigRequest,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ServerView:
+    """A server as one actor may see it; a redacted one has lost its private fields."""
+
+    server: MCPServer
+    auth_connected: bool
+    redacted: bool
+
+
+class MCPServerService:
+    """Manages MCP servers; lives as long as the container.
+
+    Args:
+        repository: where servers are stored.
+        vault: seals their secrets.
+        provisioner: discovers and registers OAuth2 clients.
+        connections: the users' connections, which a change may void.
+        check_url: refuses a URL that outbound requests may not go to.
+        callback_url: gives the OAuth2 redirect URI of a server's id.
+        clock: the time.
+    """
+
+    def __init__(
+        self,
+        repository: MCPServerRepository,
+        vault: Vault,
+        provisioner: ClientProvisioner,
+        connections: Connections,
+        check_url: Callable[[str], None],
+        callback_url: Callable[[str], str],
+        clock: Clock,
+    ) -> None:
+        self._repository = repository
+        self._drafts = ServerDrafts(vault, clock)
+        self._provisioner = provisioner
+        self._connections = connections
+        self._check_url = check_url
+        self._callback_url = callback_url
+        self._clock = clock
+
+    def list_visible(self, actor: Actor) -> list[ServerView]:
+        """The servers that the actor may see, by display name: members see enabled ones."""
+        servers = sorted(
+            self._repository.list_all(), key=lambda each: (each.display_name.casefold(), each.id)
+        )
+        if not actor.may(Permission.MCP_SERVER_READ):
+            servers = [server for server in servers if server.enabled]
+        connected = self._connections.connected_ids(actor.user_id, servers)
+        return [self._view(actor, server, server.id in connected) for server in servers]
+
+    def get(self, actor: Actor, server_id: str) -> ServerView:
+        """One server that the actor may see.
+
+        Raises:
+            InvalidServerIDError: the id is not a UUID.
+            ServerNotFoundError: there is none, or it is disabled and the actor is a member.
+        """
+        server = self.require_visible(actor, server_id)
+        return self._view(actor, server, self._is_connected(actor, server))
+
+    def require_visible(self, actor: Actor, server_id: str) -> MCPServer:
+        """A server for the other services, whole, if the actor may see that it exists.
+
+        Raises:
+            InvalidServerIDError: the id is not a UUID.
+            ServerNotFoundError: there is none, or it is disabled and the actor is a member.
+        """
+        server = self.require(server_id)
+        if not server.enabled and not actor.may(Permission.MCP_SERVER_READ):
+            raise ServerNotFoundError
+        return server
+
+    def require(self, server_id: str) -> MCPServer:
+        """A server for the other services, whole; they decide what its state means.
+
+        Raises:
+            InvalidServerIDError: the id is not a UUID.
+            ServerNotFoundError: there is none.
+        """
+        server = self._find(server_id)
+        if server is None or server.deleting:
+            raise ServerNotFoundError
+        return server
+
+    def select_for_chat(self, requested: Sequence[str] | None) -> list[str]:
+        """The ids of the servers that a new chat gets; None asks for the defaults.
+
+        Raises:
+            InvalidSelectionError: an id is unknown or disabled.
+        """
+        return select_servers(self._repository.list_all(), requested)
+
+    def existing_ids(self) -> frozenset[str]:
+        """The ids of all servers, so that chats can forget the deleted ones."""
+        return frozenset(server.id for server in self._repository.list_all())
+
+    def create(self, actor: Actor, request: CreateMCPServerConfigRequest) -> ServerView:
+        """Add a server; one with OAuth2 and no client gets it by discovery and registration.
+
+        Raises:
+            NotAllowedError: the actor may not.
+            InvalidServerError: the fields do not fit together.
+            SlugTakenError: another server has the slug.
+            DiscoveryError, RegistrationError: automatic configuration failed; nothing is left.
+        """
+        actor.require(Permission.MCP_SERVER_WRITE)
+        server = self._drafts.build(actor.user_id, request)
+        check_complete(server, discovery_possible=True)
+        self._check_urls(server)
+        if server.auth_type is AuthType.OAUTH2 and server.oauth2.is_empty:
+            server = self._add_with_discovery(server)
+        else:
+            self._repository.add(server)
+        return ServerView(server, auth_connected=False, redacted=False)
+
+    def update(
+        self, actor: Actor, server_id: str, request: UpdateMCPServerConfigRequest
+    ) -> ServerView:
+        """Change a server; what belongs to another `auth_type` than the resulting one goes.
+
+        When the server moves, every user's connection is void with the same write.
+
+        Raises:
+            NotAllowedError: the actor may not.
+            InvalidServerIDError, ServerNotFoundError: there is no such server.
+            InvalidServerError: the fields would not fit together.
+            SlugTakenError: another server has the slug.
+            VersionConflictError: somebody else changed the server meanwhile.
+        """
+        actor.require(Permission.MCP_SERVER_WRITE)
+        before = self.require(server_id)
+        after = clear_other_auth(self._drafts.merge(before, request))
+        check_complete(after, discovery_possible=False)
+        self._check_urls(after)
+        moved = has_moved(before, after)
+        after = replace(
+            after,
+            updated_by=actor.user_id,
+            updated_at=self._clock(),
+            version=before.version + 1,
+            grant_generation=before.grant_generation + (1 if moved else 0),
+        )
+        self._repository.replace(before, after)
+        if moved:
+            self._connections.remove_all(after.id)
+        return self._view(actor, after, self._is_connected(actor, after))
+
+    def delete(self, actor: Actor, server_id: str) -> None:
+        """Remove a server and every connection to it.
+
+        It is hidden first, so an interruption leaves nothing visible, and a repeated call finishes.
+
+        Raises:
+            NotAllowedError: the actor may not.
+            InvalidServerIDError, ServerNotFoundError: there is no such server.
+            VersionConflictError: somebody else changed the server meanwhile.
+        """
+        actor.require(Permission.MCP_SERVER_WRITE)
+        server = self._find(server_id)
+        if server is None:
+            raise ServerNotFoundError
+        if not server.deleting:
+            hidden = replace(server, deleting=True, enabled=False, version=server.version + 1)
+            self._repository.replace(server, hidden)
+            server = hidden
+        self._connections.remove_all(server.id)
+        self._repository.remove(server)
+
+    def _find(self, server_id: str) -> MCPServer | None:
+        parsed = parse_id(server_id)
+        if parsed is None:
+            raise InvalidServerIDError
+        return self._repository.find(parsed)
+
+    def _view(self, actor: Actor, server: MCPServer, connected: bool) -> ServerView:
+        if actor.may(Permission.MCP_SERVER_READ):
+            return ServerView(server, connected, redacted=False)
+        return ServerView(redact(server), connected, redacted=True)
+
+    def _is_connected(self, actor: Actor, server: MCPServer) -> bool:
+        return server.id in self._connections.connected_ids(actor.user_id, [server])
+
+    def _check_urls(self, server: MCPServer) -> None:
+        for url in (server.url, server.oauth2.token_url, server.oauth2.revocation_url):
+            if url:
+                self._check_url(url)
+
+    def _add_with_discovery(self, server: MCPServer) -> MCPServer:
+        """Store the row, which fixes the redirect URI, then complete it; remove it on failure."""
+        incomplete = replace(server, enabled=False)
+        self._repository.add(incomplete)
+        try:
+            client = self._provisioner.provision(server.url, self._callback_url(server.id))
+            complete = replace(
+                server,
+                oauth2=self._drafts.build_client(server, client),
+                version=incomplete.version + 1,
+                updated_at=self._clock(),
+            )
+            self._repository.replace(incomplete, complete)
+        except Exception:
+            with suppress(VersionConflictError):  # An admin was quicker; it is theirs now.
+                self._repository.remove(incomplete)
+            raise
+        return complete

@@ -1,0 +1,239 @@
+"""MCP server configs: the registry's wire types (`coder-reference.md` 1.2 to 1.4)."""
+
+import re
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, Field, SecretStr, StringConstraints
+
+from chalicelib.sdk.base import Name, Reply, Request, Slug
+
+
+class Transport(StrEnum):
+    """How an MCP server is spoken to."""
+
+    STREAMABLE_HTTP = "streamable_http"
+    SSE = "sse"
+
+
+class AuthType(StrEnum):
+    """How requests to an MCP server are authorised."""
+
+    NONE = "none"
+    OAUTH2 = "oauth2"
+    API_KEY = "api_key"
+    CUSTOM_HEADERS = "custom_headers"
+
+
+class Availability(StrEnum):
+    """Whether a chat gets the server without asking, by default, or on request."""
+
+    FORCE_ON = "force_on"
+    DEFAULT_ON = "default_on"
+    DEFAULT_OFF = "default_off"
+
+
+# RFC 9110 section 5.6.2; the reserved ones are the transport's, or ours to set.
+_HEADER_NAME = re.compile(r"^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}$")
+_HEADER_VALUE = re.compile(r"^[\x20-\x7e\x80-\xff]{1,8192}$")
+_RESERVED_HEADERS = frozenset(
+    (
+        *("accept", "accept-encoding", "connection", "content-length", "content-type", "host"),
+        *("keep-alive", "last-event-id", "mcp-method", "mcp-name", "mcp-protocol-version"),
+        *("mcp-session-id", "te", "trailer", "transfer-encoding", "upgrade"),
+    )
+)
+_ICON_PATH = re.compile(r"^/(?!/)[A-Za-z0-9._~/%-]*$")
+
+
+def _check_url(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable:
+        raise ValueError("must be an absolute http or https URL")
+    if parts.username is not None or parts.password is not None:
+        raise ValueError("must not contain a user name or a password")
+    if "#" in url:
+        raise ValueError("must not contain a fragment")
+    if re.search(r"[\x00-\x20\x7f\\]", url):
+        raise ValueError("must not contain blanks, backslashes or control characters")
+    return url
+
+
+def _check_url_or_empty(url: str) -> str:
+    return _check_url(url) if url else url
+
+
+def _check_icon(path: str) -> str:
+    if path and not _ICON_PATH.match(path):
+        raise ValueError("must be a path on this deployment, such as /icon/github.svg")
+    return path
+
+
+def _check_header_name(name: str) -> str:
+    if name and not _HEADER_NAME.match(name):
+        raise ValueError("must be an HTTP header name")
+    if name.lower() in _RESERVED_HEADERS or name.lower().startswith("proxy-"):
+        raise ValueError(f"must not be {name}, which is set by the transport")
+    return name
+
+
+def _check_header_value(value: SecretStr) -> SecretStr:
+    text = value.get_secret_value()
+    if text and not _HEADER_VALUE.match(text):
+        raise ValueError("must be at most 8192 characters without line breaks")
+    return SecretStr(text.strip())
+
+
+def _check_secret(value: SecretStr) -> SecretStr:
+    if len(value.get_secret_value()) > 8192:
+        raise ValueError("must be at most 8192 characters")
+    return SecretStr(value.get_secret_value().strip())
+
+
+def _check_custom_headers(headers: dict[str, SecretStr]) -> dict[str, SecretStr]:
+    names = [name.lower() for name in headers]
+    if len(set(names)) != len(names):
+        raise ValueError("must not name a header twice")
+    return {_check_header_name(name): _check_header_value(value) for name, value in headers.items()}
+
+
+def _check_tool_names(names: list[str]) -> list[str]:
+    return list(dict.fromkeys(name for name in names if name))
+
+
+_Text = Annotated[str, StringConstraints(max_length=2048)]
+URL = Annotated[str, StringConstraints(max_length=2048), AfterValidator(_check_url)]
+OptionalURL = Annotated[
+    str, StringConstraints(max_length=2048), AfterValidator(_check_url_or_empty)
+]
+Icon = Annotated[str, StringConstraints(max_length=2048), AfterValidator(_check_icon)]
+HeaderName = Annotated[str, AfterValidator(_check_header_name)]
+HeaderValue = Annotated[SecretStr, AfterValidator(_check_header_value)]
+Secret = Annotated[SecretStr, AfterValidator(_check_secret)]
+CustomHeaders = Annotated[
+    dict[str, SecretStr], Field(max_length=32), AfterValidator(_check_custom_headers)
+]
+ToolNames = Annotated[
+    list[Annotated[str, StringConstraints(max_length=128)]],
+    Field(max_length=512),
+    AfterValidator(_check_tool_names),
+]
+
+
+class CreateMCPServerConfigRequest(Request):
+    """A new MCP server; the service checks what depends on `auth_type`."""
+
+    display_name: Name
+    slug: Slug | None = None
+    description: _Text = ""
+    icon_url: Icon = ""
+    transport: Transport
+    url: URL
+    auth_type: AuthType
+    oauth2_client_id: _Text = ""
+    oauth2_client_secret: Secret = SecretStr("")
+    oauth2_auth_url: OptionalURL = ""
+    oauth2_token_url: OptionalURL = ""
+    oauth2_revocation_url: OptionalURL = ""
+    oauth2_scopes: _Text = ""
+    api_key_header: HeaderName = ""
+    api_key_value: HeaderValue = SecretStr("")
+    custom_headers: CustomHeaders = Field(default_factory=dict)
+    tool_allow_list: ToolNames = Field(default_factory=list)
+    tool_deny_list: ToolNames = Field(default_factory=list)
+    availability: Availability
+    enabled: bool = False
+    model_intent: bool = False
+    allow_in_plan_mode: bool = False
+    forward_coder_headers: bool = False
+
+
+class UpdateMCPServerConfigRequest(Request):
+    """Changes to an MCP server: an absent or null member leaves its field alone."""
+
+    display_name: Name | None = None
+    slug: Slug | None = None
+    description: _Text | None = None
+    icon_url: Icon | None = None
+    transport: Transport | None = None
+    url: URL | None = None
+    auth_type: AuthType | None = None
+    oauth2_client_id: _Text | None = None
+    oauth2_client_secret: Secret | None = None
+    oauth2_auth_url: OptionalURL | None = None
+    oauth2_token_url: OptionalURL | None = None
+    oauth2_revocation_url: OptionalURL | None = None
+    oauth2_scopes: _Text | None = None
+    api_key_header: HeaderName | None = None
+    api_key_value: HeaderValue | None = None
+    custom_headers: CustomHeaders | None = None
+    tool_allow_list: ToolNames | None = None
+    tool_deny_list: ToolNames | None = None
+    availability: Availability | None = None
+    enabled: bool | None = None
+    model_intent: bool | None = None
+    allow_in_plan_mode: bool | None = None
+    forward_coder_headers: bool | None = None
+
+
+class MCPServerConfig(Reply):
+    """An MCP server as the caller may see it; secrets are only ever flags."""
+
+    id: str
+    display_name: str
+    slug: str
+    description: str
+    icon_url: str
+    transport: str
+    url: str
+    auth_type: AuthType
+    oauth2_client_id: str | None = None
+    has_oauth2_secret: bool
+    oauth2_auth_url: str | None = None
+    oauth2_token_url: str | None = None
+    oauth2_revocation_url: str | None = None
+    oauth2_scopes: str | None = None
+    oauth2_callback_url: str | None = None
+    api_key_header: str | None = None
+    has_api_key: bool
+    has_custom_headers: bool
+    tool_allow_list: list[str]
+    tool_deny_list: list[str]
+    availability: Availability
+    enabled: bool
+    model_intent: bool
+    allow_in_plan_mode: bool
+    forward_coder_headers: bool
+    created_at: datetime
+    updated_at: datetime
+    auth_connected: bool
+
+
+class MCPServerTool(Reply):
+    """A tool that a server offers to the caller; `allowed` is the admin's allow and deny lists."""
+
+    name: str
+    title: str
+    description: str
+    input_schema: dict[str, Any]
+    annotations: dict[str, Any]
+    allowed: bool
+
+
+class MCPServerTools(Reply):
+    """The tools of one server, as seen through the caller's own connection."""
+
+    tools: list[MCPServerTool]
+
+
+class DisconnectReply(Reply):
+    """What became of the caller's tokens at the provider."""
+
+    token_revoked: bool
+    token_revocation_error: str | None = None
