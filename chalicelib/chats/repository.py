@@ -1,0 +1,166 @@
+"""The chats table.
+
+CHAT#<id> / meta             a chat; in the lookup index under OWNER#<user>, by time of change
+CHAT#<id> / MSG#<12 digits>  a message
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+from pynamodb.attributes import ListAttribute, NumberAttribute, UnicodeAttribute
+
+from chalicelib.chats.errors import ChatExistsError
+from chalicelib.chats.models import Chat, Message
+from chalicelib.sdk.chats import ChatStatus, MessageRole
+from chalicelib.storage import Database, Item, LookupItem, UTCDateTime
+
+_FIRST_KEY = "MSG#"
+_LAST_KEY = "MSG#~"  # Sorts after every digit.
+
+
+class ChatItem(LookupItem):
+    """A chat."""
+
+    chat_id = UnicodeAttribute()
+    owner_id = UnicodeAttribute()
+    organization_id = UnicodeAttribute()
+    title = UnicodeAttribute()
+    status = UnicodeAttribute()
+    mcp_server_ids: ListAttribute[Any] = ListAttribute(of=UnicodeAttribute)
+    last_message_id = NumberAttribute()
+    created_at = UTCDateTime()
+    updated_at = UTCDateTime()
+    version = NumberAttribute()
+
+
+class MessageItem(Item):
+    """A message."""
+
+    message_id = NumberAttribute()
+    chat_id = UnicodeAttribute()
+    created_by = UnicodeAttribute()
+    created_at = UTCDateTime()
+    role = UnicodeAttribute()
+    texts: ListAttribute[Any] = ListAttribute(of=UnicodeAttribute)
+
+
+class ChatRepository:
+    """Stores chats and their messages."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._chats = database.bind(ChatItem, "chats")
+        self._messages = database.bind(MessageItem, "chats")
+
+    def add(self, chat: Chat, first: Message) -> None:
+        """Store a new chat together with its first message.
+
+        Raises:
+            ChatExistsError: the id is in use.
+        """
+        transaction = self._database.transaction()
+        transaction.put(self._to_item(chat), self._chats.absent(), ChatExistsError())
+        transaction.put(self._to_message_item(first), self._messages.absent(), ChatExistsError())
+        transaction.commit()
+
+    def find(self, chat_id: str) -> Chat | None:
+        """A chat by id."""
+        item = self._chats.find(_key(chat_id), "meta")
+        return None if item is None else _to_chat(item)
+
+    def list_owned(self, owner_id: str, limit: int, after: Chat | None) -> list[Chat]:
+        """A user's chats, the latest changed first; only those that come after `after`."""
+        earlier = None if after is None else self._chats.LSK < _lookup_key(after)
+        found = self._chats.query(
+            f"OWNER#{owner_id}",
+            earlier,
+            index_name="lookup",
+            scan_index_forward=False,
+            limit=limit,
+        )
+        return [_to_chat(item) for item in found]
+
+    def list_messages(
+        self, chat_id: str, *, after_id: int, before_id: int | None, limit: int, ascending: bool
+    ) -> list[Message]:
+        """Messages with ids strictly between two, from either end."""
+        first = _message_key(after_id + 1)
+        last = _LAST_KEY if before_id is None else _message_key(before_id - 1)
+        if first > last:
+            return []
+        found: Iterable[MessageItem] = self._messages.query(
+            _key(chat_id),
+            self._messages.SK.between(first, last),
+            consistent_read=True,
+            scan_index_forward=ascending,
+            limit=limit,
+        )
+        return [_to_message(item) for item in found]
+
+    def _to_item(self, chat: Chat) -> ChatItem:
+        return self._chats(
+            PK=_key(chat.id),
+            SK="meta",
+            LPK=f"OWNER#{chat.owner_id}",
+            LSK=_lookup_key(chat),
+            chat_id=chat.id,
+            owner_id=chat.owner_id,
+            organization_id=chat.organization_id,
+            title=chat.title,
+            status=chat.status,
+            mcp_server_ids=list(chat.mcp_server_ids),
+            last_message_id=chat.last_message_id,
+            created_at=chat.created_at,
+            updated_at=chat.updated_at,
+            version=chat.version,
+        )
+
+    def _to_message_item(self, message: Message) -> MessageItem:
+        return self._messages(
+            PK=_key(message.chat_id),
+            SK=_message_key(message.id),
+            message_id=message.id,
+            chat_id=message.chat_id,
+            created_by=message.created_by,
+            created_at=message.created_at,
+            role=message.role,
+            texts=list(message.texts),
+        )
+
+
+def _key(chat_id: str) -> str:
+    return f"CHAT#{chat_id}"
+
+
+def _message_key(message_id: int) -> str:
+    return f"{_FIRST_KEY}{message_id:012d}"
+
+
+def _lookup_key(chat: Chat) -> str:
+    return f"{chat.updated_at.isoformat(timespec='microseconds')}#{chat.id}"
+
+
+def _to_chat(item: ChatItem) -> Chat:
+    return Chat(
+        id=item.chat_id,
+        owner_id=item.owner_id,
+        organization_id=item.organization_id,
+        title=item.title,
+        status=ChatStatus(item.status),
+        mcp_server_ids=tuple(item.mcp_server_ids),
+        last_message_id=int(item.last_message_id),
+        created_at=item.created_at,
+        updated_at=item.updated_at,
+        version=int(item.version),
+    )
+
+
+def _to_message(item: MessageItem) -> Message:
+    return Message(
+        id=int(item.message_id),
+        chat_id=item.chat_id,
+        created_by=item.created_by,
+        created_at=item.created_at,
+        role=MessageRole(item.role),
+        texts=tuple(item.texts),
+    )
