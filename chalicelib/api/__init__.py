@@ -1,0 +1,47 @@
+"""The HTTP API. `register` offers all of it through a Chalice app."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from chalice.app import Chalice, Response
+
+from chalicelib.api import chats, mcp_servers, organizations, system, users
+from chalicelib.api.errors import plain_error_reply
+from chalicelib.api.routing import add_route, to_response
+from chalicelib.primitives import new_id
+
+if TYPE_CHECKING:
+    from chalicelib.bootstrap import Services
+
+ROUTES = (
+    *system.ROUTES,
+    *users.ROUTES,
+    *organizations.ROUTES,
+    *mcp_servers.ROUTES,
+    *chats.ROUTES,
+)
+
+_FRAMEWORK_ERRORS = {
+    400: ("bad_request", "The request is malformed."),
+    405: ("method_not_allowed", "This path does not offer the method."),
+    415: ("unsupported_media_type", "Send the body as application/json."),
+    500: ("internal", "Something went wrong on our side. Try again."),
+}
+
+
+def register(app: Chalice, services: "Callable[[], Services]") -> None:
+    """Offer every route; `services` is asked at each request, and answers the same each time."""
+    for route in ROUTES:
+        add_route(app, route, services)
+    app.middleware("http")(_own_error_bodies)
+
+
+def _own_error_bodies(event: Any, get_response: Callable[[Any], Response]) -> Response:
+    """Chalice's own refusals, which never reach a view, in our error body."""
+    response = get_response(event)
+    if not isinstance(response.body, dict):
+        return response
+    status = response.status_code
+    code, message = _FRAMEWORK_ERRORS.get(status, ("error", "The request was refused."))
+    request_id = str(event.context.get("requestId") or new_id())
+    return to_response(plain_error_reply(status, code, message, request_id))

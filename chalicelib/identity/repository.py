@@ -15,7 +15,7 @@ from pynamodb.attributes import ListAttribute, TTLAttribute, UnicodeAttribute
 from chalicelib.identity.errors import TokenExistsError, UserExistsError
 from chalicelib.identity.models import Token, TokenKind, User, UserStatus
 from chalicelib.identity.permissions import SiteRole
-from chalicelib.storage import Database, Item, LookupItem, UTCDateTime
+from chalicelib.storage import Database, Item, LookupItem, UTCDateTime, time_key
 from chalicelib.storage.conditions import refusal_ignored, refused_as
 
 
@@ -104,7 +104,7 @@ class IdentityRepository:
             PK=f"TOKEN#{token.digest}",
             SK="token",
             LPK=f"USER#{token.user_id}",
-            LSK=f"TOKEN#{token.created_at.isoformat()}#{token.id}",
+            LSK=f"TOKEN#{time_key(token.created_at)}#{token.id}",
             token_id=token.id,
             kind=token.kind,
             name=token.name,

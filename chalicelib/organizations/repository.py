@@ -15,7 +15,7 @@ from chalicelib.organizations.errors import (
     OrganizationNotFoundError,
 )
 from chalicelib.organizations.models import Membership, Organization, OrganizationRole
-from chalicelib.storage import Database, Item, LookupItem, UTCDateTime
+from chalicelib.storage import Database, Item, LookupItem, UTCDateTime, time_key
 
 
 class OrganizationItem(LookupItem):
@@ -130,7 +130,7 @@ class OrganizationRepository:
             PK=_key(membership.organization_id),
             SK=f"MEMBER#{membership.user_id}",
             LPK=f"USER#{membership.user_id}",
-            LSK=f"{membership.created_at.isoformat()}#{membership.organization_id}",
+            LSK=f"{time_key(membership.created_at)}#{membership.organization_id}",
             organization_id=membership.organization_id,
             user_id=membership.user_id,
             roles=list(membership.roles),

@@ -2,7 +2,7 @@
 
 from chalicelib.storage.database import Database, Transaction
 from chalicelib.storage.errors import StorageUnavailableError
-from chalicelib.storage.items import Item, Lookup, LookupItem, UTCDateTime, VersionedItem
+from chalicelib.storage.items import Item, Lookup, LookupItem, UTCDateTime, VersionedItem, time_key
 
 __all__ = [
     "Database",
@@ -13,4 +13,5 @@ __all__ = [
     "Transaction",
     "UTCDateTime",
     "VersionedItem",
+    "time_key",
 ]

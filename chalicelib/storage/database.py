@@ -79,6 +79,17 @@ class Database:
         """A transaction to which writes are added, each with the error of its lost race."""
         return Transaction(self.connection)
 
+    def ping(self) -> None:
+        """See that DynamoDB answers for one of our tables; for `/readyz`.
+
+        Raises:
+            StorageUnavailableError: it does not, or the table is missing.
+        """
+        try:
+            self.connection.dispatch("DescribeTable", {"TableName": self._table_name("identity")})
+        except ClientError as exc:
+            raise _unavailable() from exc
+
     def _table(self, name: str, item: type[Item]) -> TableConnection:
         schema = item._get_schema()  # noqa: SLF001 -- PynamoDB offers no public description
         indexes = schema["global_secondary_indexes"]

@@ -10,14 +10,19 @@ from pynamodb.indexes import AllProjection, GlobalSecondaryIndex
 from pynamodb.models import Model
 
 
+def time_key(value: datetime) -> str:
+    """A moment as text for a sort key: in UTC with microseconds, so text order is time order."""
+    return value.astimezone(UTC).isoformat(timespec="microseconds")
+
+
 class UTCDateTime(Attribute[datetime]):
-    """An aware datetime as ISO 8601 in UTC with microseconds, so that text order is time order."""
+    """An aware datetime, stored as ISO 8601 text."""
 
     attr_type = STRING
 
     def serialize(self, value: datetime) -> str:
         """The stored text of an aware datetime."""
-        return value.astimezone(UTC).isoformat(timespec="microseconds")
+        return time_key(value)
 
     def deserialize(self, value: str) -> datetime:
         """The datetime of a stored text."""

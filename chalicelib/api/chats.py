@@ -1,0 +1,61 @@
+"""Chats and their messages."""
+
+from chalicelib.api.errors import InvalidQueryError
+from chalicelib.api.replies import Reply, json_reply
+from chalicelib.api.routing import Call, Route
+from chalicelib.api.wire import to_chat, to_messages
+from chalicelib.sdk.chats import CreateChatRequest
+
+_DEFAULT_LIMIT = 50
+
+
+def create_chat(call: Call) -> Reply:
+    """Start a chat with its first message."""
+    return json_reply(
+        to_chat(call.services.chats.create(call.actor, call.body(CreateChatRequest))), 201
+    )
+
+
+def list_chats(call: Call) -> Reply:
+    """The caller's chats, the latest changed first."""
+    chats = call.services.chats.list_own(
+        call.actor,
+        limit=_number(call, "limit") or _DEFAULT_LIMIT,
+        after_id=call.query("after_id"),
+    )
+    return json_reply([to_chat(chat) for chat in chats])
+
+
+def get_chat(call: Call, chat_id: str) -> Reply:
+    """One of the caller's chats."""
+    return json_reply(to_chat(call.services.chats.get(call.actor, chat_id)))
+
+
+def list_messages(call: Call, chat_id: str) -> Reply:
+    """A page of a chat's messages."""
+    page = call.services.chats.list_messages(
+        call.actor,
+        chat_id,
+        limit=_number(call, "limit") or _DEFAULT_LIMIT,
+        after_id=_number(call, "after_id"),
+        before_id=_number(call, "before_id"),
+    )
+    return json_reply(to_messages(page))
+
+
+def _number(call: Call, name: str) -> int | None:
+    text = call.query(name)
+    if text is None:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) <= 12):
+        raise InvalidQueryError(name, "must be a whole number")
+    return int(text)
+
+
+_ALL = "/api/experimental/chats"
+ROUTES = (
+    Route("POST", _ALL, create_chat),
+    Route("GET", _ALL, list_chats),
+    Route("GET", f"{_ALL}/{{chat_id}}", get_chat),
+    Route("GET", f"{_ALL}/{{chat_id}}/messages", list_messages),
+)

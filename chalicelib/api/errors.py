@@ -1,0 +1,103 @@
+"""The one place where errors become HTTP."""
+
+from pydantic import ValidationError
+
+from chalicelib.api.replies import Reply, json_reply
+from chalicelib.errors import (
+    CiboriumError,
+    ConflictError,
+    ForbiddenError,
+    InvalidInputError,
+    NotFoundError,
+    PayloadTooLargeError,
+    UnauthenticatedError,
+    UnavailableError,
+    UpstreamError,
+    UpstreamTimeoutError,
+    Validation,
+)
+from chalicelib.sdk.errors import ErrorBody, FieldError
+
+_STATUS: tuple[tuple[type[CiboriumError], int], ...] = (
+    (InvalidInputError, 400),
+    (UnauthenticatedError, 401),
+    (ForbiddenError, 403),
+    (NotFoundError, 404),
+    (ConflictError, 409),
+    (PayloadTooLargeError, 413),
+    (UpstreamError, 502),
+    (UnavailableError, 503),
+    (UpstreamTimeoutError, 504),
+)
+
+
+class InvalidBodyError(InvalidInputError):
+    """The request's body is not what the endpoint takes."""
+
+    code = "invalid_body"
+
+
+class ForeignOriginError(ForbiddenError):
+    """A browser sent the session cookie along with another site's request."""
+
+    code = "foreign_origin"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This request comes from another site. "
+            "Requests that change something must come from Ciborium's own pages."
+        )
+
+
+class BodyTooLargeError(PayloadTooLargeError):
+    """The body is over the limit."""
+
+    code = "body_too_large"
+
+
+def status_of(error: CiboriumError) -> int:
+    """The HTTP status of an error, by its kind."""
+    return next((status for kind, status in _STATUS if isinstance(error, kind)), 500)
+
+
+def error_reply(error: CiboriumError, request_id: str) -> Reply:
+    """An error as the one error body."""
+    body = ErrorBody(
+        message=error.message,
+        code=error.code,
+        request_id=request_id,
+        detail=error.detail or None,
+        validations=[FieldError(field=v.field, detail=v.detail) for v in error.validations] or None,
+        **error.extra(),
+    )
+    reply = json_reply(body, status_of(error))
+    if isinstance(error, UnavailableError):
+        reply.headers["Retry-After"] = str(error.retry_after)
+    return reply
+
+
+def plain_error_reply(status: int, code: str, message: str, request_id: str) -> Reply:
+    """An error that has no exception of ours: the framework's, or an unforeseen one."""
+    return json_reply(ErrorBody(message=message, code=code, request_id=request_id), status)
+
+
+def body_error(error: ValidationError) -> InvalidBodyError:
+    """What pydantic found wrong, by field; never the value itself, which may be a secret."""
+    validations = []
+    for found in error.errors(include_url=False, include_context=False, include_input=False):
+        if found["type"] == "json_invalid":
+            return InvalidBodyError("The body is not valid JSON.", detail=found["msg"])
+        path = ".".join(str(part) for part in found["loc"])
+        validations.append(Validation(path, found["msg"].removeprefix("Value error, ")))
+    if any(not validation.field for validation in validations):
+        return InvalidBodyError("The body must be a JSON object.")
+    return InvalidBodyError("Validation failed.", validations=validations)
+
+
+class InvalidQueryError(InvalidInputError):
+    """A query parameter is unusable."""
+
+    code = "invalid_query"
+
+    def __init__(self, field: str, detail: str) -> None:
+        super().__init__("Invalid query.", validations=[Validation(field, detail)])

@@ -1,0 +1,126 @@
+"""The registry of MCP servers, the caller's connections to them, and their tools."""
+
+from functools import partial
+
+from chalicelib.api.cookies import build_cookie
+from chalicelib.api.pages import connected_page
+from chalicelib.api.replies import Reply, json_reply, redirect_reply
+from chalicelib.api.routing import Call, Route
+from chalicelib.api.wire import to_server, to_tool
+from chalicelib.oauth2.flow import (
+    FLOW_SECONDS,
+    STATE_COOKIE,
+    VERIFIER_COOKIE,
+    CallbackQuery,
+    callback_path,
+)
+from chalicelib.primitives import parse_id
+from chalicelib.sdk.mcp_servers import (
+    CreateMCPServerConfigRequest,
+    DisconnectReply,
+    MCPServerTools,
+    UpdateMCPServerConfigRequest,
+)
+
+
+def list_servers(call: Call) -> Reply:
+    """The servers that the caller may see."""
+    found = call.services.mcp_servers.list_visible(call.actor)
+    return json_reply([to_server(view, call.services.callback_url) for view in found])
+
+
+def create_server(call: Call) -> Reply:
+    """Add a server, discovering its OAuth2 settings where none are given."""
+    request = call.body(CreateMCPServerConfigRequest)
+    view = call.services.mcp_servers.create(call.actor, request)
+    return json_reply(to_server(view, call.services.callback_url), 201)
+
+
+def get_server(call: Call, server_id: str) -> Reply:
+    """One server."""
+    view = call.services.mcp_servers.get(call.actor, server_id)
+    return json_reply(to_server(view, call.services.callback_url))
+
+
+def update_server(call: Call, server_id: str) -> Reply:
+    """Change a server."""
+    request = call.body(UpdateMCPServerConfigRequest)
+    view = call.services.mcp_servers.update(call.actor, server_id, request)
+    return json_reply(to_server(view, call.services.callback_url))
+
+
+def delete_server(call: Call, server_id: str) -> Reply:
+    """Remove a server and every connection to it."""
+    call.services.mcp_servers.delete(call.actor, server_id)
+    return Reply(204)
+
+
+def list_tools(call: Call, server_id: str) -> Reply:
+    """The tools that the server offers to the caller, each allowed or not."""
+    found = call.services.tools.list_tools(call.actor, server_id)
+    return json_reply(MCPServerTools(tools=[to_tool(tool) for tool in found]))
+
+
+def connect(call: Call, server_id: str) -> Reply:
+    """Send the caller's browser to the authorization server."""
+    started = call.services.connections.start(call.actor, server_id)
+    cookies = _flow_cookies(
+        call, started.server_id, state=started.state, verifier=started.sealed_flow
+    )
+    return redirect_reply(307, started.authorization_url, cookies)
+
+
+def callback(call: Call, server_id: str) -> Reply:
+    """The authorization server sends the browser back here; the cookies go, good or bad."""
+    query = CallbackQuery(
+        code=call.query("code") or "",
+        state=call.query("state") or "",
+        iss=call.query("iss"),
+        error=call.query("error") or "",
+        error_description=call.query("error_description") or "",
+        state_cookie=call.cookies.get(STATE_COOKIE + server_id, ""),
+        sealed_flow=call.cookies.get(VERIFIER_COOKIE + server_id, ""),
+    )
+    if parse_id(server_id):
+        call.cookies_to_set = _flow_cookies(call, server_id, state="", verifier="")
+    call.services.connections.finish(call.actor, server_id, query)
+    return connected_page(call.services.public_url, server_id)
+
+
+def disconnect(call: Call, server_id: str) -> Reply:
+    """Forget the caller's tokens, then revoke them at the provider."""
+    outcome = call.services.connections.disconnect(call.actor, server_id)
+    return json_reply(
+        DisconnectReply(
+            token_revoked=outcome.revoked, token_revocation_error=outcome.problem or None
+        )
+    )
+
+
+def _flow_cookies(call: Call, server_id: str, *, state: str, verifier: str) -> tuple[str, str]:
+    """The two cookies of a flow, scoped to its callback; empty values remove them."""
+    public_url = call.services.public_url
+    build = partial(
+        build_cookie,
+        path=public_url.cookie_path(callback_path(server_id)),
+        secure=public_url.is_https,
+    )
+    return (
+        build(STATE_COOKIE + server_id, state, max_age=FLOW_SECONDS if state else 0),
+        build(VERIFIER_COOKIE + server_id, verifier, max_age=FLOW_SECONDS if verifier else 0),
+    )
+
+
+_ALL = "/api/experimental/mcp/servers"
+_ONE = f"{_ALL}/{{server_id}}"
+ROUTES = (
+    Route("GET", _ALL, list_servers),
+    Route("POST", _ALL, create_server),
+    Route("GET", _ONE, get_server),
+    Route("PATCH", _ONE, update_server),
+    Route("DELETE", _ONE, delete_server),
+    Route("GET", f"{_ONE}/tools", list_tools),
+    Route("GET", f"{_ONE}/oauth2/connect", connect, browser=True),
+    Route("GET", f"{_ONE}/oauth2/callback", callback, browser=True),
+    Route("DELETE", f"{_ONE}/oauth2/disconnect", disconnect),
+)

@@ -1,0 +1,243 @@
+"""The edge: from Chalice's requests to our views and back.
+
+A view is a plain function from a `Call` to a `Reply`. What every request needs is done here, once:
+who makes it, whether a browser was tricked into it, what becomes of errors, and the log line.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, TypeVar
+from urllib.parse import quote
+
+from chalice.app import Chalice, Response
+from chalice.app import Request as ChaliceRequest
+from pydantic import BaseModel, ValidationError
+
+from chalicelib.api.cookies import parse_cookies, session_cookie_name
+from chalicelib.api.errors import (
+    BodyTooLargeError,
+    ForeignOriginError,
+    body_error,
+    error_reply,
+    plain_error_reply,
+)
+from chalicelib.api.pages import error_page
+from chalicelib.api.replies import Reply, redirect_reply
+from chalicelib.errors import CiboriumError, UnauthenticatedError
+from chalicelib.identity.errors import MissingTokenError
+from chalicelib.identity.models import Actor
+from chalicelib.logs import describe_exception, get_logger
+from chalicelib.primitives import new_id
+
+if TYPE_CHECKING:
+    from chalicelib.bootstrap import Services
+
+M = TypeVar("M", bound=BaseModel)
+_MOST_BODY_BYTES = 256 * 1024
+_SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+_HEADERS = {
+    "Cache-Control": "no-store",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+}
+
+
+class Call:
+    """One request, as a view sees it; it lives as long as the request."""
+
+    def __init__(self, request: ChaliceRequest, services: "Services") -> None:
+        self._request = request
+        self.services = services
+        self.request_id = str(request.context.get("requestId") or new_id())
+        self.cookies_to_set: tuple[str, ...] = ()
+        """Set on the reply whatever it turns out to be; a refusal, too, must clear cookies."""
+
+    @cached_property
+    def actor(self) -> Actor:
+        """Who makes the request.
+
+        Raises:
+            UnauthenticatedError: no credentials, or bad ones.
+            ForeignOriginError: a session cookie came along with another site's request.
+        """
+        token = self._bearer_token()
+        if not token:
+            token = self.cookies.get(session_cookie_name(self.services.public_url), "")
+            if token and self._request.method not in _SAFE_METHODS:
+                self.require_own_origin()
+        if not token:
+            raise MissingTokenError
+        return self.services.identity.authenticate(token)
+
+    @cached_property
+    def cookies(self) -> dict[str, str]:
+        """The request's cookies."""
+        return parse_cookies(self.header("cookie"))
+
+    def header(self, name: str) -> str:
+        """A header's value, or an empty text."""
+        return str(self._request.headers.get(name) or "")
+
+    def query(self, name: str) -> str | None:
+        """A query parameter's value; of several the last."""
+        parameters = self._request.query_params
+        return None if parameters is None else parameters.get(name)
+
+    @property
+    def path(self) -> str:
+        """The path that was asked for, below the public base URL."""
+        # Chalice gives the route's pattern and, apart from it, what stood for its variables.
+        return str(self._request.path).format(**(self._request.uri_params or {}))
+
+    @property
+    def is_form(self) -> bool:
+        """Whether an HTML form sent the body."""
+        return self.header("content-type").startswith("application/x-www-form-urlencoded")
+
+    @property
+    def accepts_html(self) -> bool:
+        """Whether a person with a browser waits for the answer."""
+        return "text/html" in self.header("accept")
+
+    def raw_body(self) -> bytes:
+        """The body as it came.
+
+        Raises:
+            BodyTooLargeError: it is over 256 KiB.
+        """
+        body: bytes | str = self._request.raw_body
+        if len(body) > _MOST_BODY_BYTES:
+            raise BodyTooLargeError(
+                f"The body must be at most {_MOST_BODY_BYTES // 1024} KiB; send less."
+            )
+        return body if isinstance(body, bytes) else body.encode()
+
+    def body(self, model: type[M]) -> M:
+        """The JSON body as a request type.
+
+        Raises:
+            InvalidBodyError: it is not JSON, or not of the type; it names the fields.
+        """
+        try:
+            return model.model_validate_json(self.raw_body() or b"{}")
+        except ValidationError as exc:
+            raise body_error(exc) from None  # The cause would carry what was sent.
+
+    def require_own_origin(self) -> None:
+        """Insist that a browser sends this from one of our pages.
+
+        Raises:
+            ForeignOriginError: it does not, or does not say.
+        """
+        site, origin = self.header("sec-fetch-site"), self.header("origin")
+        own = site in {"same-origin", "none"} if site else origin == self.services.public_url.origin
+        if not own:
+            raise ForeignOriginError
+
+    @property
+    def is_from_browser(self) -> bool:
+        """Whether a page or form sends this: browsers say from where, and programs need not."""
+        return bool(self.header("sec-fetch-site") or self.header("origin"))
+
+    def _bearer_token(self) -> str:
+        scheme, _, token = self.header("authorization").partition(" ")
+        if scheme.lower() == "bearer":
+            return token.strip()
+        return self.header("coder-session-token").strip()
+
+
+View = Callable[..., Reply]
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One endpoint: its method, path and view.
+
+    Attributes:
+        browser: people see its errors, so they are pages where HTML is accepted.
+        form: an HTML form may be posted to it.
+    """
+
+    method: str
+    path: str
+    view: View
+    browser: bool = False
+    form: bool = False
+    content_types: list[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        types = ["application/json"]
+        if self.form:
+            types.append("application/x-www-form-urlencoded")
+        object.__setattr__(self, "content_types", types)
+
+
+def add_route(app: Chalice, route: Route, services: Callable[[], "Services"]) -> None:
+    """Offer a route through Chalice."""
+
+    def handle(**arguments: str) -> Response:
+        request = app.current_request
+        reply = answer(Call(request, services()), route, arguments)
+        return to_response(reply)
+
+    handle.__name__ = f"{route.method.lower()}_{route.view.__name__}"
+    app.route(
+        route.path,
+        methods=[route.method],
+        content_types=route.content_types,
+        name=handle.__name__,
+    )(handle)
+
+
+def answer(call: Call, route: Route, arguments: dict[str, str]) -> Reply:
+    """Run a view; whatever happens, there is a reply and a log line."""
+    started = time.perf_counter()
+    fields: dict[str, object] = {}
+    try:
+        reply = route.view(call, **arguments)
+    except CiboriumError as exc:
+        fields["code"] = exc.code
+        reply = _refusal(call, route, exc)
+    except Exception as exc:  # noqa: BLE001 -- the last resort, so that nothing leaks
+        fields.update(describe_exception(exc))
+        message = "Something went wrong on our side. Try again, or give your admin the request id."
+        reply = plain_error_reply(500, "internal", message, call.request_id)
+    level = "error" if reply.status >= 500 else "info"
+    actor = call.__dict__.get("actor")  # Only if it was asked for and known.
+    getattr(get_logger(), level)(
+        "request",
+        extra={
+            "fields": {
+                "request_id": call.request_id,
+                "method": route.method,
+                "route": route.path,
+                "status": reply.status,
+                "duration_ms": round((time.perf_counter() - started) * 1000, 1),
+                "actor_id": actor.user_id if actor else None,
+                **fields,
+            }
+        },
+    )
+    reply.headers["X-Request-Id"] = call.request_id
+    return replace(reply, cookies=(*reply.cookies, *call.cookies_to_set))
+
+
+def to_response(reply: Reply) -> Response:
+    """A reply in Chalice's words."""
+    headers: dict[str, str | list[str]] = {**_HEADERS, **reply.headers}
+    if reply.body:
+        headers["Content-Type"] = reply.content_type
+    if reply.cookies:
+        headers["Set-Cookie"] = list(reply.cookies)
+    return Response(body=reply.body, status_code=reply.status, headers=headers)
+
+
+def _refusal(call: Call, route: Route, error: CiboriumError) -> Reply:
+    if not (route.browser and call.accepts_html):
+        return error_reply(error, call.request_id)
+    if isinstance(error, UnauthenticatedError):
+        login = call.services.public_url.url(f"/login?next={quote(call.path, safe='/')}")
+        return redirect_reply(303, login)
+    return error_page(error, call.request_id)

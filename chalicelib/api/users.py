@@ -1,0 +1,109 @@
+"""Users, tokens, and signing a browser in and out."""
+
+import re
+from urllib.parse import parse_qs
+
+from pydantic import ValidationError
+
+from chalicelib.api.cookies import build_session_cookie
+from chalicelib.api.errors import body_error
+from chalicelib.api.pages import login_page, message_page
+from chalicelib.api.replies import Reply, json_reply, message_reply, redirect_reply
+from chalicelib.api.routing import Call, Route
+from chalicelib.api.wire import to_user
+from chalicelib.identity.errors import InvalidTokenError
+from chalicelib.identity.models import User
+from chalicelib.sdk.identity import (
+    CreateTokenReply,
+    CreateTokenRequest,
+    CreateUserRequest,
+    LoginRequest,
+)
+from chalicelib.sdk.identity import User as WireUser
+
+_OWN_PATH = re.compile(r"^/(?![/\\])[\x21-\x7e]*$")
+
+
+def get_login(call: Call) -> Reply:
+    """The sign-in page."""
+    return login_page(call.services.public_url, _own_path(call.query("next")))
+
+
+def login(call: Call) -> Reply:
+    """Exchange an API token for a session cookie; a form's sender is sent on."""
+    if call.is_from_browser:
+        call.require_own_origin()
+    request = _form(call) if call.is_form else call.body(LoginRequest)
+    identity, public_url = call.services.identity, call.services.public_url
+    try:
+        session, text = identity.start_session(request.token.get_secret_value())
+    except InvalidTokenError as exc:
+        if not call.is_form:
+            raise
+        return login_page(public_url, _own_path(request.next), exc.message)
+    max_age = int((session.expires_at - session.created_at).total_seconds())
+    cookie = build_session_cookie(public_url, text, max_age)
+    if not call.is_form:
+        user = identity.require_user(session.user_id)
+        reply = json_reply(_wire(call, user), 201)
+        return Reply(reply.status, reply.body, cookies=(cookie,))
+    next_path = _own_path(request.next)
+    if next_path:
+        return redirect_reply(303, public_url.url(next_path), (cookie,))
+    page = message_page("Signed in", "You are signed in to Ciborium in this browser.")
+    return Reply(200, page.body, page.content_type, page.headers, (cookie,))
+
+
+def logout(call: Call) -> Reply:
+    """Forget the token of this request, and the session cookie with it."""
+    call.services.identity.end_session(call.actor)
+    reply = message_reply("Logged out!")
+    cookie = build_session_cookie(call.services.public_url, "", 0)
+    return Reply(reply.status, reply.body, cookies=(cookie,))
+
+
+def get_user(call: Call, user_id: str) -> Reply:
+    """A user by id, or `me`."""
+    return json_reply(_wire(call, call.services.identity.get_user(call.actor, user_id)))
+
+
+def create_user(call: Call) -> Reply:
+    """Add a person."""
+    user = call.services.identity.create_user(call.actor, call.body(CreateUserRequest))
+    return json_reply(to_user(user, []), 201)
+
+
+def create_token(call: Call, user_id: str) -> Reply:
+    """A new API token; its text is in this answer only."""
+    request = call.body(CreateTokenRequest)
+    token, text = call.services.identity.create_token(call.actor, user_id, request)
+    return json_reply(CreateTokenReply(id=token.id, key=text, expires_at=token.expires_at), 201)
+
+
+def _wire(call: Call, user: User) -> WireUser:
+    return to_user(user, call.services.organizations.ids_of(user.id))
+
+
+def _form(call: Call) -> LoginRequest:
+    fields = parse_qs(call.raw_body().decode("utf-8", "replace"), max_num_fields=10)
+    try:
+        return LoginRequest.model_validate(
+            {name: values[-1] for name, values in fields.items()}, strict=False
+        )
+    except ValidationError as exc:
+        raise body_error(exc) from None  # The cause would carry what was sent.
+
+
+def _own_path(path: str | None) -> str:
+    """A path of ours to go on to, or nothing: never another site's address."""
+    return path if path and _OWN_PATH.match(path) else ""
+
+
+ROUTES = (
+    Route("GET", "/login", get_login, browser=True),
+    Route("POST", "/api/v2/users/login", login, browser=True, form=True),
+    Route("POST", "/api/v2/users/logout", logout),
+    Route("POST", "/api/v2/users", create_user),
+    Route("GET", "/api/v2/users/{user_id}", get_user),
+    Route("POST", "/api/v2/users/{user_id}/keys/tokens", create_token),
+)

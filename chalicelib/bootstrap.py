@@ -1,0 +1,145 @@
+"""The composition root: the only place that constructs things, from the settings."""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import cache, partial
+from typing import Any
+
+import botocore.session
+from botocore.config import Config
+
+from chalicelib import logs
+from chalicelib.chats.repository import ChatRepository
+from chalicelib.chats.service import ChatService
+from chalicelib.config import PublicURL, Settings
+from chalicelib.egress import Egress
+from chalicelib.encryption import Vault
+from chalicelib.encryption.keys import KMSKeyring
+from chalicelib.encryption.repository import DataKeyRepository
+from chalicelib.identity.repository import IdentityRepository
+from chalicelib.identity.service import IdentityService
+from chalicelib.mcp_client.client import MCPClient
+from chalicelib.mcp_client.service import ToolService
+from chalicelib.mcp_servers.repository import MCPServerRepository
+from chalicelib.mcp_servers.service import MCPServerService
+from chalicelib.oauth2.flow import callback_path
+from chalicelib.oauth2.provisioning import OAuth2Provisioner
+from chalicelib.oauth2.registry import ConnectionRegistry
+from chalicelib.oauth2.repository import ConnectionRepository
+from chalicelib.oauth2.service import ConnectionService
+from chalicelib.organizations.repository import OrganizationRepository
+from chalicelib.organizations.service import OrganizationService
+from chalicelib.primitives import Clock, utc_now
+from chalicelib.storage import Database, StorageUnavailableError
+
+_AWS_CONFIG = Config(
+    connect_timeout=2, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 3}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Everything that the edge may call. All of it lives as long as the container."""
+
+    public_url: PublicURL
+    identity: IdentityService
+    organizations: OrganizationService
+    mcp_servers: MCPServerService
+    connections: ConnectionService
+    tools: ToolService
+    chats: ChatService
+    find_unreachable: Callable[[], list[str]]
+    """The names of what we depend on and cannot reach."""
+
+    def callback_url(self, server_id: str) -> str:
+        """The OAuth2 redirect URI of a server."""
+        return self.public_url.url(callback_path(server_id))
+
+
+def build_services(
+    settings: Settings,
+    *,
+    database: Database | None = None,
+    kms_client: Callable[[], Any] | None = None,
+    egress: Egress | None = None,
+    clock: Clock = utc_now,
+) -> Services:
+    """Put the product together; every keyword replaces one part, in tests."""
+    session = botocore.session.get_session()
+    region = session.get_config_variable("region") or "us-east-1"
+    database = database or Database(settings.table_name, region)
+    kms_client = kms_client or cache(
+        partial(session.create_client, "kms", region_name=region, config=_AWS_CONFIG)
+    )
+    egress = egress or Egress(settings.allowed_private_cidrs)
+    url = settings.public_url.url
+
+    keyring = KMSKeyring(kms_client, settings.kms_key_alias, settings.stage)
+    vault = Vault(DataKeyRepository(database), keyring, clock)
+    session_lifetime = timedelta(hours=settings.session_hours)
+    identity = IdentityService(IdentityRepository(database), clock, session_lifetime)
+    organizations = OrganizationService(OrganizationRepository(database), identity, clock)
+
+    server_repository = MCPServerRepository(database)
+    connection_repository = ConnectionRepository(database, server_repository)
+    registry = ConnectionRegistry(connection_repository, clock)
+    servers = MCPServerService(
+        repository=server_repository,
+        vault=vault,
+        provisioner=OAuth2Provisioner(egress),
+        connections=registry,
+        check_url=egress.check_url,
+        callback_url=lambda server_id: url(callback_path(server_id)),
+        clock=clock,
+    )
+    connections = ConnectionService(
+        repository=connection_repository,
+        registry=registry,
+        servers=servers,
+        organizations=organizations,
+        vault=vault,
+        egress=egress,
+        public_url=url,
+        clock=clock,
+    )
+    return Services(
+        public_url=settings.public_url,
+        identity=identity,
+        organizations=organizations,
+        mcp_servers=servers,
+        connections=connections,
+        tools=ToolService(servers, connections, vault, MCPClient(egress)),
+        chats=ChatService(ChatRepository(database), organizations, servers, clock),
+        find_unreachable=partial(_find_unreachable, database, vault),
+    )
+
+
+def services_from_environment() -> Callable[[], Services]:
+    """The services of this process, made once.
+
+    In Lambda they are made at once, so that a wrong setting fails the cold start and names itself;
+    elsewhere at the first request, since tools import the app only to read its routes.
+    """
+
+    @cache
+    def services() -> Services:
+        settings = Settings.from_environment(os.environ)
+        logs.configure(settings.log_level)
+        return build_services(settings)
+
+    if "AWS_LAMBDA_FUNCTION_NAME" in os.environ:
+        services()
+    return services
+
+
+def _find_unreachable(database: Database, vault: Vault) -> list[str]:
+    unreachable = []
+    try:
+        database.ping()
+    except StorageUnavailableError:
+        unreachable.append("DynamoDB")
+    if not vault.is_reachable():
+        unreachable.append("KMS")
+    return unreachable

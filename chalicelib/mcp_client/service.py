@@ -1,0 +1,76 @@
+"""The tools that a server offers to one user, through that user's own connection."""
+
+import json
+from dataclasses import dataclass
+
+from chalicelib.encryption import Place, Vault
+from chalicelib.encryption.fields import SERVER_API_KEY, SERVER_CUSTOM_HEADERS
+from chalicelib.identity.models import Actor
+from chalicelib.mcp_client.client import MCPClient
+from chalicelib.mcp_client.errors import MCPAuthorizationError, UnsupportedTransportError
+from chalicelib.mcp_client.models import Tool
+from chalicelib.mcp_servers.models import MCPServer
+from chalicelib.mcp_servers.service import MCPServerService
+from chalicelib.oauth2.service import ConnectionService
+from chalicelib.sdk.mcp_servers import AuthType, Transport
+
+
+@dataclass(frozen=True, slots=True)
+class GovernedTool:
+    """A tool, and whether the admin's lists let it be used."""
+
+    tool: Tool
+    allowed: bool
+
+
+class ToolService:
+    """Lists tools on users' behalf; lives as long as the container."""
+
+    def __init__(
+        self,
+        servers: MCPServerService,
+        connections: ConnectionService,
+        vault: Vault,
+        client: MCPClient,
+    ) -> None:
+        self._servers = servers
+        self._connections = connections
+        self._vault = vault
+        self._client = client
+
+    def list_tools(self, actor: Actor, server_id: str) -> list[GovernedTool]:
+        """A server's tools, by name, as the actor's connection shows them.
+
+        Raises:
+            InvalidServerIDError, ServerNotFoundError: there is no such server for the actor.
+            ConnectRequiredError: the actor must connect first, or again.
+            UnsupportedTransportError: the server's transport is not spoken.
+            EgressError kinds, MCPServerError, MCPProtocolError: the server did not play its part.
+        """
+        server = self._servers.require_visible(actor, server_id)
+        if server.transport is not Transport.STREAMABLE_HTTP:
+            raise UnsupportedTransportError(server.transport)
+        headers = self._credentials(actor, server)
+        try:
+            tools = self._client.list_tools(server.url, headers)
+        except MCPAuthorizationError as exc:
+            if server.auth_type is AuthType.OAUTH2:
+                raise self._connections.connect_required(server) from exc
+            raise
+        return [
+            GovernedTool(tool, server.allows_tool(tool.name))
+            for tool in sorted(tools, key=lambda each: each.name)
+        ]
+
+    def _credentials(self, actor: Actor, server: MCPServer) -> dict[str, str]:
+        """The headers that authorise the actor's requests (`coder-reference.md` 5.3)."""
+        if server.auth_type is AuthType.OAUTH2:
+            return {"Authorization": self._connections.authorization_header(actor, server)}
+        if server.auth_type is AuthType.API_KEY:
+            key = self._vault.open(server.api_key_value, Place(SERVER_API_KEY, server.id))
+            return {server.api_key_header: key}
+        if server.auth_type is AuthType.CUSTOM_HEADERS:
+            plain = self._vault.open(server.custom_headers, Place(SERVER_CUSTOM_HEADERS, server.id))
+            headers: dict[str, str] = json.loads(plain or "{}")
+            return headers
+        return {}

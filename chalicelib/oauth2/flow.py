@@ -1,0 +1,107 @@
+"""The state of one authorization in progress: it lives in the browser's cookies and nowhere else.
+
+The state goes in one cookie. The PKCE verifier and the issuer that was asked travel in the other,
+sealed for this user and this server: another user's browser cannot finish the flow, and nothing in
+it can be read or changed.
+"""
+
+import base64
+import binascii
+import hmac
+import json
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from chalicelib.encryption import DEPLOYMENT_SCOPE, Place, SealedValueError, Vault
+from chalicelib.encryption.fields import AUTHORIZATION_FLOW
+from chalicelib.oauth2.errors import InvalidStateError
+
+STATE_COOKIE = "mcp_oauth2_state_"
+VERIFIER_COOKIE = "mcp_oauth2_verifier_"
+FLOW_SECONDS = 600
+
+
+def callback_path(server_id: str) -> str:
+    """The path of a server's redirect URI, below the public base URL."""
+    return f"/api/experimental/mcp/servers/{server_id}/oauth2/callback"
+
+
+def connect_path(server_id: str) -> str:
+    """The path that starts a connection, below the public base URL."""
+    return f"/api/experimental/mcp/servers/{server_id}/oauth2/connect"
+
+
+@dataclass(frozen=True, slots=True)
+class CallbackQuery:
+    """What a browser brings to the callback: the query and the two cookies, all unverified."""
+
+    code: str = field(repr=False)
+    state: str = field(repr=False)
+    iss: str | None
+    error: str
+    error_description: str
+    state_cookie: str = field(repr=False)
+    sealed_flow: str = field(repr=False)
+
+    @property
+    def has_own_state(self) -> bool:
+        """Whether the state is the one that this browser was given."""
+        return bool(self.state) and hmac.compare_digest(
+            self.state.encode(), self.state_cookie.encode()
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """What must be remembered from the request to the callback.
+
+    Attributes:
+        code_verifier: the PKCE secret (RFC 7636 section 4.1).
+        issuer: the authorization server that was asked, as it spells itself (RFC 9207).
+        grant_generation: the server's, so that a flow does not outlive a change of destination.
+        expires_at: when the flow is given up.
+    """
+
+    code_verifier: str = field(repr=False)
+    issuer: str
+    grant_generation: int
+    expires_at: datetime
+
+
+def seal_flow(vault: Vault, flow: Flow, server_id: str, user_id: str) -> str:
+    """The flow as a cookie's value."""
+    plain = json.dumps(
+        {
+            "code_verifier": flow.code_verifier,
+            "issuer": flow.issuer,
+            "grant_generation": flow.grant_generation,
+            "expires_at": flow.expires_at.isoformat(),
+        }
+    )
+    sealed = vault.seal(plain, Place(AUTHORIZATION_FLOW, server_id, user_id), DEPLOYMENT_SCOPE)
+    return base64.urlsafe_b64encode(sealed).decode().rstrip("=")
+
+
+def open_flow(vault: Vault, cookie: str, server_id: str, user_id: str, now: datetime) -> Flow:
+    """The flow of a cookie's value.
+
+    Raises:
+        InvalidStateError: the cookie is missing, altered, too old, or of another user or server.
+    """
+    try:
+        sealed = base64.urlsafe_b64decode(cookie + "=" * (-len(cookie) % 4))
+        plain = vault.open(sealed, Place(AUTHORIZATION_FLOW, server_id, user_id))
+    except (binascii.Error, ValueError, SealedValueError) as exc:
+        raise InvalidStateError from exc
+    if not plain:
+        raise InvalidStateError
+    members = json.loads(plain)
+    flow = Flow(
+        code_verifier=members["code_verifier"],
+        issuer=members["issuer"],
+        grant_generation=members["grant_generation"],
+        expires_at=datetime.fromisoformat(members["expires_at"]),
+    )
+    if flow.expires_at <= now:
+        raise InvalidStateError
+    return flow

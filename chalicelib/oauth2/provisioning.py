@@ -1,0 +1,43 @@
+"""Finding a server's authorization server and registering our client there, in one go."""
+
+from chalicelib.egress import Egress
+from chalicelib.mcp_servers.ports import ProvisionedClient
+from chalicelib.oauth2.discovery import discover
+from chalicelib.oauth2.registration import register_client
+
+_CLIENT_NAME = "Ciborium"
+
+
+class OAuth2Provisioner:
+    """Discovery and dynamic registration; implements `mcp_servers.ports.ClientProvisioner`."""
+
+    def __init__(self, egress: Egress) -> None:
+        self._egress = egress
+
+    def provision(self, server_url: str, redirect_uri: str) -> ProvisionedClient:
+        """Discover the server's OAuth2 settings, then register a client (RFC 9728, 8414, 7591).
+
+        Raises:
+            DiscoveryError: a step of discovery failed; it says which, and where.
+            RegistrationError: the authorization server refused to register a client.
+        """
+        found = discover(self._egress, server_url)
+        client = register_client(
+            self._egress,
+            found.server,
+            redirect_uri=redirect_uri,
+            client_name=_CLIENT_NAME,
+            scopes=found.scopes,
+        )
+        return ProvisionedClient(
+            client_id=client.client_id,
+            client_secret=client.client_secret or "",
+            auth_url=found.server.authorization_endpoint,
+            token_url=found.server.token_endpoint,
+            revocation_url=found.server.revocation_endpoint or "",
+            scopes=" ".join(found.scopes),
+            issuer=found.server.issuer,
+            issues_iss=found.server.authorization_response_iss_parameter_supported,
+            resource=found.resource,
+            token_auth_method=client.token_endpoint_auth_method,
+        )

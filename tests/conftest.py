@@ -1,0 +1,34 @@
+"""Fixtures that all tests may use."""
+
+from collections.abc import Iterator
+
+import pytest
+from moto import mock_aws
+
+from tests.support import aws
+from tests.support.deployment import Deployment, start_deployment
+
+
+@pytest.fixture(autouse=True)
+def no_real_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test reaches for a developer's AWS account."""
+    for name in ("AWS_PROFILE", "AWS_ENDPOINT_URL", "AWS_SESSION_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", aws.REGION)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+
+
+@pytest.fixture
+def local_aws(no_real_credentials: None) -> Iterator[None]:
+    """The in-process AWS with our tables, key and queue."""
+    with mock_aws():
+        aws.create_stack()
+        yield
+
+
+@pytest.fixture
+def deployment(local_aws: None) -> Deployment:
+    """A deployment that reaches no other server."""
+    return start_deployment()

@@ -1,0 +1,48 @@
+"""AWS in process: moto, with the tables, the key and the queue of the real template."""
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import botocore.session
+
+DATA_TEMPLATE = Path(__file__).parents[2] / "infra" / "data.yaml"
+REGION = "us-east-1"
+STAGE = "test"
+
+
+def create_stack() -> None:
+    """Create what `infra/data.yaml` describes, through CloudFormation."""
+    session = botocore.session.get_session()
+    client = session.create_client("cloudformation", region_name=REGION)
+    client.create_stack(
+        StackName="ciborium-test",
+        TemplateBody=DATA_TEMPLATE.read_text(encoding="utf-8"),
+        Parameters=[{"ParameterKey": "Stage", "ParameterValue": STAGE}],
+        Capabilities=["CAPABILITY_NAMED_IAM"],
+    )
+
+
+def client(service: str) -> Any:
+    """A botocore client of the in-process AWS."""
+    return botocore.session.get_session().create_client(service, region_name=REGION)
+
+
+class CallCounter:
+    """Counts calls to AWS where botocore sends them, retries included."""
+
+    def __init__(self) -> None:
+        self.calls: Counter[str] = Counter()
+
+    def watch(self, aws_client: Any) -> None:
+        """Count this client's calls from now on."""
+        service = aws_client.meta.service_model.service_name
+        aws_client.meta.events.register(f"before-send.{service}", self._count)
+
+    def _count(self, request: Any, event_name: str, **_: Any) -> None:
+        _, service, operation = event_name.split(".")
+        self.calls[f"{service}.{operation}"] += 1
+
+    def reset(self) -> None:
+        """Start again from nothing."""
+        self.calls.clear()

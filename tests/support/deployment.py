@@ -1,0 +1,135 @@
+"""A whole deployment in this process: the real app and services, moto's AWS, a fake internet."""
+
+import json
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+from chalice.app import Chalice
+from chalice.test import Client as ChaliceClient
+
+from chalicelib import logs
+from chalicelib.api import register
+from chalicelib.bootstrap import Services, build_services
+from chalicelib.config import Settings
+from chalicelib.egress import Egress
+from chalicelib.storage import Database
+from tests.support import aws
+from tests.support.clock import FakeClock
+
+ADMIN_TOKEN = "admin-token-for-tests-0123456789abcdef"
+PUBLIC_URL = "https://ciborium.example/prod"
+
+
+class InProcessTransport(httpx.BaseTransport):
+    """Gives requests to the Chalice app as API Gateway would, below the stage's path."""
+
+    def __init__(self, app: Chalice, base_path: str) -> None:
+        self._client = ChaliceClient(app)
+        self._base_path = base_path
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        path = request.url.raw_path.decode().removeprefix(self._base_path)
+        answer = self._client.http.request(
+            request.method,
+            path,
+            headers={name: value for name, value in request.headers.items()},
+            body=request.read(),
+        )
+        headers: list[tuple[str, str]] = []
+        for name, value in answer.headers.items():
+            values = value if isinstance(value, list) else [value]
+            headers.extend((name, each) for each in values)
+        return httpx.Response(answer.status_code, headers=headers, content=answer.body)
+
+
+@dataclass
+class Deployment:
+    """What a test needs of a deployment."""
+
+    settings: Settings
+    services: Services
+    app: Chalice
+    clock: FakeClock
+    aws_calls: aws.CallCounter
+    log_lines: list[str] = field(default_factory=list)
+
+    def client(self, token: str | None = None, **headers: str) -> httpx.Client:
+        """A client of the API, signed in with a token."""
+        if token:
+            headers["Authorization"] = f"Bearer {token}"
+        base = self.settings.public_url
+        return httpx.Client(
+            transport=InProcessTransport(self.app, base.path),
+            base_url=base.origin + base.path,
+            headers=headers,
+        )
+
+    @property
+    def admin(self) -> httpx.Client:
+        """A client signed in as the first admin."""
+        return self.client(ADMIN_TOKEN)
+
+    def new_member(self, username: str = "mara") -> httpx.Client:
+        """A client signed in as a new user without roles."""
+        with self.admin as admin:
+            user = admin.post(
+                "/api/v2/users", json={"username": username, "email": f"{username}@example.com"}
+            ).raise_for_status()
+            token = admin.post(
+                f"/api/v2/users/{user.json()['id']}/keys/tokens", json={}
+            ).raise_for_status()
+        return self.client(token.json()["key"])
+
+
+class _Lines(logging.Handler):
+    def __init__(self, lines: list[str]) -> None:
+        super().__init__()
+        self.setFormatter(logs.JSONFormatter())
+        self._lines = lines
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._lines.append(self.format(record))
+
+
+def start_deployment(
+    transport: httpx.BaseTransport | None = None,
+    *,
+    public_url: str = PUBLIC_URL,
+    kms_client: Callable[[], Any] | None = None,
+    **environment: str,
+) -> Deployment:
+    """A deployment over the in-process AWS; `transport` is its internet."""
+    settings = Settings.from_environment(
+        {"CIBORIUM_STAGE": aws.STAGE, "CIBORIUM_PUBLIC_URL": public_url, **environment}
+    )
+    counter, clock = aws.CallCounter(), FakeClock()
+    database = Database(settings.table_name, aws.REGION)
+    counter.watch(database.connection.client)
+    kms = aws.client("kms")
+    counter.watch(kms)
+    services = build_services(
+        settings,
+        database=database,
+        kms_client=kms_client or (lambda: kms),
+        egress=Egress(settings.allowed_private_cidrs, transport=transport),
+        clock=clock,
+    )
+    app = Chalice(app_name="ciborium", configure_logs=False)
+    register(app, lambda: services)
+    owner = services.identity.ensure_first_owner(ADMIN_TOKEN)
+    services.organizations.ensure_default(owner)
+    deployment = Deployment(settings, services, app, clock, counter)
+    handler = _Lines(deployment.log_lines)
+    logs.get_logger().handlers[:] = [handler]
+    logs.get_logger().setLevel("DEBUG")
+    return deployment
+
+
+def error_of(response: httpx.Response) -> tuple[int, str]:
+    """An error's status and code, after seeing that the body has the one shape."""
+    body = json.loads(response.text)
+    assert {"message", "code", "request_id"} <= body.keys(), body
+    return response.status_code, body["code"]
