@@ -6,7 +6,6 @@ import pytest
 from moto import mock_aws
 
 from tests.support import aws
-from tests.support.deployment import Deployment, start_deployment
 
 
 @pytest.fixture(autouse=True)
@@ -26,9 +25,3 @@ def local_aws(no_real_credentials: None) -> Iterator[None]:
     with mock_aws():
         aws.create_stack()
         yield
-
-
-@pytest.fixture
-def deployment(local_aws: None) -> Deployment:
-    """A deployment that reaches no other server."""
-    return start_deployment()
