@@ -1,0 +1,116 @@
+"""OAuth2's documents and credentials, once they are parsed and checked.
+
+`resource` and `issuer` are kept exactly as they were spelled: RFC 8707 and RFC 9207 compare them
+as strings, and a URL type would add or take a slash.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+CLIENT_SECRET_BASIC = "client_secret_basic"  # noqa: S105 - a method's name, RFC 7591 section 2.
+CLIENT_SECRET_POST = "client_secret_post"  # noqa: S105
+PUBLIC_CLIENT = "none"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProtectedResourceMetadata:
+    """What a resource server says of itself (RFC 9728 section 2)."""
+
+    resource: str
+    authorization_servers: tuple[str, ...]
+    scopes_supported: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuthorizationServerMetadata:
+    """What an authorization server says of itself (RFC 8414 section 2, OIDC Discovery 3)."""
+
+    issuer: str
+    authorization_endpoint: str
+    token_endpoint: str
+    registration_endpoint: str | None
+    revocation_endpoint: str | None
+    scopes_supported: tuple[str, ...]
+    code_challenge_methods_supported: tuple[str, ...]
+    token_endpoint_auth_methods_supported: tuple[str, ...]
+    authorization_response_iss_parameter_supported: bool
+    client_id_metadata_document_supported: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Discovery:
+    """What an MCP server's URL alone led to.
+
+    Attributes:
+        resource: the resource indicator to send (RFC 8707), as its metadata spells it.
+        scopes: what to ask for: the challenge's, else the resource's; may be empty.
+        server: the authorization server that was chosen.
+    """
+
+    resource: str
+    scopes: tuple[str, ...]
+    server: AuthorizationServerMetadata
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegisteredClient:
+    """Our client as an authorization server registered it (RFC 7591 section 3.2.1).
+
+    Attributes:
+        client_secret_expires_at: seconds since 1970; 0 means never.
+        registration_client_uri: where the registration can be managed (RFC 7592 section 3).
+    """
+
+    client_id: str
+    client_secret: str | None = field(repr=False)
+    token_endpoint_auth_method: str
+    client_secret_expires_at: int
+    registration_client_uri: str | None
+    registration_access_token: str | None = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ClientCredentials:
+    """How our client authenticates at the token and revocation endpoints."""
+
+    client_id: str
+    client_secret: str = field(repr=False)
+    token_endpoint_auth_method: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenResponse:
+    """An access token and what came with it (RFC 6749 section 5.1).
+
+    Attributes:
+        token_type: always `Bearer`, however the server spelled it.
+        expires_in: seconds; None if the server does not say.
+        scope: what was granted, separated by blanks; empty if it is what was asked for.
+    """
+
+    access_token: str = field(repr=False)
+    refresh_token: str | None = field(repr=False)
+    token_type: str
+    expires_in: int | None
+    scope: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connection:
+    """A user's connection to a server; the tokens are sealed values.
+
+    Attributes:
+        issuer: the authorization server that gave the tokens.
+        grant_generation: the server's, when the tokens were granted; another one voids them.
+    """
+
+    user_id: str
+    server_id: str
+    access_token: bytes = field(repr=False)
+    refresh_token: bytes = field(repr=False)
+    token_type: str
+    scope: str
+    issuer: str
+    expires_at: datetime | None
+    grant_generation: int
+    created_at: datetime
