@@ -1,0 +1,130 @@
+"""The connections under the guard: only checked addresses are dialled, within one deadline."""
+
+import ssl
+import time
+from collections.abc import Iterable
+from typing import Any, Self
+
+import httpcore
+
+from chalicelib.egress.addresses import IPAddress
+from chalicelib.egress.guard import Guard
+
+_CONNECT_SECONDS = 5.0
+
+
+class Deadline(float):
+    """The moment when a request's whole budget is spent, handed to httpcore as its timeouts.
+
+    httpcore passes a timeout unchanged to every single read and write. As a number it would bound
+    each of them anew, and a server that sends a byte a second would never be cut off.
+    """
+
+    __slots__ = ("_moment",)
+    _moment: float
+
+    def __new__(cls, seconds: float) -> Self:
+        """A deadline `seconds` from now."""
+        deadline = super().__new__(cls, seconds)
+        deadline._moment = time.monotonic() + seconds
+        return deadline
+
+    def remaining(self) -> float:
+        """The seconds that are left, zero or less when none are."""
+        return self._moment - time.monotonic()
+
+
+class GuardedBackend(httpcore.NetworkBackend):
+    """Dials the very addresses that the guard has checked, which leaves no room for rebinding."""
+
+    def __init__(self, guard: Guard, *, plaintext: bool) -> None:
+        self._guard = guard
+        self._plaintext = plaintext
+        self._dialler = httpcore.SyncBackend()
+
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,  # noqa: ARG002 - the interface is httpcore's
+        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,  # noqa: ARG002
+    ) -> httpcore.NetworkStream:
+        """Resolve, check, and connect to the first address that answers.
+
+        Raises:
+            EgressRefusedError, EgressConnectionError, EgressTimeoutError: as `Guard.resolve`.
+            httpcore.ConnectError, httpcore.ConnectTimeout: no address answered.
+        """
+        seconds = _remaining(timeout, httpcore.ConnectTimeout)
+        addresses = self._guard.resolve(
+            host.rstrip("."), plaintext=self._plaintext, seconds=seconds
+        )
+        connect = Deadline(min(_CONNECT_SECONDS, _remaining(timeout, httpcore.ConnectTimeout)))
+        last = len(addresses) - 1
+        for tried, address in enumerate(addresses):
+            try:
+                return self._dial(address, port, connect, share=len(addresses) - tried)
+            except (httpcore.ConnectError, httpcore.ConnectTimeout):
+                if tried == last:
+                    raise
+        raise httpcore.ConnectError  # `resolve` never returns an empty list.
+
+    def _dial(
+        self, address: IPAddress, port: int, connect: Deadline, *, share: int
+    ) -> httpcore.NetworkStream:
+        """Each address gets its share of the time, so that a dead first one leaves some."""
+        seconds = _remaining(connect, httpcore.ConnectTimeout) / share
+        stream = self._dialler.connect_tcp(str(address), port, timeout=seconds)
+        return DeadlineStream(stream)
+
+
+class DeadlineStream(httpcore.NetworkStream):
+    """A connection on which every read and write gets only what is left of the request's budget."""
+
+    def __init__(self, stream: httpcore.NetworkStream) -> None:
+        self._stream = stream
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        """Up to `max_bytes`, empty at the end."""
+        return self._stream.read(max_bytes, _remaining(timeout, httpcore.ReadTimeout))
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        """All of `buffer`; a receiver that takes it in crumbs runs into the deadline as well."""
+        sock = self._stream.get_extra_info("socket")
+        rest = memoryview(buffer)
+        try:
+            while rest:
+                sock.settimeout(_remaining(timeout, httpcore.WriteTimeout))
+                rest = rest[sock.send(rest) :]
+        except TimeoutError as exc:
+            raise httpcore.WriteTimeout from exc
+        except OSError as exc:
+            raise httpcore.WriteError from exc
+
+    def start_tls(
+        self,
+        ssl_context: ssl.SSLContext,
+        server_hostname: str | None = None,
+        timeout: float | None = None,
+    ) -> httpcore.NetworkStream:
+        """The same connection under TLS; the certificate is checked against the URL's host."""
+        seconds = _remaining(timeout, httpcore.ConnectTimeout)
+        return DeadlineStream(self._stream.start_tls(ssl_context, server_hostname, seconds))
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._stream.close()
+
+    def get_extra_info(self, info: str) -> Any:
+        """What httpcore asks of a connection, such as `is_readable`."""
+        return self._stream.get_extra_info(info)
+
+
+def _remaining(timeout: float | None, error: type[httpcore.TimeoutException]) -> float:
+    if not isinstance(timeout, Deadline):
+        raise TypeError("Every operation on the network must carry the request's deadline.")
+    seconds = timeout.remaining()
+    if seconds <= 0:
+        raise error
+    return seconds
