@@ -13,10 +13,10 @@ _MANUALLY = (
 _LONGEST_DETAIL = 300
 
 
-class UnusableMetadataError(UpstreamError):
-    """One metadata document cannot be used; the message is the reason, in a few words."""
+class UnusableDocumentError(UpstreamError):
+    """One document of another server cannot be used; the message is the reason, in a few words."""
 
-    code = "oauth2_metadata_unusable"
+    code = "oauth2_document_unusable"
 
 
 class DiscoveryError(InvalidInputError):

@@ -1,0 +1,159 @@
+"""Dynamic client registration (RFC 7591)."""
+
+import json
+from collections.abc import Sequence
+from urllib.parse import urlsplit
+
+from chalicelib.egress import Egress, EgressResponse
+from chalicelib.oauth2.documents import (
+    Document,
+    Name,
+    Secret,
+    URLs,
+    describe_refusal,
+    find_error_code,
+    parse_document,
+)
+from chalicelib.oauth2.errors import RegistrationError, UnusableDocumentError
+from chalicelib.oauth2.models import (
+    CLIENT_SECRET_BASIC,
+    CLIENT_SECRET_POST,
+    PUBLIC_CLIENT,
+    AuthorizationServerMetadata,
+    RegisteredClient,
+)
+from chalicelib.oauth2.urls import display_url, is_loopback
+
+# In the order of our preference: servers restrict the redirect URIs of public clients (RFC 8252).
+_METHODS = (CLIENT_SECRET_BASIC, CLIENT_SECRET_POST, PUBLIC_CLIENT)
+# RFC 7591 section 3.2.2, and RFC 6750 section 3.1 for servers that want an initial access token.
+_KNOWN_ERRORS = frozenset(
+    (
+        *("invalid_redirect_uri", "invalid_client_metadata", "invalid_software_statement"),
+        *("unapproved_software_statement", "invalid_request", "invalid_token"),
+        *("access_denied", "insufficient_scope"),
+    )
+)
+
+
+class _ClientDocument(Document):
+    client_id: Name
+    client_secret: Secret | None = None
+    client_secret_expires_at: int | None = None
+    token_endpoint_auth_method: Name | None = None
+    redirect_uris: URLs | None = None
+    registration_client_uri: Name | None = None
+    registration_access_token: Secret | None = None
+
+
+def register_client(
+    egress: Egress,
+    server: AuthorizationServerMetadata,
+    *,
+    redirect_uri: str,
+    client_name: str,
+    scopes: Sequence[str],
+) -> RegisteredClient:
+    """Register us at an authorization server (RFC 7591 section 3).
+
+    Args:
+        egress: the way out.
+        server: where.
+        redirect_uri: our callback; https, or on a loopback host.
+        client_name: what users read on the consent page.
+        scopes: what we shall ask for; may be empty.
+
+    Raises:
+        RegistrationError: it registers no clients, refused this one, or answered nonsense.
+        EgressRefusedError, EgressConnectionError, EgressTimeoutError, EgressResponseError: it could
+            not be asked.
+    """
+    if server.registration_endpoint is None:
+        raise RegistrationError(
+            f"{display_url(server.issuer)} has no registration_endpoint, so a client must be "
+            "registered there by hand"
+        )
+    method = _choose_method(server)
+    request: dict[str, object] = {
+        "client_name": client_name,
+        "redirect_uris": [redirect_uri],
+        "application_type": _application_type(redirect_uri),
+        "token_endpoint_auth_method": method,
+        "grant_types": ["authorization_code", "refresh_token"],
+        "response_types": ["code"],
+    }
+    if scopes:
+        request["scope"] = " ".join(scopes)
+    response = egress.request(
+        "POST",
+        server.registration_endpoint,
+        headers={"Accept": "application/json", "Content-Type": "application/json"},
+        content=json.dumps(request).encode(),
+    )
+    return _parse_client(response, display_url(server.registration_endpoint), method, redirect_uri)
+
+
+def _choose_method(server: AuthorizationServerMetadata) -> str:
+    listed = server.token_endpoint_auth_methods_supported
+    method = next((each for each in _METHODS if each in listed), None)
+    if method is None:
+        raise RegistrationError(
+            f"{display_url(server.issuer)} supports none of {', '.join(_METHODS)} at its token "
+            "endpoint"
+        )
+    return method
+
+
+def _application_type(redirect_uri: str) -> str:
+    """`web`, or `native` on the user's own machine (OIDC Registration section 2)."""
+    parts = urlsplit(redirect_uri)
+    if is_loopback(parts.hostname or ""):
+        return "native"
+    if parts.scheme != "https":
+        raise RegistrationError(
+            "our redirect URI is not https; CIBORIUM_PUBLIC_URL must be, except on a loopback host"
+        )
+    return "web"
+
+
+def _parse_client(
+    response: EgressResponse, shown_url: str, asked_method: str, redirect_uri: str
+) -> RegisteredClient:
+    if response.status not in {200, 201}:
+        raise RegistrationError(f"{shown_url} answered {_describe(response)}")
+    try:
+        document = parse_document(_ClientDocument, response.body)
+    except UnusableDocumentError as exc:
+        raise RegistrationError(
+            f"{shown_url} answered HTTP {response.status}: {exc.message}"
+        ) from exc
+    if not document.client_id:
+        raise RegistrationError(f"{shown_url} gave no client_id")
+    if document.redirect_uris is not None and redirect_uri not in document.redirect_uris:
+        raise RegistrationError(f"{shown_url} registered another redirect URI than ours")
+    return RegisteredClient(
+        client_id=document.client_id,
+        client_secret=document.client_secret or None,
+        token_endpoint_auth_method=_agreed_method(document, asked_method, shown_url),
+        client_secret_expires_at=document.client_secret_expires_at or 0,
+        registration_client_uri=document.registration_client_uri,
+        registration_access_token=document.registration_access_token,
+    )
+
+
+def _agreed_method(document: _ClientDocument, asked: str, shown_url: str) -> str:
+    """What the server registered; it may differ from what was asked (RFC 7591 section 3.2.1)."""
+    if document.token_endpoint_auth_method is None:
+        return asked if document.client_secret else PUBLIC_CLIENT
+    if document.token_endpoint_auth_method not in _METHODS:
+        raise RegistrationError(f"{shown_url} wants another client authentication than we support")
+    if document.token_endpoint_auth_method != PUBLIC_CLIENT and not document.client_secret:
+        raise RegistrationError(f"{shown_url} gave no client_secret although it wants one")
+    return document.token_endpoint_auth_method
+
+
+def _describe(response: EgressResponse) -> str:
+    text = describe_refusal(response, _KNOWN_ERRORS)
+    if find_error_code(response, _KNOWN_ERRORS) == "invalid_redirect_uri":
+        return f"{text}: it does not accept our redirect URI, so register a client there by hand"
+    return text
