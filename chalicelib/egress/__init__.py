@@ -1,6 +1,7 @@
 """Guarded outbound HTTP: what leaves this product leaves through `Egress`."""
 
 from chalicelib.egress.client import Egress, EgressResponse, EgressStream
+from chalicelib.egress.deadline import Deadline
 from chalicelib.egress.errors import (
     EgressConnectionError,
     EgressRefusedError,
@@ -10,6 +11,7 @@ from chalicelib.egress.errors import (
 from chalicelib.egress.resolving import Resolver
 
 __all__ = [
+    "Deadline",
     "Egress",
     "EgressConnectionError",
     "EgressRefusedError",

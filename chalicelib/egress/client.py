@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.egress.addresses import AddressPolicy, IPNetwork
+from chalicelib.egress.deadline import Deadline
 from chalicelib.egress.errors import (
     EgressConnectionError,
     EgressRefusedError,
@@ -24,8 +25,6 @@ from chalicelib.version import VERSION
 
 if TYPE_CHECKING:
     import httpx
-
-    from chalicelib.egress.network import Deadline
 
 MAX_BYTES = 1024 * 1024
 BUDGET_SECONDS = 10.0
@@ -120,8 +119,7 @@ class _Call:
     url: "httpx.URL"
     headers: list[tuple[bytes, bytes]] = field(repr=False)
     content: bytes | None = field(repr=False)
-    budget: float
-    deadline: "Deadline"
+    deadline: Deadline
     max_bytes: int
     credentials: bool
 
@@ -152,7 +150,7 @@ class _Call:
             raise self.timed_out()
 
     def timed_out(self) -> EgressTimeoutError:
-        return EgressTimeoutError(f"{self.host} did not answer within {self.budget:g} seconds.")
+        return EgressTimeoutError(f"{self.host} did not answer within {self.deadline:.3g} seconds.")
 
     def too_large(self) -> EgressResponseError:
         return EgressResponseError(f"{self.host} sent more than {self.max_bytes} bytes.")
@@ -226,7 +224,8 @@ class Egress:
             url: absolute, http or https.
             headers: in addition to ours; `Authorization` and `Cookie` imply `credentials`.
             content: the body.
-            budget: seconds for everything together: DNS, connecting, TLS, redirects, the body.
+            budget: seconds for everything together: DNS, connecting, TLS, redirects, the body;
+                or a `Deadline` that several requests share.
             max_bytes: the largest body accepted.
             credentials: whether the request carries a secret, in whatever header or in its body.
 
@@ -266,15 +265,12 @@ class Egress:
             EgressRefusedError, EgressConnectionError, EgressTimeoutError, EgressResponseError:
                 as `request`, here or while reading.
         """
-        from chalicelib.egress.network import Deadline
-
         call = _Call(
             method=method.upper(),
             url=self._guard.parse_url(url),
             headers=_build_headers(headers or {}),
             content=content,
-            budget=budget,
-            deadline=Deadline(budget),
+            deadline=budget if isinstance(budget, Deadline) else Deadline(budget),
             max_bytes=max_bytes,
             credentials=credentials or _has_credentials(headers or {}),
         )

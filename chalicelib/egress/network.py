@@ -1,37 +1,16 @@
 """The connections under the guard: only checked addresses are dialled, within one deadline."""
 
 import ssl
-import time
 from collections.abc import Iterable
-from typing import Any, Self
+from typing import Any
 
 import httpcore
 
 from chalicelib.egress.addresses import IPAddress
+from chalicelib.egress.deadline import Deadline
 from chalicelib.egress.guard import Guard
 
 _CONNECT_SECONDS = 5.0
-
-
-class Deadline(float):
-    """The moment when a request's whole budget is spent, handed to httpcore as its timeouts.
-
-    httpcore passes a timeout unchanged to every single read and write. As a number it would bound
-    each of them anew, and a server that sends a byte a second would never be cut off.
-    """
-
-    __slots__ = ("_moment",)
-    _moment: float
-
-    def __new__(cls, seconds: float) -> Self:
-        """A deadline `seconds` from now."""
-        deadline = super().__new__(cls, seconds)
-        deadline._moment = time.monotonic() + seconds
-        return deadline
-
-    def remaining(self) -> float:
-        """The seconds that are left, zero or less when none are."""
-        return self._moment - time.monotonic()
 
 
 class GuardedBackend(httpcore.NetworkBackend):

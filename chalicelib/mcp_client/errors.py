@@ -1,0 +1,64 @@
+"""What can go wrong while speaking MCP. What the server wrote is never repeated."""
+
+from chalicelib.errors import InvalidInputError, UpstreamError
+
+
+class MCPServerError(UpstreamError):
+    """The server answered with an error: its HTTP status, and the JSON-RPC code if it sent one.
+
+    `supported` are the protocol versions that it named along with code -32022.
+    """
+
+    code = "mcp_server_error"
+
+    def __init__(
+        self, host: str, status: int, rpc_code: int | None = None, supported: tuple[str, ...] = ()
+    ) -> None:
+        told = f"HTTP status {status}" if rpc_code is None else f"JSON-RPC error {rpc_code}"
+        super().__init__(f"The MCP server at {host} answered with {told}.")
+        self.status = status
+        self.rpc_code = rpc_code
+        self.supported = supported
+
+
+class MCPAuthorizationError(UpstreamError):
+    """The server refused the caller's credentials, or asks for some: status 401 or 403.
+
+    `www_authenticate` are its challenges as sent (RFC 9110, section 11.6.1).
+    """
+
+    code = "mcp_authorization_failed"
+
+    def __init__(self, host: str, status: int, www_authenticate: tuple[str, ...]) -> None:
+        super().__init__(
+            f"The MCP server at {host} refused the credentials (HTTP status {status})."
+        )
+        self.status = status
+        self.www_authenticate = www_authenticate
+
+
+class MCPProtocolError(UpstreamError):
+    """The server's answer is not MCP."""
+
+    code = "mcp_protocol_error"
+
+    def __init__(self, host: str, reason: str) -> None:
+        super().__init__(f"The MCP server at {host} {reason}.")
+
+
+class BrokenStreamError(MCPProtocolError):
+    """The stream of server-sent events ended before the answer came."""
+
+    def __init__(self, host: str) -> None:
+        super().__init__(host, "ended its stream before it answered")
+
+
+class UnsupportedTransportError(InvalidInputError):
+    """The server is registered with a transport that is not spoken."""
+
+    code = "unsupported_transport"
+
+    def __init__(self, transport: str) -> None:
+        super().__init__(
+            f"The transport {transport} is not supported yet; use streamable_http.",
+        )

@@ -1,0 +1,96 @@
+"""`tools/list`: all of its pages, and what of them can be used."""
+
+import json
+from typing import Any
+
+from chalicelib.logs import get_logger
+from chalicelib.mcp_client.errors import BrokenStreamError, MCPProtocolError
+from chalicelib.mcp_client.header_annotations import has_valid_header_annotations
+from chalicelib.mcp_client.models import Tool
+from chalicelib.mcp_client.session import Session
+
+_MAX_PAGES = 100
+_MAX_TOOLS = 2000
+
+
+def list_tools(session: Session) -> tuple[Tool, ...]:
+    """Every usable tool of a server, in its order; the first of two with the same name.
+
+    Raises:
+        MCPProtocolError: the pages are malformed, or without end.
+        MCPAuthorizationError, MCPServerError, EgressError kinds: as `Session.request`.
+    """
+    tools: dict[str, Tool] = {}
+    cursors: set[str] = set()
+    params: dict[str, Any] = {}
+    for _ in range(_MAX_PAGES):
+        page = _get_page(session, params)
+        for tool in _parse_page(session, page):
+            tools.setdefault(tool.name, tool)
+        if len(tools) > _MAX_TOOLS:
+            raise MCPProtocolError(session.host, f"offers more than {_MAX_TOOLS} tools")
+        cursor = page.get("nextCursor")
+        if cursor is None:
+            return tuple(tools.values())
+        if not isinstance(cursor, str) or cursor in cursors:
+            raise MCPProtocolError(session.host, "sent an invalid or repeated page cursor")
+        cursors.add(cursor)
+        params = {"cursor": cursor}
+    raise MCPProtocolError(session.host, f"spreads its tools over more than {_MAX_PAGES} pages")
+
+
+def _get_page(session: Session, params: dict[str, Any]) -> dict[str, Any]:
+    try:
+        return session.request("tools/list", params)
+    except BrokenStreamError:
+        # Nothing is resumed: a listing has no effects, so it is asked for anew.
+        return session.request("tools/list", params)
+
+
+def _parse_page(session: Session, page: dict[str, Any]) -> list[Tool]:
+    entries = page.get("tools")
+    if not isinstance(entries, list):
+        raise MCPProtocolError(session.host, "sent a list of tools that is none")
+    tools = []
+    for entry in entries:
+        tool = _parse_tool(entry)
+        # Which headers a client could not send only matters on the wire that has them.
+        if tool and (not session.is_modern or has_valid_header_annotations(tool.input_schema)):
+            tools.append(tool)
+    if len(tools) < len(entries):
+        get_logger().warning(
+            "Left out tools that cannot be used.",
+            extra={"fields": {"host": session.host, "tools": len(entries) - len(tools)}},
+        )
+    return tools
+
+
+def _parse_tool(entry: Any) -> Tool | None:
+    """A tool, or None when it could neither be shown nor called."""
+    if not isinstance(entry, dict) or not _is_unicode(entry):
+        return None
+    name, schema = entry.get("name"), entry.get("inputSchema")
+    if not isinstance(name, str) or not name or not isinstance(schema, dict):
+        return None
+    annotations = entry.get("annotations")
+    annotations = annotations if isinstance(annotations, dict) else {}
+    return Tool(
+        name=name,
+        title=_text(entry.get("title")) or _text(annotations.get("title")) or name,
+        description=_text(entry.get("description")),
+        input_schema=schema,
+        annotations=annotations,
+    )
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _is_unicode(entry: dict[str, Any]) -> bool:
+    r"""JSON can smuggle in half a surrogate pair (`\ud800`), which no answer of ours could hold."""
+    try:
+        json.dumps(entry, ensure_ascii=False).encode()
+    except (UnicodeEncodeError, RecursionError):
+        return False
+    return True
