@@ -20,7 +20,7 @@ def list_chats(call: Call) -> Reply:
     """The caller's chats, the latest changed first."""
     chats = call.services.chats.list_own(
         call.actor,
-        limit=_number(call, "limit") or _DEFAULT_LIMIT,
+        limit=_limit(call),
         after_id=call.query("after_id"),
     )
     return json_reply([to_chat(chat) for chat in chats])
@@ -36,11 +36,16 @@ def list_messages(call: Call, chat_id: str) -> Reply:
     page = call.services.chats.list_messages(
         call.actor,
         chat_id,
-        limit=_number(call, "limit") or _DEFAULT_LIMIT,
+        limit=_limit(call),
         after_id=_number(call, "after_id"),
         before_id=_number(call, "before_id"),
     )
     return json_reply(to_messages(page))
+
+
+def _limit(call: Call) -> int:
+    limit = _number(call, "limit")
+    return _DEFAULT_LIMIT if limit is None else limit
 
 
 def _number(call: Call, name: str) -> int | None:

@@ -179,6 +179,8 @@ def add_route(app: Chalice, route: Route, services: Callable[[], "Services"]) ->
 
     def handle(**arguments: str) -> Response:
         request = app.current_request
+        if request is None:  # Chalice sets it before it calls a view.
+            raise RuntimeError("called outside of a request")
         reply = answer(Call(request, services()), route, arguments)
         return to_response(reply)
 

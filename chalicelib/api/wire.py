@@ -48,9 +48,7 @@ def to_member(membership: Membership) -> organizations.OrganizationMember:
     )
 
 
-def to_server(
-    view: ServerView, callback_url: Callable[[str], str]
-) -> mcp_servers.MCPServerConfig:
+def to_server(view: ServerView, callback_url: Callable[[str], str]) -> mcp_servers.MCPServerConfig:
     """A server; of secrets only whether they are set."""
     server, client = view.server, view.server.oauth2
     return mcp_servers.MCPServerConfig(

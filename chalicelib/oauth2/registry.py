@@ -10,7 +10,7 @@ from chalicelib.sdk.mcp_servers import AuthType
 
 
 class ConnectionRegistry:
-    """Answers for all of a user's connections at once; implements `mcp_servers.ports.Connections`."""
+    """Answers for all of a user's connections; implements `mcp_servers.ports.Connections`."""
 
     def __init__(self, repository: ConnectionRepository, clock: Clock) -> None:
         self._repository = repository

@@ -1,7 +1,7 @@
 """The connections table.
 
-    USER#<user> / SERVER#<server>   a user's connection to a server;
-                                    in the lookup index under SERVER#<server>
+USER#<user> / SERVER#<server>   a user's connection to a server;
+                                in the lookup index under SERVER#<server>
 """
 
 from collections.abc import Iterable

@@ -201,9 +201,7 @@ class ConnectionService:
             raise MissingCodeError
         if not query.has_own_state:
             raise InvalidStateError
-        flow = open_flow(
-            self._vault, query.sealed_flow, server.id, actor.user_id, self._clock()
-        )
+        flow = open_flow(self._vault, query.sealed_flow, server.id, actor.user_id, self._clock())
         if flow.grant_generation != server.grant_generation:
             raise ServerMovedError
         validate_authorization_response(

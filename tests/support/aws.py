@@ -13,9 +13,7 @@ STAGE = "test"
 
 def create_stack() -> None:
     """Create what `infra/data.yaml` describes, through CloudFormation."""
-    session = botocore.session.get_session()
-    client = session.create_client("cloudformation", region_name=REGION)
-    client.create_stack(
+    client("cloudformation").create_stack(
         StackName="ciborium-test",
         TemplateBody=DATA_TEMPLATE.read_text(encoding="utf-8"),
         Parameters=[{"ParameterKey": "Stage", "ParameterValue": STAGE}],
@@ -40,8 +38,7 @@ class CallCounter:
         aws_client.meta.events.register(f"before-send.{service}", self._count)
 
     def _count(self, request: Any, event_name: str, **_: Any) -> None:
-        _, service, operation = event_name.split(".")
-        self.calls[f"{service}.{operation}"] += 1
+        self.calls[event_name.removeprefix("before-send.")] += 1
 
     def reset(self) -> None:
         """Start again from nothing."""

@@ -35,14 +35,17 @@ class InProcessTransport(httpx.BaseTransport):
         answer = self._client.http.request(
             request.method,
             path,
-            headers={name: value for name, value in request.headers.items()},
+            headers=dict(request.headers.items()),
             body=request.read(),
         )
         headers: list[tuple[str, str]] = []
         for name, value in answer.headers.items():
-            values = value if isinstance(value, list) else [value]
-            headers.extend((name, each) for each in values)
+            headers.extend((name, each) for each in _as_list(value))
         return httpx.Response(answer.status_code, headers=headers, content=answer.body)
+
+
+def _as_list(value: Any) -> list[str]:
+    return value if isinstance(value, list) else [value]
 
 
 @dataclass

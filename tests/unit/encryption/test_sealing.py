@@ -60,7 +60,6 @@ def test_no_single_flipped_bit_goes_unnoticed() -> None:
         altered = bytearray(sealed)
         altered[position // 8] ^= 1 << (position % 8)
         with pytest.raises(SealedValueError):
-            parse_key_id(bytes(altered))
             unseal(bytes(altered), KEY, PLACE)
 
 
@@ -68,7 +67,6 @@ def test_no_truncation_goes_unnoticed() -> None:
     sealed = seal(SECRET, KEY, PLACE)
     for length in range(len(sealed)):
         with pytest.raises(SealedValueError):
-            parse_key_id(sealed[:length])
             unseal(sealed[:length], KEY, PLACE)
 
 
