@@ -66,7 +66,7 @@ class Guard:
     def _check_form(self, url: "httpx.URL") -> None:
         if url.scheme not in {"http", "https"}:
             raise EgressRefusedError("Only http and https URLs are permitted.")
-        if url.userinfo or "@" in url.netloc.decode("ascii"):
+        if url.userinfo:
             raise EgressRefusedError("A URL with a user name or a password is not permitted.")
         host = host_of(url)
         if parse_address(host) is not None:

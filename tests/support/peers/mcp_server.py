@@ -1,0 +1,82 @@
+"""A real FastMCP server for tests. It runs in the peers' own environment and prints its URL.
+
+Flags: `--legacy` hides the 2026-07-28 wire, `--stateless` gives handshake clients no session,
+`--json` answers without event streams, `--token T` asks for a bearer token.
+"""
+
+import argparse
+import asyncio
+import json
+import socket
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+import uvicorn
+from fastmcp import FastMCP
+from fastmcp.server.auth.providers.jwt import StaticTokenVerifier
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+TOOLS = 7
+PAGE_SIZE = 3
+
+
+def add(a: int, b: int) -> int:
+    """Add two numbers."""
+    return a + b
+
+
+def build_server(token: str | None) -> FastMCP[Any]:
+    """Seven tools on pages of three, so that a client must follow two cursors."""
+    auth = StaticTokenVerifier({token: {"client_id": "test", "scopes": []}}) if token else None
+    server: FastMCP[Any] = FastMCP("Peer", list_page_size=PAGE_SIZE, auth=auth)
+    server.tool(add, title="Add two numbers", annotations={"readOnlyHint": True})
+    for number in range(2, TOOLS + 1):
+        server.tool(add, name=f"add_{number}")
+    return server
+
+
+def hide_modern_wire(app: App) -> App:
+    """Refuse what a server of 2025-11-25 refuses: a version header that it does not know."""
+
+    async def legacy(scope: Scope, receive: Receive, send: Send) -> None:
+        headers = dict(scope.get("headers", ()))
+        if headers.get(b"mcp-protocol-version") != b"2026-07-28":
+            await app(scope, receive, send)
+            return
+        error = {"code": -32600, "message": "Bad Request: Unsupported protocol version"}
+        body = json.dumps({"jsonrpc": "2.0", "id": "server-error", "error": error}).encode()
+        content_type = (b"content-type", b"application/json")
+        await send({"type": "http.response.start", "status": 400, "headers": [content_type]})
+        await send({"type": "http.response.body", "body": body})
+
+    return legacy
+
+
+async def main() -> None:
+    """Serve until killed."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--legacy", action="store_true")
+    parser.add_argument("--stateless", action="store_true")
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--token")
+    options = parser.parse_args()
+    app: Any = build_server(options.token).http_app(
+        json_response=options.json, stateless_http=options.stateless
+    )
+    if options.legacy:
+        app = hide_modern_wire(app)
+    # asyncio only turns Nagle's algorithm off (40 ms an answer) where the protocol is named.
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener.bind(("127.0.0.1", 0))
+    listener.listen()
+    print(f"http://127.0.0.1:{listener.getsockname()[1]}/mcp", flush=True)
+    config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1)
+    await uvicorn.Server(config).serve(sockets=[listener])
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
