@@ -143,13 +143,17 @@ def _check_endpoints(document: _ServerDocument) -> None:
         validate_authorization_endpoint(document.authorization_endpoint)
     except AuthorizationEndpointError as exc:
         raise UnusableDocumentError("authorization_endpoint is not https") from exc
-    is_https = document.issuer.startswith("https://")
-    for name in ("token_endpoint", "registration_endpoint", "revocation_endpoint"):
-        url = getattr(document, name)
-        parts = split_web_url(url) if url else None
+    fetched = {
+        "token_endpoint": document.token_endpoint,
+        "registration_endpoint": document.registration_endpoint or None,
+        "revocation_endpoint": document.revocation_endpoint or None,
+    }
+    for name, url in fetched.items():
+        parts = None if url is None else split_web_url(url)
         # Whether plain http may be used at all is egress's to say; here, an issuer that is reached
         # over TLS may not lead to an endpoint that is not.
-        if url and (parts is None or (is_https and parts.scheme != "https")):
+        downgrades = document.issuer.startswith("https:") and parts and parts.scheme != "https"
+        if url is not None and (parts is None or downgrades):
             raise UnusableDocumentError(f"{name} is not https")
 
 
