@@ -101,7 +101,7 @@ def answer(status: str = "200 OK", body: bytes = b"", **headers: str) -> bytes:
 
 def always(data: bytes) -> Respond:
     """Respond with the same bytes to every request."""
-    return lambda connection, request: connection.send(data)
+    return lambda connection, _: connection.send(data)
 
 
 def _read_request(sock: socket.socket) -> bytes:

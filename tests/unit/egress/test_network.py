@@ -19,14 +19,14 @@ def assert_cut_off(egress: Egress, url: str, content: bytes | None = None) -> No
 
 
 def test_a_server_that_never_answers_is_cut_off(serve: Serve, egress: Egress) -> None:
-    server = serve(lambda connection, request: connection.hang())
+    server = serve(lambda connection, _: connection.hang())
     assert_cut_off(egress, server.url())
 
 
 def test_headers_that_come_byte_by_byte_do_not_outlast_the_budget(
     serve: Serve, egress: Egress
 ) -> None:
-    server = serve(lambda connection, request: connection.drip(answer(X="x" * 1000), 0.02))
+    server = serve(lambda connection, _: connection.drip(answer(X="x" * 1000), 0.02))
     assert_cut_off(egress, server.url())
 
 
@@ -44,7 +44,7 @@ def test_interim_answers_without_end_do_not_outlast_the_budget(
     serve: Serve, egress: Egress
 ) -> None:
     server = serve(
-        lambda connection, request: connection.drip(b"HTTP/1.1 103 Early Hints\r\n\r\n" * 99, 0.005)
+        lambda connection, _: connection.drip(b"HTTP/1.1 103 Early Hints\r\n\r\n" * 99, 0.005)
     )
     assert_cut_off(egress, server.url())
 
@@ -76,7 +76,7 @@ def test_several_requests_may_share_one_deadline(serve: Serve, egress: Egress) -
     server = serve(always(answer()))
     deadline = Deadline(BUDGET)
     egress.request("GET", server.url(), budget=deadline)
-    silent = serve(lambda connection, request: connection.hang())
+    silent = serve(lambda connection, _: connection.hang())
     with pytest.raises(EgressTimeoutError):
         egress.request("GET", silent.url(), budget=deadline)
     with pytest.raises(EgressTimeoutError, match="did not answer within 0.3 seconds"):

@@ -17,7 +17,7 @@ from tests.unit.egress.conftest import LOCAL, Serve
 def answers(*rounds: Sequence[str]) -> Resolver:
     """A name server that answers differently every time; a question too many is an error."""
     remaining = list(rounds)
-    return lambda host: remaining.pop(0)
+    return lambda _: remaining.pop(0)
 
 
 def test_the_address_that_was_checked_is_dialled_without_asking_dns_again(serve: Serve) -> None:
