@@ -32,12 +32,18 @@ def free_port() -> int:
 
 
 class LocalAWS:
-    """A ministack on 127.0.0.1 that keeps its state in a folder."""
+    """A ministack on 127.0.0.1 that keeps its state in a folder.
 
-    def __init__(self, state: Path, port: int | None = None) -> None:
+    Args:
+        state: the folder.
+        lock: a file descriptor that it shall hold open until it has saved and ended.
+    """
+
+    def __init__(self, state: Path, lock: int | None = None) -> None:
         self._state = state
         self._log = state / "aws.log"
-        self.port = port or free_port()
+        self._lock = () if lock is None else (lock,)
+        self.port = free_port()
         self.endpoint = f"http://127.0.0.1:{self.port}"
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -69,6 +75,7 @@ class LocalAWS:
                 stderr=subprocess.STDOUT,
                 stdin=subprocess.DEVNULL,
                 start_new_session=True,
+                pass_fds=self._lock,
             )
         give_up = time.monotonic() + _READY_SECONDS
         while not self._answers():

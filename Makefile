@@ -1,0 +1,49 @@
+# `make help` lists the commands. Everything that they need, they install into .venv and .local.
+
+PYTHON := $(shell for each in python3.13 python3 python; do \
+	"$$each" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$each" && break; done)
+BIN := .venv/bin
+RUN_TESTS := $(BIN)/python -m pytest -n 2
+
+.PHONY: help run demo test check package deploy-local format clean setup setup-peers need-python
+
+help: ## What the commands do
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
+
+run: setup ## Run Ciborium on this machine until Ctrl-C
+	@exec $(BIN)/python -m infra.local.run
+
+demo: setup setup-peers ## The same, with an OAuth2-protected MCP server to try it with
+	@exec $(BIN)/python -m infra.local.run --demo
+
+test: setup setup-peers ## Run all tests
+	$(RUN_TESTS)
+
+check: setup ## Format, lint, types, import directions, templates
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/cfn-lint infra/data.yaml
+
+package: setup ## Build what is deployed, into .build
+	$(BIN)/python -m infra.package
+
+deploy-local: setup ## Deploy the package to a local AWS and keep it running until Ctrl-C
+	@exec $(BIN)/python -m infra.deploy_local
+
+format: setup ## Format the code
+	$(BIN)/ruff format
+	$(BIN)/ruff check --fix
+
+clean: ## Remove what was installed and built; keeps .local/state
+	rm -rf .venv .build .local/venvs .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+
+setup: need-python
+	@$(PYTHON) infra/local/environments.py project aws
+
+setup-peers: need-python
+	@$(PYTHON) infra/local/environments.py peers
+
+need-python:
+	@test -n "$(PYTHON)" || { echo "Ciborium needs Python 3.11 or newer, and there is none on the PATH." >&2; exit 1; }

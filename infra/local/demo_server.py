@@ -1,0 +1,74 @@
+"""A small OAuth2-protected MCP server: FastMCP with its in-memory authorization server.
+
+Runs in the peers' environment. It prints its MCP endpoint once it listens, and ends when its
+standard input does. `--port 0` takes a free port; `--token-seconds` is the access tokens' lifetime.
+"""
+
+import argparse
+import os
+import socket
+import sys
+import threading
+
+from fastmcp import FastMCP
+from fastmcp.server.auth.auth import ClientRegistrationOptions, RevocationOptions
+from fastmcp.server.auth.providers import in_memory
+
+_HOST = "127.0.0.1"
+_NOTES = {"welcome": "Ciborium is a chalice with a lid.", "todo": "Connect a second server."}
+
+
+def build_server(base_url: str) -> FastMCP:
+    """Three tools behind a sign-in that approves everybody."""
+    auth = in_memory.InMemoryOAuthProvider(
+        base_url=base_url,
+        client_registration_options=ClientRegistrationOptions(
+            enabled=True, valid_scopes=["notes"], default_scopes=["notes"]
+        ),
+        revocation_options=RevocationOptions(enabled=True),
+        required_scopes=["notes"],
+    )
+    server: FastMCP = FastMCP("Demo notes", auth=auth)
+
+    @server.tool
+    def list_notes() -> list[str]:
+        """The titles of all notes."""
+        return sorted(_NOTES)
+
+    @server.tool
+    def read_note(title: str) -> str:
+        """The text of a note."""
+        return _NOTES[title]
+
+    @server.tool
+    def add_numbers(a: float, b: float) -> float:
+        """The sum of two numbers."""
+        return a + b
+
+    return server
+
+
+def main() -> None:
+    """Serve until standard input ends."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--token-seconds", type=int, default=3600)
+    arguments = parser.parse_args()
+    in_memory.DEFAULT_ACCESS_TOKEN_EXPIRY_SECONDS = arguments.token_seconds
+    listener = socket.create_server((_HOST, arguments.port))
+    base_url = f"http://{_HOST}:{listener.getsockname()[1]}"
+    app = build_server(base_url).http_app(path="/mcp")
+    threading.Thread(target=_end_with_input, daemon=True).start()
+    print(f"{base_url}/mcp", flush=True)
+    import uvicorn
+
+    uvicorn.Server(uvicorn.Config(app, log_level="warning")).run(sockets=[listener])
+
+
+def _end_with_input() -> None:
+    sys.stdin.read()
+    os._exit(0)  # Whoever started us is gone; there is nothing to save.
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,231 @@
+"""`make run`: the whole product on this machine, from nothing, until Ctrl-C.
+
+One process serves the API and looks after the local AWS beside it (`aws_server.py`). With `--demo`
+a small MCP server with a sign-in of its own (`demo_server.py`) runs there too.
+"""
+
+import fcntl
+import hashlib
+import json
+import os
+import secrets
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import FrameType
+
+from chalicelib.config import Settings, SettingsError
+from chalicelib.errors import CiboriumError
+from infra.cloudformation import DeploymentError, deploy, find_stack, load_template
+from infra.first_admin import FirstAdmin, ensure_first_admin
+from infra.local import guide
+from infra.local.aws import LocalAWS, LocalAWSError
+from infra.local.demo import DemoServer, DemoServerError
+from infra.local.devserver import make_server
+from infra.local.environments import ROOT
+
+HOST = "127.0.0.1"
+STAGE = "local"
+_STACK = "ciborium-local"
+_LOCK_SECONDS = 15
+
+
+class StartError(Exception):
+    """The run cannot start; one line says why and what to do."""
+
+
+def main() -> None:
+    """Run until told to stop."""
+    signal.signal(signal.SIGTERM, _stop)
+    try:
+        run(demo="--demo" in sys.argv[1:])
+    except KeyboardInterrupt:
+        print("Stopped.", flush=True)
+    except (StartError, LocalAWSError, DemoServerError, DeploymentError, SettingsError) as exc:
+        sys.exit(f"Cannot start: {exc}")
+    except CiboriumError as exc:
+        sys.exit(f"Cannot start: {exc.message}")
+    except OSError as exc:
+        where = f" ({exc.filename})" if exc.filename else ""
+        sys.exit(f"Cannot start: {exc.strerror}{where}.")
+
+
+def run(*, demo: bool) -> None:
+    """Start everything, serve, and stop everything whatever happens."""
+    started = time.monotonic()
+    port = _port()
+    state = _state_folder()
+    # Imported late, so that a port or folder that cannot be used is told at once.
+    with _exclusive(state) as lock, _running_aws(state, lock) as aws:
+        os.environ.update(_environment(aws, port))
+        settings = Settings.from_environment(os.environ)
+        _ensure_stack(aws, state)
+        token = _admin_token(state)
+        admin = ensure_first_admin(settings, token)
+        from app import app  # It reads the settings that were just made.
+
+        try:
+            server = make_server(app, HOST, port)
+        except OSError as exc:
+            raise StartError(_port_in_use(port)) from exc
+        demo_server = DemoServer(state) if demo else None
+        try:
+            if demo_server:
+                demo_server.start()
+            _say(f"Ready after {time.monotonic() - started:.1f} s.")
+            _print_guide(settings, token, admin, demo_server)
+            _serve(server)
+        finally:
+            _say("Stopping …")
+            server.server_close()
+            if demo_server:
+                demo_server.stop()
+
+
+def _serve(server: object) -> None:
+    """Serve in a thread, so that a signal interrupts the wait and not a request."""
+    thread = threading.Thread(target=server.serve_forever, daemon=True)  # type: ignore[attr-defined]
+    thread.start()
+    try:
+        thread.join()
+    finally:
+        server.shutdown()  # type: ignore[attr-defined]
+
+
+def _port() -> int:
+    text = os.environ.get("CIBORIUM_PORT", "") or "8000"
+    if not text.isdigit() or not 1 <= int(text) <= 65535:
+        raise StartError("CIBORIUM_PORT must be a port number, such as 8000.")
+    import socket
+
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, int(text)))
+        except OSError as exc:
+            raise StartError(_port_in_use(int(text))) from exc
+    return int(text)
+
+
+def _port_in_use(port: int) -> str:
+    return f"port {port} is in use. Stop what uses it, or choose another with CIBORIUM_PORT."
+
+
+def _state_folder() -> Path:
+    folder = Path(os.environ.get("CIBORIUM_STATE_DIR", "") or ROOT / ".local" / "state")
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        probe = folder / "writable"
+        probe.write_text("yes", encoding="utf-8")
+        probe.unlink()
+    except OSError as exc:
+        raise StartError(
+            f"the state folder {folder} cannot be written: {exc.strerror}. "
+            "Choose another with CIBORIUM_STATE_DIR."
+        ) from exc
+    return folder
+
+
+@contextmanager
+def _exclusive(state: Path) -> Iterator[int]:
+    """Hold the state folder alone; a run that was killed lets go as soon as its AWS has saved."""
+    give_up = time.monotonic() + _LOCK_SECONDS
+    with (state / "lock").open("w") as lock:
+        while True:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > give_up:
+                    raise StartError(
+                        f"another run uses the state folder {state}. Stop it, "
+                        "or choose another with CIBORIUM_STATE_DIR."
+                    ) from None
+                time.sleep(0.2)
+        yield lock.fileno()
+
+
+@contextmanager
+def _running_aws(state: Path, lock: int) -> Iterator[LocalAWS]:
+    """The local AWS, which holds the lock as well: until it has saved, nobody else may start."""
+    _say("Starting the local AWS …")
+    aws = LocalAWS(state, lock)
+    try:
+        aws.start()
+        yield aws
+    finally:
+        aws.stop()
+
+
+def _environment(aws: LocalAWS, port: int) -> dict[str, str]:
+    """What the product reads; what the developer set stands."""
+    defaults = {
+        "CIBORIUM_STAGE": STAGE,
+        "CIBORIUM_PUBLIC_URL": f"http://{HOST}:{port}",
+        "CIBORIUM_ALLOWED_PRIVATE_CIDRS": "127.0.0.0/8,::1/128",
+    }
+    chosen = {name: os.environ.get(name) or value for name, value in defaults.items()}
+    return {**chosen, "CIBORIUM_STAGE": STAGE, **aws.environment()}
+
+
+def _ensure_stack(aws: LocalAWS, state: Path) -> None:
+    """Create the tables, the key and the queue, or change them when the template has changed."""
+    template = load_template("data.yaml")
+    digest = hashlib.sha256(json.dumps(template).encode()).hexdigest()
+    made_from = state / "stack"
+    client = aws.client("cloudformation")
+    if find_stack(client, _STACK) and made_from.is_file() and made_from.read_text() == digest:
+        return
+    _say("Creating tables, key and queue …")
+    deploy(client, _STACK, template, {"Stage": STAGE, "DeletionProtection": "false"})
+    made_from.write_text(digest)
+
+
+def _admin_token(state: Path) -> str:
+    """The chosen token, or one that is made once and kept for this user's eyes."""
+    chosen = os.environ.get("CIBORIUM_ADMIN_TOKEN", "")
+    if chosen:
+        return chosen
+    kept = state / "admin-token"
+    with suppress(FileNotFoundError):
+        return kept.read_text(encoding="utf-8").strip()
+    token = "ciborium_" + secrets.token_urlsafe(32)
+    with open(kept, "w", encoding="utf-8", opener=_private) as file:  # noqa: PTH123 -- the opener
+        file.write(token + "\n")
+    return token
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
+
+
+def _print_guide(
+    settings: Settings, token: str, admin: FirstAdmin, demo_server: DemoServer | None
+) -> None:
+    server_url = demo_server.url if demo_server else "https://mcp.linear.app/mcp"
+    print(
+        guide.build_guide(
+            base_url=settings.public_url.url(""),
+            token=token,
+            organization_id=admin.organization_id,
+            server_url=server_url,
+            is_demo=demo_server is not None,
+        ),
+        flush=True,
+    )
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)
+
+
+def _stop(_signal: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    main()
