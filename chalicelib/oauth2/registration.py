@@ -24,8 +24,11 @@ from chalicelib.oauth2.models import (
 )
 from chalicelib.oauth2.urls import display_url, is_loopback
 
-# In the order of our preference: servers restrict the redirect URIs of public clients (RFC 8252).
-_METHODS = (CLIENT_SECRET_BASIC, CLIENT_SECRET_POST, PUBLIC_CLIENT)
+# In the order of our preference. The secret goes in the body rather than in Basic authentication,
+# because servers disagree whether client_id may or must stand beside a Basic header: those made
+# with the MCP SDK want it there, others refuse it. Public clients come last: servers restrict their
+# redirect URIs (RFC 8252).
+_METHODS = (CLIENT_SECRET_POST, CLIENT_SECRET_BASIC, PUBLIC_CLIENT)
 # RFC 7591 section 3.2.2, and RFC 6750 section 3.1 for servers that want an initial access token.
 _KNOWN_ERRORS = frozenset(
     (
