@@ -5,13 +5,13 @@ authorization servers, whose metadata (RFC 8414, OpenID Connect Discovery) names
 """
 
 import json
-import time
 from collections.abc import Callable
 from functools import partial
 from typing import TypeVar
 from urllib.parse import urldefrag
 
 from chalicelib.egress import (
+    Deadline,
     Egress,
     EgressConnectionError,
     EgressRefusedError,
@@ -34,7 +34,7 @@ from chalicelib.oauth2.models import (
 )
 
 # API Gateway gives a request 29 seconds; registration and the writes need theirs too.
-_DISCOVERY_SECONDS = 15.0
+DISCOVERY_SECONDS = 15.0
 _REQUEST_SECONDS = 5.0
 _MOST_SERVERS = 5
 _PROTOCOL_VERSION = "2026-07-28"
@@ -44,15 +44,20 @@ _SERVER_STEP = "authorization server metadata (RFC 8414)"
 T = TypeVar("T")
 
 
-def discover(egress: Egress, server_url: str) -> Discovery:
+def discover(egress: Egress, server_url: str, *, budget: float = DISCOVERY_SECONDS) -> Discovery:
     """Find out how users authorise us at an MCP server, from its URL alone.
+
+    Args:
+        egress: the way out.
+        server_url: the MCP endpoint.
+        budget: seconds for all requests together.
 
     Raises:
         DiscoveryError: a step found nothing usable; the message names each URL and its problem.
         EgressRefusedError: no request may be sent to the server itself.
     """
     server_url = urldefrag(server_url).url
-    search = _Search(egress)
+    search = _Search(egress, Deadline(budget))
     challenge = search.probe(server_url)
     parameters = challenge.parameters if challenge else {}
     resource = search.find_resource(server_url, parameters.get("resource_metadata"))
@@ -64,9 +69,9 @@ def discover(egress: Egress, server_url: str) -> Discovery:
 class _Search:
     """One discovery: what was tried, and the time that is left."""
 
-    def __init__(self, egress: Egress) -> None:
+    def __init__(self, egress: Egress, deadline: Deadline) -> None:
         self._egress = egress
-        self._deadline = time.monotonic() + _DISCOVERY_SECONDS
+        self._deadline = deadline
         self._attempts: list[tuple[str, str]] = []
 
     def probe(self, server_url: str) -> Challenge | None:
@@ -183,4 +188,4 @@ class _Search:
         return response.body
 
     def _time_for_request(self) -> float:
-        return min(_REQUEST_SECONDS, self._deadline - time.monotonic())
+        return min(_REQUEST_SECONDS, self._deadline.remaining())

@@ -1,8 +1,6 @@
 """Token revocation (RFC 7009)."""
 
-import time
-
-from chalicelib.egress import Egress, EgressResponse
+from chalicelib.egress import Deadline, Egress, EgressResponse
 from chalicelib.oauth2.client_authentication import BUDGET_SECONDS, post_form
 from chalicelib.oauth2.documents import describe_refusal, find_error_code
 from chalicelib.oauth2.errors import RevocationError
@@ -40,12 +38,11 @@ def revoke_token(
         EgressRefusedError, EgressConnectionError, EgressTimeoutError, EgressResponseError: it could
             not be asked.
     """
-    deadline = time.monotonic() + BUDGET_SECONDS
+    budget = Deadline(BUDGET_SECONDS)  # Both requests share it.
 
     def revoke(token: str, hint: str) -> EgressResponse:
         form = {"token": token, "token_type_hint": hint}
-        left = deadline - time.monotonic()
-        return post_form(egress, client, revocation_endpoint, form, budget=left)
+        return post_form(egress, client, revocation_endpoint, form, budget=budget)
 
     if refresh_token:
         response = revoke(refresh_token, "refresh_token")

@@ -37,7 +37,11 @@ def approve(auth: AuthorizationServer, pkce: PKCE) -> str:
     return parse_qs(urlsplit(auth.authorize(url)).query)["code"][0]
 
 
-def exchange(egress: Egress, client: ClientCredentials = CLIENT, **changes: str) -> TokenResponse:
+def exchange(egress: Egress, **changes: str) -> TokenResponse:
+    return exchange_as(CLIENT, egress, **changes)
+
+
+def exchange_as(client: ClientCredentials, egress: Egress, **changes: str) -> TokenResponse:
     arguments = {
         "token_endpoint": TOKEN_URL,
         "code": "sentinel-code",
@@ -69,7 +73,7 @@ def test_a_code_becomes_tokens_with_exactly_one_client_authentication(
     if method == "none":
         auth.clients[CLIENT.client_id].secret = None
     client = ClientCredentials(CLIENT.client_id, CLIENT.client_secret, method)
-    tokens = exchange(egress, client, code=code, code_verifier=pkce.verifier)
+    tokens = exchange_as(client, egress, code=code, code_verifier=pkce.verifier)
     assert auth.accepts(tokens.access_token, RESOURCE)
     assert tokens.refresh_token in auth.tokens
     assert (tokens.token_type, tokens.expires_in, tokens.scope) == ("Bearer", 3600, "read")
