@@ -18,7 +18,7 @@ class DemoServer:
 
     def __init__(self, folder: Path, *arguments: str) -> None:
         self._log = folder / "demo.log"
-        self._arguments = arguments
+        self._arguments = ("--clients", str(folder / "demo-clients.json"), *arguments)
         self._process: subprocess.Popen[str] | None = None
         self.url = ""
         """Its MCP endpoint, once it has started."""

@@ -1,26 +1,51 @@
 """A small OAuth2-protected MCP server: FastMCP with its in-memory authorization server.
 
 Runs in the peers' environment. It prints its MCP endpoint once it listens, and ends when its
-standard input does. `--port 0` takes a free port; `--token-seconds` is the access tokens' lifetime.
+standard input does. `--port 0` takes a free port; `--token-seconds` is the access tokens' lifetime;
+`--clients` names a file that keeps the registered clients from one run to the next.
 """
 
 import argparse
+import json
 import os
 import socket
 import sys
 import threading
+from pathlib import Path
 
 from fastmcp import FastMCP
 from fastmcp.server.auth.auth import ClientRegistrationOptions, RevocationOptions
 from fastmcp.server.auth.providers import in_memory
+from mcp.shared.auth import OAuthClientInformationFull
 
 _HOST = "127.0.0.1"
 _NOTES = {"welcome": "Ciborium is a chalice with a lid.", "todo": "Connect a second server."}
 
 
-def build_server(base_url: str) -> FastMCP:
+class DemoProvider(in_memory.InMemoryOAuthProvider):
+    """Approves everybody, and remembers its clients: a registry that knows it outlives it."""
+
+    clients_file: Path | None = None
+
+    def load_clients(self, file: Path) -> None:
+        """Keep the clients in a file from now on."""
+        self.clients_file = file
+        if file.is_file():
+            for each in json.loads(file.read_text(encoding="utf-8")):
+                client = OAuthClientInformationFull.model_validate(each)
+                self.clients[str(client.client_id)] = client
+
+    async def register_client(self, client_info: OAuthClientInformationFull) -> None:
+        """Register a client, on disk as well."""
+        await super().register_client(client_info)
+        if self.clients_file:
+            known = [client.model_dump(mode="json") for client in self.clients.values()]
+            self.clients_file.write_text(json.dumps(known), encoding="utf-8")
+
+
+def build_server(base_url: str, clients: Path | None) -> FastMCP:
     """Three tools behind a sign-in that approves everybody."""
-    auth = in_memory.InMemoryOAuthProvider(
+    auth = DemoProvider(
         base_url=base_url,
         client_registration_options=ClientRegistrationOptions(
             enabled=True, valid_scopes=["notes"], default_scopes=["notes"]
@@ -28,6 +53,8 @@ def build_server(base_url: str) -> FastMCP:
         revocation_options=RevocationOptions(enabled=True),
         required_scopes=["notes"],
     )
+    if clients:
+        auth.load_clients(clients)
     server: FastMCP = FastMCP("Demo notes", auth=auth)
 
     @server.tool
@@ -53,11 +80,12 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--token-seconds", type=int, default=3600)
+    parser.add_argument("--clients", type=Path)
     arguments = parser.parse_args()
     in_memory.DEFAULT_ACCESS_TOKEN_EXPIRY_SECONDS = arguments.token_seconds
     listener = socket.create_server((_HOST, arguments.port))
     base_url = f"http://{_HOST}:{listener.getsockname()[1]}"
-    app = build_server(base_url).http_app(path="/mcp")
+    app = build_server(base_url, arguments.clients).http_app(path="/mcp")
     threading.Thread(target=_end_with_input, daemon=True).start()
     print(f"{base_url}/mcp", flush=True)
     import uvicorn

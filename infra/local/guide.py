@@ -12,7 +12,7 @@ _GUIDE = """
 
   1. Register {what} by its URL alone:
 
-    SERVER=$(curl -s $CIBORIUM{servers} -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' -d '{body}' | tee /dev/stderr | sed 's/.*"id":"\\([^"]*\\)".*/\\1/')
+    SERVER=$(curl -s $CIBORIUM{servers} -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' -d '{body}' | tee /dev/stderr | sed -n 's/.*"id":"\\([^"]*\\)".*/\\1/p')
 
   2. Connect to it: print this link and open it in a browser. It asks for the admin's token once.
 
