@@ -334,7 +334,7 @@ def test_the_error_names_the_step_and_every_url_with_its_problem(
 def test_the_error_of_the_second_step_names_only_its_own_urls(
     internet: FakeInternet, egress: Egress, auth: AuthorizationServer, mcp: ResourceServer
 ) -> None:
-    auth.places = ()
+    mcp.challenges, auth.places = False, ()
     assert failure(egress) == (
         "OAuth2 auto-discovery failed: no usable authorization server metadata (RFC 8414). "
         f"{SERVER_METADATA}: HTTP 404; {OPENID_METADATA}: HTTP 404."
@@ -381,6 +381,13 @@ def test_discovery_gives_up_in_time(
     with pytest.raises(DiscoveryError, match="discovery took too long"):
         discover(egress, MCP, budget=0)
     assert internet.calls == []
+
+
+def test_no_single_request_can_spend_the_whole_budget(
+    internet: FakeInternet, egress: Egress, mcp: ResourceServer
+) -> None:
+    discover(egress, MCP)
+    assert all(request.extensions["timeout"]["read"] <= 5 for request in internet.requests)
 
 
 def test_both_places_of_resource_metadata_may_be_published(

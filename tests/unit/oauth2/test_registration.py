@@ -44,7 +44,7 @@ def test_the_request_is_that_of_a_web_client_with_refresh_tokens(
             "client_name": "Ciborium",
             "redirect_uris": [REDIRECT_URI],
             "application_type": "web",
-            "token_endpoint_auth_method": "client_secret_basic",
+            "token_endpoint_auth_method": "client_secret_post",
             "grant_types": ["authorization_code", "refresh_token"],
             "response_types": ["code"],
             "scope": "read write",
@@ -80,8 +80,8 @@ def test_a_redirect_over_plain_http_to_another_machine_is_never_registered(
 @pytest.mark.parametrize(
     ("listed", "chosen"),
     [
-        (("none", "client_secret_post", "client_secret_basic"), "client_secret_basic"),
-        (("none", "client_secret_post"), "client_secret_post"),
+        (("none", "client_secret_basic", "client_secret_post"), "client_secret_post"),
+        (("none", "client_secret_basic"), "client_secret_basic"),
         (("private_key_jwt", "none"), "none"),
     ],
 )
@@ -99,25 +99,32 @@ def test_a_confidential_method_is_preferred_among_those_that_the_server_lists(
     assert (client.client_secret is None) == (chosen == "none")
 
 
+def test_a_server_that_lists_no_methods_means_basic(
+    egress: Egress, auth: AuthorizationServer, mcp: ResourceServer
+) -> None:
+    auth.metadata_changes = {"token_endpoint_auth_methods_supported": None}
+    assert register(egress).token_endpoint_auth_method == "client_secret_basic"
+
+
 def test_a_server_with_foreign_methods_only_is_refused_before_it_is_asked(
     egress: Egress, auth: AuthorizationServer, mcp: ResourceServer
 ) -> None:
     auth.auth_methods = ("private_key_jwt",)
-    assert "supports none of client_secret_basic, client_secret_post, none" in refusal(egress)
+    assert "supports none of client_secret_post, client_secret_basic, none" in refusal(egress)
     assert auth.registrations == []
 
 
 def test_what_the_server_registered_counts_not_what_was_asked(
     egress: Egress, auth: AuthorizationServer, mcp: ResourceServer
 ) -> None:
-    auth.registered_method = "client_secret_post"
-    assert register(egress).token_endpoint_auth_method == "client_secret_post"
+    auth.registered_method = "client_secret_basic"
+    assert register(egress).token_endpoint_auth_method == "client_secret_basic"
 
 
 @pytest.mark.parametrize(
     ("changes", "method"),
     [
-        ({"token_endpoint_auth_method": None}, "client_secret_basic"),
+        ({"token_endpoint_auth_method": None}, "client_secret_post"),
         ({"token_endpoint_auth_method": None, "client_secret": None}, "none"),
     ],
 )
@@ -145,7 +152,7 @@ def test_everything_that_manages_the_registration_is_kept(
     assert register(egress) == RegisteredClient(
         client_id="id",
         client_secret="s1",
-        token_endpoint_auth_method="client_secret_basic",
+        token_endpoint_auth_method="client_secret_post",
         client_secret_expires_at=1_900_000_000,
         registration_client_uri="https://auth.example/register/id",
         registration_access_token="s2",
