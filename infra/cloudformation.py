@@ -45,6 +45,12 @@ def load_template(name: str) -> Template:
     return template
 
 
+def load_json(path: Path) -> Template:
+    """A template that was built before."""
+    template: Template = json.loads(path.read_text(encoding="utf-8"))
+    return template
+
+
 def deploy(client: Any, stack: str, template: Template, parameters: dict[str, str]) -> dict[str, str]:
     """Create a stack, or update it; returns its outputs.
 

@@ -1,0 +1,119 @@
+"""`make deploy-local`: the packaged Lambda, deployed through CloudFormation to a local AWS.
+
+The zip and the template are those that would go to AWS. Requests pass ministack's API Gateway and
+run in a real Lambda process.
+"""
+
+import hashlib
+import os
+import secrets
+import signal
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+
+from chalicelib.config import Settings
+from infra import package
+from infra.cloudformation import DeploymentError, Template, deploy, load_json
+from infra.first_admin import ensure_first_admin
+from infra.local.aws import LocalAWS, LocalAWSError
+
+_STAGE = "local"
+_STACK = "ciborium-local"
+_BUCKET = "ciborium-artifacts"
+_ANY_LOOPBACK = "127.0.0.0/8,::1/128"
+
+
+@dataclass(frozen=True)
+class DeployedStack:
+    """A deployment on the local AWS, reached through its API Gateway."""
+
+    url: str
+    admin_token: str = field(repr=False)
+    organization_id: str
+    aws: LocalAWS
+
+
+@contextmanager
+def deployed_stack(state: Path) -> Iterator[DeployedStack]:
+    """Deploy what `make package` built, and take it down in the end.
+
+    Raises:
+        LocalAWSError, DeploymentError: something did not start; the message says what.
+    """
+    aws = LocalAWS(state)
+    try:
+        aws.start()
+        yield deploy_to(aws)
+    finally:
+        aws.stop()
+
+
+def deploy_to(aws: LocalAWS) -> DeployedStack:
+    """Deploy in two steps: only after the first is API Gateway's own address known."""
+    template = load_json(package.TEMPLATE)
+    handler = template["Resources"]["APIHandler"]["Properties"]
+    handler["CodeUri"] = _upload(aws, package.ZIP)
+    outputs = _deploy(aws, template, "http://127.0.0.1")
+    url = f"{aws.endpoint}/restapis/{outputs['RestAPIId']}/api/_user_request_"
+    _deploy(aws, template, url)
+    token = "ciborium_" + secrets.token_urlsafe(32)
+    os.environ.update(aws.environment())
+    settings = Settings.from_environment(
+        {"CIBORIUM_STAGE": _STAGE, "CIBORIUM_PUBLIC_URL": url}
+    )
+    admin = ensure_first_admin(settings, token)
+    return DeployedStack(url, token, admin.organization_id, aws)
+
+
+def _upload(aws: LocalAWS, archive: Path) -> str:
+    client = aws.client("s3")
+    client.create_bucket(Bucket=_BUCKET)
+    content = archive.read_bytes()
+    key = f"{hashlib.sha256(content).hexdigest()}.zip"
+    client.put_object(Bucket=_BUCKET, Key=key, Body=content)
+    return f"s3://{_BUCKET}/{key}"
+
+
+def _deploy(aws: LocalAWS, template: Template, public_url: str) -> dict[str, str]:
+    return deploy(
+        aws.client("cloudformation"),
+        _STACK,
+        template,
+        {
+            "Stage": _STAGE,
+            "PublicURL": public_url,
+            "AllowedPrivateCIDRs": _ANY_LOOPBACK,
+            "DeletionProtection": "false",
+        },
+    )
+
+
+def main() -> None:
+    """Package, deploy, print where it is, and wait."""
+    signal.signal(signal.SIGTERM, _stop)
+    try:
+        package.build()
+        with (
+            tempfile.TemporaryDirectory() as state,
+            deployed_stack(Path(state)) as stack,
+        ):
+            print(f"\n  Ciborium    {stack.url}\n  Admin       {stack.admin_token}\n", flush=True)
+            threading.Event().wait()
+    except KeyboardInterrupt:
+        print("Stopped.")
+    except (package.PackageError, LocalAWSError, DeploymentError) as exc:
+        sys.exit(f"Cannot deploy: {exc}")
+
+
+def _stop(_signal: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    main()
