@@ -42,7 +42,7 @@ _BLOCKED_V6 = tuple(
 )
 _V4_COMPATIBLE = ipaddress.IPv6Network("::/96")
 # What URL parsers of other programs read as an IPv4 address: 2130706433, 0x7f.1, 0177.0.0.1.
-_NUMERIC_LABEL = re.compile(r"^(0x[0-9a-f]*|[0-9]+)$")
+_NUMERIC_LABEL = re.compile(r"0x[0-9a-f]*|[0-9]+")
 
 
 def parse_address(text: str) -> IPAddress | None:
@@ -59,7 +59,7 @@ def is_unusual_address(host: str) -> bool:
     Such a host is an IPv4 address in an unusual notation (WHATWG URL, "ends in a number"): no name
     has a numeric top-level domain.
     """
-    return bool(_NUMERIC_LABEL.match(host.rsplit(".", 1)[-1]))
+    return bool(_NUMERIC_LABEL.fullmatch(host.rsplit(".", 1)[-1]))
 
 
 class AddressPolicy:

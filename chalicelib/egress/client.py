@@ -38,8 +38,8 @@ _OUR_HEADERS = frozenset(
         *("transfer-encoding", "upgrade", "user-agent"),
     )
 )
-_HEADER_NAME = re.compile(r"^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$")
-_HEADER_VALUE = re.compile(r"^[\t\x20-\x7e\x80-\xff]*$")
+_HEADER_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_HEADER_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -320,9 +320,9 @@ def _build_headers(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
     """
     built = {"user-agent": f"Ciborium/{VERSION}", "accept": "*/*", "accept-encoding": "identity"}
     for name, value in headers.items():
-        if not _HEADER_NAME.match(name) or name.lower() in _OUR_HEADERS:
+        if not _HEADER_NAME.fullmatch(name) or name.lower() in _OUR_HEADERS:
             raise EgressRefusedError(f"A request header may not be named {name!r}.")
-        if not _HEADER_VALUE.match(value):
+        if not _HEADER_VALUE.fullmatch(value):
             raise EgressRefusedError(
                 f"The value of the header {name} has characters that HTTP does not permit."
             )

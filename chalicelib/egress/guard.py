@@ -15,7 +15,7 @@ from chalicelib.egress.resolving import Resolver, resolve
 if TYPE_CHECKING:
     import httpx
 
-_HOST_NAME = re.compile(r"^[a-z0-9_]([a-z0-9._-]{0,252}[a-z0-9_])?$")
+_HOST_NAME = re.compile(r"[a-z0-9_]([a-z0-9._-]{0,252}[a-z0-9_])?")
 _HOW_TO_ALLOW = "an operator may allow it with CIBORIUM_ALLOWED_PRIVATE_CIDRS"
 
 
@@ -71,7 +71,7 @@ class Guard:
         host = host_of(url)
         if parse_address(host) is not None:
             return
-        if not _HOST_NAME.match(host):
+        if not _HOST_NAME.fullmatch(host):
             raise EgressRefusedError("The URL's host is not a valid name or address.")
         if is_unusual_address(host):
             raise EgressRefusedError(

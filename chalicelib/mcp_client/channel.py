@@ -136,6 +136,8 @@ class Channel:
     def _read_event_stream(self, answer: EgressStream, request_id: int) -> dict[str, Any]:
         try:
             for text in iter_messages(answer.iter_bytes()):
+                if not text:
+                    continue  # It only carries an id, to resume at.
                 response = _find_response(self._parse(text, strict=True), request_id)
                 if response is not None:
                     return response

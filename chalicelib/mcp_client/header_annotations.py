@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 _ANNOTATION = "x-mcp-header"
-_TOKEN = re.compile(r"^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$")
+_TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _TYPES = ("string", "integer", "boolean")
 
 # Where JSON Schema 2020-12 has schemas inside a schema. What else a schema holds is data: an
@@ -33,7 +33,7 @@ def has_valid_header_annotations(input_schema: dict[str, Any]) -> bool:
         name = schema[_ANNOTATION]
         if not is_argument or schema.get("type") not in _TYPES:
             return False
-        if not isinstance(name, str) or not _TOKEN.match(name) or name.lower() in seen:
+        if not isinstance(name, str) or not _TOKEN.fullmatch(name) or name.lower() in seen:
             return False
         seen.add(name.lower())
     return True

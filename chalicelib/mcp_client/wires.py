@@ -18,7 +18,7 @@ _UNSUPPORTED_VERSION = -32022
 _MODERN_CODES = frozenset({-32020, -32021, _UNSUPPORTED_VERSION})
 # Busy or broken, which says nothing about what a server speaks.
 _OUTAGES = frozenset({408, 429, 502, 503, 504})
-_SESSION_ID = re.compile(r"^[\x21-\x7e]{1,1024}$")
+_SESSION_ID = re.compile(r"[\x21-\x7e]{1,1024}")
 
 
 class Wire(Protocol):
@@ -119,7 +119,7 @@ class LegacyWire:
         version = answer.result.get("protocolVersion")
         if version not in LEGACY_VERSIONS:
             raise MCPProtocolError(self._channel.host, "speaks no protocol version that we speak")
-        if answer.session_id is not None and not _SESSION_ID.match(answer.session_id):
+        if answer.session_id is not None and not _SESSION_ID.fullmatch(answer.session_id):
             raise MCPProtocolError(self._channel.host, "sent an invalid session id")
         self._version, self._session_id = version, answer.session_id
         self._channel.notify("notifications/initialized", self._headers())

@@ -11,7 +11,7 @@ import socket
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-import uvicorn
+import uvicorn  # type: ignore[import-not-found,unused-ignore]  # Only the peers have it.
 from fastmcp import FastMCP
 from fastmcp.server.auth.providers.jwt import StaticTokenVerifier
 

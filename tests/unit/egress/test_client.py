@@ -48,7 +48,9 @@ def test_a_request_carries_our_headers_the_callers_and_the_body(
     ("name", "value"),
     [
         ("X-Key", "sentinel\r\nHost: elsewhere"),
+        ("X-Key", "sentinel\n"),
         ("X-Key", "sentinel\x00"),
+        ("X-Key\n", "sentinel"),
         ("X-Key", "sentinel→"),
         ("X Key", "sentinel"),
         ("", "sentinel"),

@@ -9,7 +9,7 @@ from tests.unit.egress.conftest import LOCAL
 BLOCKED = [
     "127.0.0.1",
     "127.255.255.254",
-    "0.0.0.0",
+    "0.0.0.0",  # noqa: S104 - it is asked for, not bound
     "0.1.2.3",
     "10.0.0.1",
     "100.64.0.1",
@@ -109,7 +109,7 @@ def test_urls_that_are_not_plain_http_urls_are_refused_without_quoting_them(url:
 
 def test_plain_http_to_a_public_server_is_refused() -> None:
     for egress in (Egress(), Egress([ipaddress.ip_network("10.0.0.0/8")])):
-        with pytest.raises(EgressRefusedError, match="Plain http to 1.1.1.1 is not permitted"):
+        with pytest.raises(EgressRefusedError, match=r"Plain http to 1\.1\.1\.1 is not permitted"):
             egress.check_url("http://1.1.1.1/mcp")
 
 

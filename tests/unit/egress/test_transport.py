@@ -117,7 +117,7 @@ def test_the_certificate_the_server_name_and_the_host_are_those_of_the_url(
 ) -> None:
     names: list[str | None] = []
     context = authority.server_context(NAME)
-    context.sni_callback = lambda sock, name, _: names.append(name)
+    context.sni_callback = lambda _sock, name, _context: names.append(name)
     server = serve(always(answer(body=b"secret")), context)
     assert trusting.request("GET", https_url(server, NAME)).body == b"secret"
     assert names == [NAME]
@@ -182,5 +182,5 @@ def test_slow_dripping_inside_tls_does_not_outlast_the_budget(
         lambda connection, _: connection.drip(answer(X="x" * 500), 0.02),
         authority.server_context(NAME),
     )
-    with pytest.raises(EgressTimeoutError, match="within 0.4 seconds"):
+    with pytest.raises(EgressTimeoutError, match=r"within 0\.4 seconds"):
         trusting.request("GET", https_url(server, NAME), budget=0.4)
