@@ -1,6 +1,7 @@
 """Guarded outbound HTTP: what leaves this product leaves through `Egress`."""
 
-from chalicelib.egress.client import Egress, EgressResponse, EgressStream
+from chalicelib.egress.call import EgressResponse, EgressStream
+from chalicelib.egress.client import Egress
 from chalicelib.egress.deadline import Deadline
 from chalicelib.egress.errors import (
     EgressConnectionError,
@@ -9,6 +10,7 @@ from chalicelib.egress.errors import (
     EgressTimeoutError,
 )
 from chalicelib.egress.resolving import Resolver
+from chalicelib.egress.strict_json import parse_json
 
 __all__ = [
     "Deadline",
@@ -20,4 +22,5 @@ __all__ = [
     "EgressStream",
     "EgressTimeoutError",
     "Resolver",
+    "parse_json",
 ]

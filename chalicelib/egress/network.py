@@ -2,6 +2,7 @@
 
 import ssl
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
 import httpcore
@@ -40,14 +41,10 @@ class GuardedBackend(httpcore.NetworkBackend):
             host.rstrip("."), plaintext=self._plaintext, seconds=seconds
         )
         connect = Deadline(min(_CONNECT_SECONDS, _remaining(timeout, httpcore.ConnectTimeout)))
-        last = len(addresses) - 1
-        for tried, address in enumerate(addresses):
-            try:
+        for tried, address in enumerate(addresses[:-1]):
+            with suppress(httpcore.ConnectError, httpcore.ConnectTimeout):
                 return self._dial(address, port, connect, share=len(addresses) - tried)
-            except (httpcore.ConnectError, httpcore.ConnectTimeout):
-                if tried == last:
-                    raise
-        raise httpcore.ConnectError  # `resolve` never returns an empty list.
+        return self._dial(addresses[-1], port, connect, share=1)
 
     def _dial(
         self, address: IPAddress, port: int, connect: Deadline, *, share: int

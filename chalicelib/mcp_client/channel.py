@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from chalicelib.egress import Deadline, Egress, EgressConnectionError, EgressStream
+from chalicelib.egress import Deadline, Egress, EgressConnectionError, EgressStream, parse_json
 from chalicelib.errors import CiboriumError
 from chalicelib.mcp_client.errors import (
     BrokenStreamError,
@@ -147,11 +147,10 @@ class Channel:
 
     def _parse(self, text: str | bytes, *, strict: bool) -> Any:
         try:
-            return json.loads(text, parse_constant=_refuse_constant)
-        except (ValueError, RecursionError):
+            return parse_json(text)
+        except ValueError:
             if not strict:
                 return None
-            # Not chained: the decoder's error holds the whole document.
             raise MCPProtocolError(self.host, "sent malformed JSON") from None
 
     def _get_result(self, response: dict[str, Any], status: int) -> dict[str, Any]:
@@ -194,8 +193,3 @@ def _supported_versions(error: dict[str, Any]) -> tuple[str, ...]:
     if not isinstance(versions, list):
         return ()
     return tuple(version for version in versions if isinstance(version, str))
-
-
-def _refuse_constant(name: str) -> None:
-    """NaN and the infinities are not JSON; passed on, they would break our own answer."""
-    raise ValueError(name)

@@ -62,3 +62,14 @@ class UnsupportedTransportError(InvalidInputError):
         super().__init__(
             f"The transport {transport} is not supported yet; use streamable_http.",
         )
+
+
+class ToolsUnavailableError(UpstreamError):
+    """What a member is told of any of the above: they may not know where the server is."""
+
+    code = "mcp_tools_unavailable"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The MCP server did not answer as it should. An admin who lists its tools sees why."
+        )

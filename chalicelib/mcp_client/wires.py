@@ -82,34 +82,34 @@ class LegacyWire:
 
     def __init__(self, channel: Channel) -> None:
         self._channel = channel
-        self._version: str | None = None
-        self._session_id: str | None = None
+        self._headers: dict[str, str] = {}
+        """What the handshake has settled: the version, and perhaps a session. Empty before it."""
 
     def request(self, method: str, params: Mapping[str, Any]) -> dict[str, Any]:
         """As `Wire`; a session that the server has forgotten (404) is begun anew, once."""
-        if self._version is None:
+        if not self._headers:
             self._initialize()
         try:
-            return self._channel.request(method, params, self._headers()).result
+            return self._channel.request(method, params, self._headers).result
         except MCPServerError as exc:
-            if exc.status != 404 or self._session_id is None:
+            if exc.status != 404 or SESSION_HEADER not in self._headers:
                 raise
             self._initialize()
-            return self._channel.request(method, params, self._headers()).result
+            return self._channel.request(method, params, self._headers).result
 
     def is_foreign_to(self, error: MCPServerError) -> bool:
         """As `Wire`: a server that has shaken hands speaks this wire, whatever it refuses later."""
-        return self._version is None and error.status not in _OUTAGES
+        return not self._headers and error.status not in _OUTAGES
 
     def close(self) -> None:
         """End the session, if there is one."""
-        if self._session_id is not None:
-            self._channel.end_session(self._headers())
-            self._session_id = None
+        if SESSION_HEADER in self._headers:
+            self._channel.end_session(self._headers)
+        self._headers = {}
 
     def _initialize(self) -> None:
         """The handshake (2025-11-25, lifecycle, "Initialization")."""
-        self._version = self._session_id = None
+        self._headers = {}
         offer = {
             "protocolVersion": LEGACY_VERSIONS[0],
             "capabilities": {},
@@ -119,15 +119,10 @@ class LegacyWire:
         version = answer.result.get("protocolVersion")
         if version not in LEGACY_VERSIONS:
             raise MCPProtocolError(self._channel.host, "speaks no protocol version that we speak")
-        if answer.session_id is not None and not _SESSION_ID.fullmatch(answer.session_id):
-            raise MCPProtocolError(self._channel.host, "sent an invalid session id")
-        self._version, self._session_id = version, answer.session_id
-        self._channel.notify("notifications/initialized", self._headers())
-
-    def _headers(self) -> dict[str, str]:
-        headers = {}
-        if self._version is not None:
-            headers[_VERSION_HEADER] = self._version
-        if self._session_id is not None:
-            headers[SESSION_HEADER] = self._session_id
-        return headers
+        headers = {_VERSION_HEADER: version}
+        if answer.session_id is not None:
+            if not _SESSION_ID.fullmatch(answer.session_id):
+                raise MCPProtocolError(self._channel.host, "sent an invalid session id")
+            headers[SESSION_HEADER] = answer.session_id
+        self._headers = headers
+        self._channel.notify("notifications/initialized", headers)

@@ -5,6 +5,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -12,6 +13,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from chalicelib.egress import Egress, EgressConnectionError, EgressTimeoutError
+from chalicelib.egress.addresses import AddressPolicy
+from chalicelib.egress.guard import Guard
+from chalicelib.egress.transport import GuardedTransport
 from tests.support.loopback import LoopbackServer, always, answer
 from tests.unit.egress.conftest import LOCAL, Serve
 
@@ -184,3 +188,11 @@ def test_slow_dripping_inside_tls_does_not_outlast_the_budget(
     )
     with pytest.raises(EgressTimeoutError, match=r"within 0\.4 seconds"):
         trusting.request("GET", https_url(server, NAME), budget=0.4)
+
+
+def test_a_request_without_a_deadline_does_not_reach_the_network(serve: Serve) -> None:
+    server = serve(always(answer()))
+    transport = GuardedTransport(Guard(AddressPolicy(LOCAL), lambda _: ["127.0.0.1"]))
+    with transport, pytest.raises(TypeError, match="deadline"):
+        transport.handle_request(httpx.Request("GET", server.url()))
+    assert server.connections == 0

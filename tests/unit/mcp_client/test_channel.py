@@ -1,10 +1,16 @@
 import json
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
 import pytest
 
-from chalicelib.egress import EgressConnectionError, EgressResponseError, EgressTimeoutError
+from chalicelib.egress import (
+    EgressConnectionError,
+    EgressResponseError,
+    EgressTimeoutError,
+    deadline,
+)
 from chalicelib.mcp_client.errors import BrokenStreamError, MCPProtocolError, MCPServerError
 from tests.unit.mcp_client.conftest import (
     ENDPOINT,
@@ -92,6 +98,7 @@ def test_an_error_without_an_id_answers_our_request() -> None:
         (plain(200), "is its URL an MCP endpoint"),
         (plain(204, ""), "is its URL an MCP endpoint"),
         (accepted, "is its URL an MCP endpoint"),
+        (raw_json('{"jsonrpc":"2.0","id":1,"result":{"x":-Infinity}}'), "malformed JSON"),
         (raw_json("<html>sentinel"), "malformed JSON"),
         (raw_json('{"jsonrpc":"2.0","id":1,"result":{"tools":[],"x":NaN}}'), "malformed JSON"),
         (raw_json(b"\xff\xfe\xfd"), "malformed JSON"),
@@ -127,6 +134,20 @@ def test_all_requests_share_one_deadline_of_ten_seconds() -> None:
     deadlines = {id(each.extensions["timeout"]["read"]) for each in server.requests}
     assert len(deadlines) == 1
     assert server.requests[0].extensions["timeout"]["read"] == 10
+
+
+def test_nobody_is_told_farewell_once_the_time_is_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = SimpleNamespace(now=0.0)
+    monkeypatch.setattr(deadline, "time", SimpleNamespace(monotonic=lambda: clock.now))
+
+    def answer_late(message: Message) -> httpx.Response:
+        clock.now = 10.5
+        return httpx.Response(200, json=response(message, PAGE))
+
+    server = ScriptedServer(plain(400), initialized(), accepted, answer_late)
+    with pytest.raises(EgressTimeoutError, match="did not answer within 10 seconds"):
+        server.list_tools()
+    assert "DELETE" not in server.story
 
 
 def fail(error: Exception) -> Reply:
