@@ -5,9 +5,15 @@ from dataclasses import dataclass
 
 from chalicelib.encryption import Place, Vault
 from chalicelib.encryption.fields import SERVER_API_KEY, SERVER_CUSTOM_HEADERS
+from chalicelib.errors import InvalidInputError, UpstreamError, UpstreamTimeoutError
 from chalicelib.identity.models import Actor
+from chalicelib.identity.permissions import Permission
 from chalicelib.mcp_client.client import MCPClient
-from chalicelib.mcp_client.errors import MCPAuthorizationError, UnsupportedTransportError
+from chalicelib.mcp_client.errors import (
+    MCPAuthorizationError,
+    ToolsUnavailableError,
+    UnsupportedTransportError,
+)
 from chalicelib.mcp_client.models import Tool
 from chalicelib.mcp_servers.models import MCPServer
 from chalicelib.mcp_servers.service import MCPServerService
@@ -45,22 +51,32 @@ class ToolService:
             InvalidServerIDError, ServerNotFoundError: there is no such server for the actor.
             ConnectRequiredError: the actor must connect first, or again.
             UnsupportedTransportError: the server's transport is not spoken.
-            EgressError kinds, MCPServerError, MCPProtocolError: the server did not play its part.
+            ToolsUnavailableError: the server did not play its part; a member learns no more.
+            EgressRefusedError, EgressConnectionError, EgressResponseError, EgressTimeoutError,
+            MCPAuthorizationError, MCPServerError, MCPProtocolError: the same, for an admin.
         """
         server = self._servers.require_visible(actor, server_id)
         if server.transport is not Transport.STREAMABLE_HTTP:
             raise UnsupportedTransportError(server.transport)
         headers = self._credentials(actor, server)
         try:
-            tools = self._client.list_tools(server.url, headers)
-        except MCPAuthorizationError as exc:
-            if server.auth_type is AuthType.OAUTH2:
-                raise self._connections.connect_required(server) from exc
-            raise
+            tools = self._ask(server, headers)
+        except (InvalidInputError, UpstreamError, UpstreamTimeoutError) as exc:
+            if actor.may(Permission.MCP_SERVER_READ):
+                raise
+            raise ToolsUnavailableError from exc
         return [
             GovernedTool(tool, server.allows_tool(tool.name))
             for tool in sorted(tools, key=lambda each: each.name)
         ]
+
+    def _ask(self, server: MCPServer, headers: dict[str, str]) -> tuple[Tool, ...]:
+        try:
+            return self._client.list_tools(server.url, headers)
+        except MCPAuthorizationError as exc:
+            if server.auth_type is AuthType.OAUTH2:
+                raise self._connections.connect_required(server) from exc
+            raise
 
     def _credentials(self, actor: Actor, server: MCPServer) -> dict[str, str]:
         """The headers that authorise the actor's requests (`coder-reference.md` 5.3)."""

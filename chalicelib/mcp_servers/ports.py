@@ -34,6 +34,13 @@ class ClientProvisioner(Protocol):
             RegistrationError: the authorization server refused to register a client.
         """
 
+    def check_authorization_url(self, url: str) -> None:
+        """Insist on a URL that a browser may be sent to, for a client entered by hand.
+
+        Raises:
+            AuthorizationEndpointError: it is neither https nor http to a loopback host.
+        """
+
 
 class Connections(Protocol):
     """The users' connections to servers."""

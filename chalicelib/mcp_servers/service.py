@@ -217,6 +217,8 @@ class MCPServerService:
         for url in (server.url, server.oauth2.token_url, server.oauth2.revocation_url):
             if url:
                 self._check_url(url)
+        if server.oauth2.auth_url:
+            self._provisioner.check_authorization_url(server.oauth2.auth_url)
 
     def _add_with_discovery(self, server: MCPServer) -> MCPServer:
         """Store the row, which fixes the redirect URI, then complete it; remove it on failure."""

@@ -1,9 +1,18 @@
 """Finding a server's authorization server and registering our client there, in one go."""
 
-from chalicelib.egress import Egress
+from chalicelib.egress import (
+    Egress,
+    EgressConnectionError,
+    EgressResponseError,
+    EgressTimeoutError,
+)
 from chalicelib.mcp_servers.ports import ProvisionedClient
+from chalicelib.oauth2.authorization import validate_authorization_endpoint
 from chalicelib.oauth2.discovery import discover
+from chalicelib.oauth2.errors import RegistrationError
+from chalicelib.oauth2.models import Discovery, RegisteredClient
 from chalicelib.oauth2.registration import register_client
+from chalicelib.oauth2.urls import display_url
 
 _CLIENT_NAME = "Ciborium"
 
@@ -22,13 +31,7 @@ class OAuth2Provisioner:
             RegistrationError: the authorization server refused to register a client.
         """
         found = discover(self._egress, server_url)
-        client = register_client(
-            self._egress,
-            found.server,
-            redirect_uri=redirect_uri,
-            client_name=_CLIENT_NAME,
-            scopes=found.scopes,
-        )
+        client = self._register(found, redirect_uri)
         return ProvisionedClient(
             client_id=client.client_id,
             client_secret=client.client_secret or "",
@@ -41,3 +44,24 @@ class OAuth2Provisioner:
             resource=found.resource,
             token_auth_method=client.token_endpoint_auth_method,
         )
+
+    def check_authorization_url(self, url: str) -> None:
+        """Insist on a URL that a browser may be sent to, for a client entered by hand.
+
+        Raises:
+            AuthorizationEndpointError: it is neither https nor http to a loopback host.
+        """
+        validate_authorization_endpoint(url)
+
+    def _register(self, found: Discovery, redirect_uri: str) -> RegisteredClient:
+        try:
+            return register_client(
+                self._egress,
+                found.server,
+                redirect_uri=redirect_uri,
+                client_name=_CLIENT_NAME,
+                scopes=found.scopes,
+            )
+        except (EgressConnectionError, EgressResponseError, EgressTimeoutError) as exc:
+            url = display_url(found.server.registration_endpoint or "")
+            raise RegistrationError(f"{url}: {exc.message.rstrip('.')}") from exc

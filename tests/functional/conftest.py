@@ -3,9 +3,16 @@
 import pytest
 
 from tests.support.deployment import Deployment, start_deployment
+from tests.support.journey import World, start_world
 
 
 @pytest.fixture
 def deployment(local_aws: None) -> Deployment:
     """A deployment that reaches no other server."""
     return start_deployment()
+
+
+@pytest.fixture
+def world(local_aws: None) -> World:
+    """A deployment that reaches an OAuth2-protected MCP server."""
+    return start_world()

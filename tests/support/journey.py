@@ -1,0 +1,69 @@
+"""An MCP server with OAuth2 on a fake internet, and a person with a browser who connects to it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+
+from tests.support.authorization_server import AuthorizationServer
+from tests.support.deployment import ADMIN_TOKEN, PUBLIC_URL, Deployment, start_deployment
+from tests.support.internet import FakeInternet
+from tests.support.resource_server import ResourceServer
+from tests.support.servers import SERVERS, create_server
+
+MCP_URL = "https://tickets.example/mcp"
+ISSUER = "https://login.example"
+ORIGIN = {"Origin": "https://ciborium.example"}
+
+
+@dataclass
+class World:
+    """A deployment and what it can reach."""
+
+    deployment: Deployment
+    internet: FakeInternet
+    authorization_server: AuthorizationServer
+    resource_server: ResourceServer
+
+    def register(self, **changes: Any) -> dict[str, Any]:
+        """The admin registers the MCP server by its URL alone."""
+        body = {"auth_type": "oauth2", "enabled": True, "url": MCP_URL, **changes}
+        with self.deployment.admin as admin:
+            return create_server(admin, **body)
+
+    @contextmanager
+    def browser(self, token: str = ADMIN_TOKEN) -> Iterator[httpx.Client]:
+        """A browser in which the token's owner is signed in."""
+        with self.deployment.client(Accept="text/html", **ORIGIN) as browser:
+            browser.post("/api/v2/users/login", json={"token": token}).raise_for_status()
+            yield browser
+
+    def authorize(self, browser: httpx.Client, server_id: str) -> httpx.URL:
+        """Open the connect link, approve at the provider; where the browser is sent then."""
+        started = browser.get(f"{SERVERS}/{server_id}/oauth2/connect")
+        assert started.status_code == 307, started.text
+        return httpx.URL(self.authorization_server.authorize(started.headers["location"]))
+
+    def connect(self, browser: httpx.Client, server_id: str) -> httpx.Response:
+        """The whole way; the callback's answer."""
+        return browser.get(self.authorize(browser, server_id))
+
+
+def start_world(**authorization_server: Any) -> World:
+    """A deployment, an MCP server, and the authorization server that protects it."""
+    internet = FakeInternet()
+    deployment = start_deployment(internet)
+    provider = AuthorizationServer(ISSUER, **authorization_server)
+    provider.clock = deployment.clock
+    provider.join(internet)
+    resource_server = ResourceServer(MCP_URL, [provider])
+    resource_server.join(internet)
+    return World(deployment, internet, provider, resource_server)
+
+
+def callback_path(server_id: str) -> str:
+    """The path that a browser sees for a server's callback."""
+    return f"{urlsplit(PUBLIC_URL).path}{SERVERS}/{server_id}/oauth2/callback"
