@@ -1,11 +1,20 @@
 import socket
+import struct
+import threading
 import time
+from types import SimpleNamespace
 
 import pytest
 
-from chalicelib.egress import Deadline, Egress, EgressConnectionError, EgressTimeoutError
+from chalicelib.egress import (
+    Deadline,
+    Egress,
+    EgressConnectionError,
+    EgressTimeoutError,
+    deadline,
+)
 from tests.support.loopback import Connection, always, answer
-from tests.unit.egress.conftest import Serve
+from tests.unit.egress.conftest import LOCAL, Serve
 
 BUDGET = 0.3
 PATIENCE = 1.5
@@ -72,15 +81,52 @@ def test_a_server_that_does_not_accept_connections_is_cut_off(egress: Egress) ->
             each.close()
 
 
+def test_a_server_that_breaks_off_while_it_is_sent_to_is_a_connection_error(
+    egress: Egress,
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def break_off() -> None:
+            sock, _ = listener.accept()
+            sock.recv(1)
+            # Closing without linger resets the connection.
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            sock.close()
+
+        breaker = threading.Thread(target=break_off)
+        breaker.start()
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}/"
+        with pytest.raises(EgressConnectionError):
+            egress.request("POST", url, content=b"x" * 50_000_000)
+        breaker.join()
+
+
+def test_the_time_that_the_name_server_took_is_not_given_again(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = SimpleNamespace(now=0.0)
+    monkeypatch.setattr(deadline, "time", SimpleNamespace(monotonic=lambda: clock.now))
+
+    def resolve_late(_: str) -> list[str]:
+        clock.now = 10.0
+        return ["127.0.0.1"]
+
+    server = serve(always(answer()))
+    egress = Egress(LOCAL, resolver=resolve_late)
+    with pytest.raises(EgressTimeoutError, match=r"late\.test could not be connected to in time"):
+        egress.request("GET", server.url(host="late.test"))
+    assert server.connections == 0
+
+
 def test_several_requests_may_share_one_deadline(serve: Serve, egress: Egress) -> None:
     server = serve(always(answer()))
-    deadline = Deadline(BUDGET)
-    egress.request("GET", server.url(), budget=deadline)
+    shared = Deadline(BUDGET)
+    egress.request("GET", server.url(), budget=shared)
     silent = serve(lambda connection, _: connection.hang())
     with pytest.raises(EgressTimeoutError):
-        egress.request("GET", silent.url(), budget=deadline)
+        egress.request("GET", silent.url(), budget=shared)
     with pytest.raises(EgressTimeoutError, match=r"did not answer within 0\.3 seconds"):
-        egress.request("GET", server.url(), budget=deadline)
+        egress.request("GET", server.url(), budget=shared)
     assert len(server.requests) == 1
 
 
