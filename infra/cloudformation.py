@@ -51,7 +51,9 @@ def load_json(path: Path) -> Template:
     return template
 
 
-def deploy(client: Any, stack: str, template: Template, parameters: dict[str, str]) -> dict[str, str]:
+def deploy(
+    client: Any, stack: str, template: Template, parameters: dict[str, str]
+) -> dict[str, str]:
     """Create a stack, or update it; returns its outputs.
 
     Raises:

@@ -64,9 +64,7 @@ def deploy_to(aws: LocalAWS) -> DeployedStack:
     _deploy(aws, template, url)
     token = "ciborium_" + secrets.token_urlsafe(32)
     os.environ.update(aws.environment())
-    settings = Settings.from_environment(
-        {"CIBORIUM_STAGE": _STAGE, "CIBORIUM_PUBLIC_URL": url}
-    )
+    settings = Settings.from_environment({"CIBORIUM_STAGE": _STAGE, "CIBORIUM_PUBLIC_URL": url})
     admin = ensure_first_admin(settings, token)
     return DeployedStack(url, token, admin.organization_id, aws)
 

@@ -146,7 +146,7 @@ def _write_zip(source: Path, target: Path) -> None:
 
 
 def _is_needed(name: str) -> bool:
-    top = name.split("/")[0]
+    top = name.partition("/")[0]
     if top in _UNUSED_PACKAGES or _UNUSED_FILE.search(name):
         return False
     if ".dist-info/" in name:

@@ -36,16 +36,15 @@ def login(call: Call) -> Reply:
     request = _form(call) if call.is_form else call.body(LoginRequest)
     identity, public_url = call.services.identity, call.services.public_url
     try:
-        session, text = identity.start_session(request.token.get_secret_value())
+        session = identity.start_session(request.token.get_secret_value())
     except InvalidTokenError as exc:
         if not call.is_form:
             raise
         return login_page(public_url, _own_path(request.next), exc.message)
-    max_age = int((session.expires_at - session.created_at).total_seconds())
-    cookie = build_session_cookie(public_url, text, max_age)
+    max_age = int((session.token.expires_at - session.token.created_at).total_seconds())
+    cookie = build_session_cookie(public_url, session.text, max_age)
     if not call.is_form:
-        user = identity.require_user(session.user_id)
-        reply = json_reply(_wire(call, user), 201)
+        reply = json_reply(_wire(call, session.user), 201)
         return Reply(reply.status, reply.body, cookies=(cookie,))
     next_path = _own_path(request.next)
     if next_path:

@@ -52,6 +52,15 @@ class Token:
 
 
 @dataclass(frozen=True, slots=True)
+class Session:
+    """A browser session that has just begun: whose it is, and its token's text, for this once."""
+
+    user: User
+    token: Token
+    text: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Actor:
     """Who makes a request; it lives as long as the request."""
 

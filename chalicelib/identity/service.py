@@ -11,7 +11,7 @@ from chalicelib.identity.errors import (
     UserNotFoundError,
     WeakTokenError,
 )
-from chalicelib.identity.models import Actor, Token, TokenKind, User, UserStatus
+from chalicelib.identity.models import Actor, Session, Token, TokenKind, User, UserStatus
 from chalicelib.identity.permissions import Permission, SiteRole
 from chalicelib.identity.repository import IdentityRepository
 from chalicelib.primitives import Clock, new_id, parse_id
@@ -105,8 +105,8 @@ class IdentityService:
         lifetime = timedelta(seconds=request.lifetime)
         return self._add_token(user, text, TokenKind.API, request.token_name, lifetime), text
 
-    def start_session(self, unverified_token: str) -> tuple[Token, str]:
-        """A browser session for the user of a valid API token; returns it and its text.
+    def start_session(self, unverified_token: str) -> Session:
+        """A browser session for the user of a valid API token.
 
         Raises:
             InvalidTokenError: the token is not valid.
@@ -116,9 +116,8 @@ class IdentityService:
         if user is None:
             raise InvalidTokenError
         text = _new_token_text()
-        return self._add_token(
-            user, text, TokenKind.SESSION, "session", self._session_lifetime
-        ), text
+        token = self._add_token(user, text, TokenKind.SESSION, "session", self._session_lifetime)
+        return Session(user, token, text)
 
     def end_session(self, actor: Actor) -> None:
         """Forget the token that the actor authenticated with."""

@@ -42,7 +42,7 @@ _RESERVED_HEADERS = frozenset(
     (
         *("accept", "accept-encoding", "connection", "content-length", "content-type", "host"),
         *("keep-alive", "last-event-id", "mcp-method", "mcp-name", "mcp-protocol-version"),
-        *("mcp-session-id", "te", "trailer", "transfer-encoding", "upgrade"),
+        *("mcp-session-id", "te", "trailer", "transfer-encoding", "upgrade", "user-agent"),
     )
 )
 _ICON_PATH = re.compile(r"^/(?!/)[A-Za-z0-9._~/%-]*$")

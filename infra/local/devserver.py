@@ -35,7 +35,7 @@ class DevRequestHandler(ChaliceRequestHandler):
             return
         super()._generic_handle()
 
-    def _send_error_response(self, error: LocalGatewayException) -> None:
+    def _send_error_response(self, error: LocalGatewayException) -> None:  # noqa: ARG002
         """What API Gateway refuses by itself; Chalice's body would quote the caller's token."""
         self._refuse(404, "not_found", "There is nothing at this path.")
 
@@ -53,13 +53,13 @@ class DevRequestHandler(ChaliceRequestHandler):
         body = {"message": message, "code": code, "request_id": str(uuid.uuid4())}
         self._send_http_response(status, {"Cache-Control": "no-store"}, json.dumps(body))
 
-    do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = do_PATCH = do_OPTIONS = _generic_handle
+    do_GET = do_POST = do_PUT = _generic_handle  # noqa: N815 -- names that http.server looks for
+    do_HEAD = do_DELETE = do_PATCH = do_OPTIONS = _generic_handle  # noqa: N815
 
     def send_response(self, code: int, message: str | None = None) -> None:
         """The status line without the server's name and version."""
         self.send_response_only(code, message)
         self.send_header("Date", self.date_time_string())
-
 
 
 def make_server(app: Chalice, host: str, port: int) -> ThreadedHTTPServer:

@@ -194,7 +194,7 @@ def _admin_token(state: Path) -> str:
     with suppress(FileNotFoundError):
         return kept.read_text(encoding="utf-8").strip()
     token = "ciborium_" + secrets.token_urlsafe(32)
-    with open(kept, "w", encoding="utf-8", opener=_private) as file:  # noqa: PTH123 -- the opener
+    with open(kept, "w", encoding="utf-8", opener=_private) as file:
         file.write(token + "\n")
     return token
 

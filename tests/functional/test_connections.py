@@ -47,7 +47,7 @@ def test_the_authorization_request_has_every_duty_fulfilled(world: World) -> Non
     with world.browser() as browser:
         started = browser.get(f"{SERVERS}/{server_id}/oauth2/connect")
     location = urlsplit(started.headers["location"])
-    query = {name: values for name, values in parse_qs(location.query).items()}
+    query = dict(parse_qs(location.query))
     assert f"{location.scheme}://{location.netloc}{location.path}" == f"{ISSUER}/authorize"
     assert query.pop("state")[0] == browser.cookies[STATE_COOKIE + server_id]
     assert len(query.pop("code_challenge")[0]) == 43

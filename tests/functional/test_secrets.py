@@ -97,7 +97,7 @@ def test_no_answer_and_no_log_line_shows_a_secret(world: World) -> None:
 
 
 def _location(answer: httpx.Response) -> str:
-    return answer.headers.get("location", "")
+    return str(answer.headers.get("location", ""))
 
 
 def test_nothing_that_holds_a_secret_shows_it_when_printed(world: World) -> None:

@@ -1,5 +1,6 @@
 """AWS in process: moto, with the tables, the key and the queue of the real template."""
 
+import json
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,13 @@ def create_stack() -> None:
         Parameters=[{"ParameterKey": "Stage", "ParameterValue": STAGE}],
         Capabilities=["CAPABILITY_NAMED_IAM"],
     )
+    # moto keeps a key policy that comes through CloudFormation as an object, and then cannot
+    # describe the key.
+    kms = client("kms")
+    statement = {"Effect": "Allow", "Principal": "*", "Action": "kms:*", "Resource": "*"}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    key_id = kms.list_keys()["Keys"][0]["KeyId"]
+    kms.put_key_policy(KeyId=key_id, PolicyName="default", Policy=policy)
 
 
 def client(service: str) -> Any:
