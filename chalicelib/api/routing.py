@@ -156,6 +156,7 @@ class Route:
     """One endpoint: its method, path and view.
 
     Attributes:
+        public: anybody may ask; otherwise the caller is known before the view runs.
         browser: people see its errors, so they are pages where HTML is accepted.
         form: an HTML form may be posted to it.
     """
@@ -163,6 +164,7 @@ class Route:
     method: str
     path: str
     view: View
+    public: bool = False
     browser: bool = False
     form: bool = False
     content_types: list[str] = field(init=False)
@@ -198,6 +200,8 @@ def answer(call: Call, route: Route, arguments: dict[str, str]) -> Reply:
     started = time.perf_counter()
     fields: dict[str, object] = {}
     try:
+        if not route.public:
+            _ = call.actor  # Refuses whoever is unknown, before anything is parsed.
         reply = route.view(call, **arguments)
     except CiboriumError as exc:
         fields["code"] = exc.code

@@ -26,7 +26,7 @@ def get_build_info(call: Call) -> Reply:
 
 
 ROUTES = (
-    Route("GET", "/healthz", get_health),
-    Route("GET", "/readyz", get_readiness),
-    Route("GET", "/api/v2/buildinfo", get_build_info),
+    Route("GET", "/healthz", get_health, public=True),
+    Route("GET", "/readyz", get_readiness, public=True),
+    Route("GET", "/api/v2/buildinfo", get_build_info, public=True),
 )

@@ -99,8 +99,8 @@ def _own_path(path: str | None) -> str:
 
 
 ROUTES = (
-    Route("GET", "/login", get_login, browser=True),
-    Route("POST", "/api/v2/users/login", login, browser=True, form=True),
+    Route("GET", "/login", get_login, public=True, browser=True),
+    Route("POST", "/api/v2/users/login", login, public=True, browser=True, form=True),
     Route("POST", "/api/v2/users/logout", logout),
     Route("POST", "/api/v2/users", create_user),
     Route("GET", "/api/v2/users/{user_id}", get_user),

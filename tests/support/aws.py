@@ -34,6 +34,13 @@ def client(service: str) -> Any:
     return botocore.session.get_session().create_client(service, region_name=REGION)
 
 
+def lose_table(table: str) -> None:
+    """Delete a table, whatever protects it."""
+    name, dynamodb = f"ciborium-{STAGE}-{table}", client("dynamodb")
+    dynamodb.update_table(TableName=name, DeletionProtectionEnabled=False)
+    dynamodb.delete_table(TableName=name)
+
+
 class CallCounter:
     """Counts calls to AWS where botocore sends them, retries included."""
 

@@ -1,0 +1,152 @@
+"""The packaged Lambda, deployed from the real template, reached through its API Gateway."""
+
+import json
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from infra import package
+from infra.deploy_local import DeployedStack, deployed_stack
+from infra.local.demo import DemoServer
+from tests.support.local_stack import main_job
+
+FORBIDDEN = (
+    "boto3/",
+    "mcp/",
+    "moto/",
+    "tests/",
+    "infra/",
+    "pip/",
+    "setuptools/",
+    ".env",
+    "fastmcp",
+)
+
+
+@pytest.fixture(scope="module")
+def built() -> Path:
+    """What `make package` makes."""
+    package.build()
+    return package.ZIP
+
+
+@pytest.fixture(scope="module")
+def stack(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[DeployedStack]:
+    """That package, deployed."""
+    with deployed_stack(tmp_path_factory.mktemp("aws")) as deployed:
+        yield deployed
+
+
+@pytest.fixture
+def demo_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[DemoServer]:
+    """A real OAuth2-protected MCP server in a process of its own."""
+    monkeypatch.setenv("CIBORIUM_DEMO_PORT", "0")
+    server = DemoServer(tmp_path)
+    server.start()
+    yield server
+    server.stop()
+
+
+def dump_of_all_tables(stack: DeployedStack) -> str:
+    client = stack.aws.client("dynamodb")
+    tables = client.list_tables()["TableNames"]
+    items = [item for table in tables for item in client.scan(TableName=table)["Items"]]
+    return repr([value for item in items for typed in item.values() for value in typed.values()])
+
+
+def test_the_main_job_works_on_the_deployed_stack_and_its_tables_hold_no_secret(
+    stack: DeployedStack, demo_server: DemoServer, tmp_path: Path
+) -> None:
+    made = main_job(stack.url, stack.admin_token, demo_server.url)
+    dump = dump_of_all_tables(stack)
+    assert made["server_id"] in dump
+    clients = json.loads((tmp_path / "demo-clients.json").read_text(encoding="utf-8"))
+    assert [len(clients), bool(clients[0]["client_secret"])] == [1, True]
+    # FastMCP's in-memory provider makes tokens that begin like this.
+    for secret in (clients[0]["client_secret"], "test_access_token", "test_refresh_token"):
+        assert secret not in dump
+    assert made["token"] not in dump
+    assert stack.admin_token not in dump
+
+
+def test_the_deployed_stack_is_healthy_and_ready(stack: DeployedStack) -> None:
+    with httpx.Client(timeout=30) as client:
+        for path in ("/healthz", "/readyz"):
+            answer = client.get(stack.url + path)
+            assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
+        info = client.get(f"{stack.url}/api/v2/buildinfo").json()
+        assert info["dashboard_url"] == stack.url
+
+
+def test_the_deployed_stack_refuses_in_the_one_error_shape(stack: DeployedStack) -> None:
+    with httpx.Client(timeout=30) as client:
+        answer = client.get(f"{stack.url}/api/v2/users/me")
+    assert answer.status_code == 401
+    assert answer.json()["code"] == "missing_token"
+    assert answer.json()["request_id"] == answer.headers["x-request-id"]
+
+
+def test_the_zip_holds_what_lambda_needs_and_nothing_else(built: Path) -> None:
+    with zipfile.ZipFile(built) as archive:
+        names = archive.namelist()
+    assert "app.py" in names
+    assert "__pycache__/app.cpython-313.pyc" in names
+    assert not [name for name in names if name.startswith(FORBIDDEN)]
+    services = {
+        name.split("/")[2]
+        for name in names
+        if name.startswith("botocore/data/") and name.count("/") > 2
+    }
+    assert services == {"dynamodb", "kms", "sqs", "sts"}
+    sources = {name for name in names if name.endswith(".py")}
+    compiled = {name for name in names if name.endswith(".pyc")}
+    assert len(sources) == len(compiled)
+    assert built.stat().st_size < 20_000_000
+
+
+def test_the_same_input_makes_the_same_bytes(built: Path) -> None:
+    before = built.read_bytes()
+    package.build()
+    assert built.read_bytes() == before
+
+
+def test_a_package_that_does_not_import_is_not_shipped(built: Path, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.zip"
+    with zipfile.ZipFile(built) as whole, zipfile.ZipFile(broken, "w") as partly:
+        for name in whole.namelist():
+            if not name.startswith("pydantic_core/"):
+                partly.writestr(name, whole.read(name))
+    with pytest.raises(package.PackageError, match="pydantic_core"):
+        package.smoke_test(broken)
+
+
+def test_the_template_asks_for_no_more_than_it_needs(built: Path) -> None:
+    template: dict[str, Any] = json.loads(package.TEMPLATE.read_text(encoding="utf-8"))
+    roles = [each for each in template["Resources"].values() if each["Type"] == "AWS::IAM::Role"]
+    statements = [
+        statement
+        for role in roles
+        for policy in role["Properties"]["Policies"]
+        for statement in policy["PolicyDocument"]["Statement"]
+    ]
+    assert statements
+    for statement in statements:
+        for name in ("Action", "Resource"):
+            for each in _as_list(statement[name]):
+                assert "*" not in json.dumps(each), statement
+    function = template["Resources"]["APIHandler"]["Properties"]
+    assert (function["Runtime"], function["MemorySize"], function["Timeout"]) == (
+        "python3.13",
+        1024,
+        29,
+    )
+    variables = function["Environment"]["Variables"]
+    assert all(name.startswith("CIBORIUM_") for name in variables)
+
+
+def _as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
