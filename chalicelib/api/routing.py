@@ -6,7 +6,7 @@ who makes it, whether a browser was tricked into it, what becomes of errors, and
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import quote
@@ -167,13 +167,12 @@ class Route:
     public: bool = False
     browser: bool = False
     form: bool = False
-    content_types: list[str] = field(init=False)
 
-    def __post_init__(self) -> None:
-        types = ["application/json"]
-        if self.form:
-            types.append("application/x-www-form-urlencoded")
-        object.__setattr__(self, "content_types", types)
+    @property
+    def content_types(self) -> list[str]:
+        """What its bodies may be; anything else is 415."""
+        forms = ["application/x-www-form-urlencoded"] if self.form else []
+        return ["application/json", *forms]
 
 
 def add_route(app: Chalice, route: Route, services: Callable[[], "Services"]) -> None:

@@ -10,6 +10,7 @@ import json
 import os
 import secrets
 import signal
+import socket
 import sys
 import threading
 import time
@@ -17,6 +18,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
+
+from chalice.app import Chalice
+from chalice.local import ThreadedHTTPServer
 
 from chalicelib.config import Settings, SettingsError
 from chalicelib.errors import CiboriumError
@@ -59,17 +63,14 @@ def run(*, demo: bool) -> None:
     started = time.monotonic()
     port = _port()
     state = _state_folder()
-    # Imported late, so that a port or folder that cannot be used is told at once.
     with _exclusive(state) as lock, _running_aws(state, lock) as aws:
         os.environ.update(_environment(aws, port))
         settings = Settings.from_environment(os.environ)
         _ensure_stack(aws, state)
         token = _admin_token(state)
         admin = ensure_first_admin(settings, token)
-        from app import app  # It reads the settings that were just made.
-
         try:
-            server = make_server(app, HOST, port)
+            server = make_server(_load_app(), HOST, port)
         except OSError as exc:
             raise StartError(_port_in_use(port)) from exc
         demo_server = DemoServer(state) if demo else None
@@ -86,22 +87,27 @@ def run(*, demo: bool) -> None:
                 demo_server.stop()
 
 
-def _serve(server: object) -> None:
+def _serve(server: ThreadedHTTPServer) -> None:
     """Serve in a thread, so that a signal interrupts the wait and not a request."""
-    thread = threading.Thread(target=server.serve_forever, daemon=True)  # type: ignore[attr-defined]
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:
         thread.join()
     finally:
-        server.shutdown()  # type: ignore[attr-defined]
+        server.shutdown()
+
+
+def _load_app() -> Chalice:
+    """The app, which may read the environment only now that it is complete."""
+    from app import app
+
+    return app
 
 
 def _port() -> int:
     text = os.environ.get("CIBORIUM_PORT", "") or "8000"
     if not text.isdigit() or not 1 <= int(text) <= 65535:
         raise StartError("CIBORIUM_PORT must be a port number, such as 8000.")
-    import socket
-
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
