@@ -19,7 +19,7 @@ SETTINGS = {
     "CIBORIUM_SESSION_HOURS": "How long a browser session lasts.",
 }
 
-_STAGE = re.compile(r"^[a-z][a-z0-9-]{0,30}$")
+_STAGE = re.compile(r"[a-z][a-z0-9-]{0,30}")
 _LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 
@@ -89,7 +89,7 @@ class Settings:
 
 
 def _stage(text: str) -> str:
-    if not _STAGE.match(text):
+    if not _STAGE.fullmatch(text):
         raise SettingsError(
             "CIBORIUM_STAGE must be set to a short lower-case name such as dev or prod."
         )

@@ -21,7 +21,7 @@ from chalicelib.sdk.identity import (
 )
 from chalicelib.sdk.identity import User as WireUser
 
-_OWN_PATH = re.compile(r"^/(?![/\\])[\x21-\x7e]*$")
+_OWN_PATH = re.compile(r"/(?![/\\])[\x21-\x7e]*")
 
 
 def get_login(call: Call) -> Reply:
@@ -95,7 +95,7 @@ def _form(call: Call) -> LoginRequest:
 
 def _own_path(path: str | None) -> str:
     """A path of ours to go on to, or nothing: never another site's address."""
-    return path if path and _OWN_PATH.match(path) else ""
+    return path if path and _OWN_PATH.fullmatch(path) else ""
 
 
 ROUTES = (

@@ -36,8 +36,8 @@ class Availability(StrEnum):
 
 
 # RFC 9110 section 5.6.2; the reserved ones are the transport's, or ours to set.
-_HEADER_NAME = re.compile(r"^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}$")
-_HEADER_VALUE = re.compile(r"^[\x20-\x7e\x80-\xff]{1,8192}$")
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}")
+_HEADER_VALUE = re.compile(r"[\x20-\x7e\x80-\xff]{1,8192}")
 _RESERVED_HEADERS = frozenset(
     (
         *("accept", "accept-encoding", "connection", "content-length", "content-type", "host"),
@@ -45,7 +45,7 @@ _RESERVED_HEADERS = frozenset(
         *("mcp-session-id", "te", "trailer", "transfer-encoding", "upgrade", "user-agent"),
     )
 )
-_ICON_PATH = re.compile(r"^/(?!/)[A-Za-z0-9._~/%-]*$")
+_ICON_PATH = re.compile(r"/(?!/)[A-Za-z0-9._~/%-]*")
 
 
 def _check_url(url: str) -> str:
@@ -70,13 +70,13 @@ def _check_url_or_empty(url: str) -> str:
 
 
 def _check_icon(path: str) -> str:
-    if path and not _ICON_PATH.match(path):
+    if path and not _ICON_PATH.fullmatch(path):
         raise ValueError("must be a path on this deployment, such as /icon/github.svg")
     return path
 
 
 def _check_header_name(name: str) -> str:
-    if name and not _HEADER_NAME.match(name):
+    if name and not _HEADER_NAME.fullmatch(name):
         raise ValueError("must be an HTTP header name")
     if name.lower() in _RESERVED_HEADERS or name.lower().startswith("proxy-"):
         raise ValueError(f"must not be {name}, which is set by the transport")
@@ -85,7 +85,7 @@ def _check_header_name(name: str) -> str:
 
 def _check_header_value(value: SecretStr) -> SecretStr:
     text = value.get_secret_value()
-    if text and not _HEADER_VALUE.match(text):
+    if text and not _HEADER_VALUE.fullmatch(text):
         raise ValueError("must be at most 8192 characters without line breaks")
     return SecretStr(text.strip())
 
@@ -100,6 +100,8 @@ def _check_custom_headers(headers: dict[str, SecretStr]) -> dict[str, SecretStr]
     names = [name.lower() for name in headers]
     if len(set(names)) != len(names):
         raise ValueError("must not name a header twice")
+    if "" in names or not all(value.get_secret_value().strip() for value in headers.values()):
+        raise ValueError("must give each header a name and a value")
     return {_check_header_name(name): _check_header_value(value) for name, value in headers.items()}
 
 
