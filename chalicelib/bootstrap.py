@@ -1,6 +1,7 @@
 """The composition root: the only place that constructs things, from the settings."""
 
 import os
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -26,9 +27,11 @@ from chalicelib.mcp_servers.repository import MCPServerRepository
 from chalicelib.mcp_servers.service import MCPServerService
 from chalicelib.oauth2.flow import callback_path
 from chalicelib.oauth2.provisioning import OAuth2Provisioner
+from chalicelib.oauth2.refreshing import TokenRefresher
 from chalicelib.oauth2.registry import ConnectionRegistry
 from chalicelib.oauth2.repository import ConnectionRepository
 from chalicelib.oauth2.service import ConnectionService
+from chalicelib.oauth2.tokens import TokenSealer
 from chalicelib.organizations.repository import OrganizationRepository
 from chalicelib.organizations.service import OrganizationService
 from chalicelib.primitives import Clock, utc_now
@@ -65,6 +68,7 @@ def build_services(
     kms_client: Callable[[], Any] | None = None,
     egress: Egress | None = None,
     clock: Clock = utc_now,
+    pause: Callable[[float], object] = time.sleep,
 ) -> Services:
     """Put the product together; every keyword replaces one part, in tests."""
     session = botocore.session.get_session()
@@ -96,10 +100,12 @@ def build_services(
     )
     connections = ConnectionService(
         repository=connection_repository,
-        registry=registry,
         servers=servers,
         organizations=organizations,
         vault=vault,
+        refresher=TokenRefresher(
+            connection_repository, TokenSealer(vault, clock), egress, clock, pause
+        ),
         egress=egress,
         public_url=url,
         clock=clock,

@@ -58,9 +58,8 @@ class ToolService:
         server = self._servers.require_visible(actor, server_id)
         if server.transport is not Transport.STREAMABLE_HTTP:
             raise UnsupportedTransportError(server.transport)
-        headers = self._credentials(actor, server)
         try:
-            tools = self._ask(server, headers)
+            tools = self._ask(actor, server)
         except (InvalidInputError, UpstreamError, UpstreamTimeoutError) as exc:
             if actor.may(Permission.MCP_SERVER_READ):
                 raise
@@ -70,13 +69,22 @@ class ToolService:
             for tool in sorted(tools, key=lambda each: each.name)
         ]
 
-    def _ask(self, server: MCPServer, headers: dict[str, str]) -> tuple[Tool, ...]:
+    def _ask(self, actor: Actor, server: MCPServer) -> tuple[Tool, ...]:
+        """List once; and once more with a renewed token if the server refuses the first."""
+        headers = self._credentials(actor, server)
         try:
             return self._client.list_tools(server.url, headers)
         except MCPAuthorizationError as exc:
-            if server.auth_type is AuthType.OAUTH2:
+            if server.auth_type is not AuthType.OAUTH2:
+                raise
+            if exc.status != 401:
                 raise self._connections.connect_required(server) from exc
-            raise
+        refused = headers["Authorization"]
+        headers["Authorization"] = self._connections.renewed_header(actor, server, refused)
+        try:
+            return self._client.list_tools(server.url, headers)
+        except MCPAuthorizationError as exc:
+            raise self._connections.connect_required(server) from exc
 
     def _credentials(self, actor: Actor, server: MCPServer) -> dict[str, str]:
         """The headers that authorise the actor's requests (`coder-reference.md` 5.3)."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from chalicelib.errors import ConflictError, InvalidInputError, UpstreamError
+from chalicelib.errors import ConflictError, InvalidInputError, UnavailableError, UpstreamError
 from chalicelib.oauth2.urls import display_url
 
 _MANUALLY = (
@@ -64,6 +64,42 @@ class TokenExchangeError(UpstreamError):
         super().__init__(
             "Failed to exchange authorization code for token.", detail=f"{problem}. Connect again."
         )
+
+
+class RefreshRefusedError(UpstreamError):
+    """The authorization server will never again take this refresh token (`invalid_grant`)."""
+
+    code = "oauth2_refresh_refused"
+
+    def __init__(self) -> None:
+        super().__init__("The authorization server refuses to renew the connection.")
+
+
+class RefreshError(UpstreamError):
+    """The authorization server did not renew the token this time; it may do so later."""
+
+    code = "oauth2_refresh_failed"
+
+    def __init__(self, problem: str) -> None:
+        super().__init__("Failed to renew the connection.", detail=f"{problem}. Try again.")
+
+
+class RefreshBusyError(UnavailableError):
+    """Another request has been renewing the connection for too long."""
+
+    code = "oauth2_refresh_busy"
+
+    def __init__(self) -> None:
+        super().__init__("The connection is being renewed by another request. Try again.")
+
+
+class ConnectionGoneError(ConflictError):
+    """The connection was removed, refused or made anew while it was being renewed."""
+
+    code = "connection_gone"
+
+    def __init__(self) -> None:
+        super().__init__("The connection is gone. Connect again.")
 
 
 class RevocationError(UpstreamError):

@@ -5,7 +5,7 @@ as strings, and a URL type would add or take a slash.
 """
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 CLIENT_SECRET_BASIC = "client_secret_basic"  # noqa: S105 - a method's name, RFC 7591 section 2.
 CLIENT_SECRET_POST = "client_secret_post"  # noqa: S105
@@ -101,7 +101,10 @@ class Connection:
 
     Attributes:
         issuer: the authorization server that gave the tokens.
+        key_scope: the scope of the data key that seals the tokens.
         grant_generation: the server's, when the tokens were granted; another one voids them.
+        version: counts refreshes.
+        is_refused: whether the provider has refused the refresh token for good.
     """
 
     user_id: str
@@ -111,6 +114,19 @@ class Connection:
     token_type: str
     scope: str
     issuer: str
+    key_scope: str
     expires_at: datetime | None
     grant_generation: int
     created_at: datetime
+    version: int = 1
+    is_refused: bool = False
+
+    def is_expired(self, now: datetime, early: timedelta = timedelta(0)) -> bool:
+        """Whether the access token has expired, or will do so within `early`."""
+        return self.expires_at is not None and self.expires_at - early <= now
+
+    def is_usable(self, now: datetime, grant_generation: int) -> bool:
+        """Whether requests can be made with it, perhaps after a refresh."""
+        if self.is_refused or self.grant_generation != grant_generation:
+            return False
+        return bool(self.refresh_token) or not self.is_expired(now)

@@ -16,18 +16,13 @@ class ConnectionRegistry:
         self._repository = repository
         self._clock = clock
 
-    def find_usable(self, user_id: str, server: MCPServer) -> Connection | None:
-        """The user's connection to a server, if it is still good for requests."""
-        connection = self._repository.find(user_id, server.id)
-        return connection if connection and self._is_usable(connection, server) else None
-
     def connected_ids(self, user_id: str, servers: Sequence[MCPServer]) -> frozenset[str]:
         """Those of the servers that the user can use now; at most one read, and no request."""
         ours = {server.id: server for server in servers if server.auth_type is AuthType.OAUTH2}
         connected = {server.id for server in servers} - ours.keys()
         for connection in self._load(user_id, ours):
             server = ours.get(connection.server_id)
-            if server is not None and self._is_usable(connection, server):
+            if server and connection.is_usable(self._clock(), server.grant_generation):
                 connected.add(server.id)
         return frozenset(connected)
 
@@ -40,9 +35,3 @@ class ConnectionRegistry:
             found = self._repository.find(user_id, next(iter(servers)))
             return [found] if found else []
         return self._repository.list_for_user(user_id) if servers else []
-
-    def _is_usable(self, connection: Connection, server: MCPServer) -> bool:
-        """Granted for where the server leads now, and not expired (`coder-reference.md` 1.8)."""
-        if connection.grant_generation != server.grant_generation:
-            return False
-        return connection.expires_at is None or connection.expires_at > self._clock()

@@ -5,15 +5,16 @@ USER#<user> / SERVER#<server>   a user's connection to a server;
 """
 
 from collections.abc import Iterable
+from datetime import datetime
 
-from pynamodb.attributes import BinaryAttribute, NumberAttribute, UnicodeAttribute
+from pynamodb.attributes import BinaryAttribute, BooleanAttribute, NumberAttribute, UnicodeAttribute
 
 from chalicelib.mcp_servers.models import MCPServer
 from chalicelib.mcp_servers.repository import MCPServerRepository
 from chalicelib.oauth2.errors import ConnectionChangedError
 from chalicelib.oauth2.models import Connection
 from chalicelib.storage import Database, LookupItem, UTCDateTime
-from chalicelib.storage.conditions import refusal_ignored
+from chalicelib.storage.conditions import refusal_ignored, refused_as
 
 
 class ConnectionItem(LookupItem):
@@ -26,9 +27,14 @@ class ConnectionItem(LookupItem):
     token_type = UnicodeAttribute()
     scope = UnicodeAttribute()
     issuer = UnicodeAttribute()
+    key_scope = UnicodeAttribute()
     expires_at = UTCDateTime(null=True)
     grant_generation = NumberAttribute()
     created_at = UTCDateTime()
+    version = NumberAttribute()
+    is_refused = BooleanAttribute()
+    lease_holder = UnicodeAttribute(null=True)
+    lease_until = UTCDateTime(null=True)
 
 
 class ConnectionRepository:
@@ -62,6 +68,66 @@ class ConnectionRepository:
         transaction.put(self._to_item(connection), anything, ConnectionChangedError())
         transaction.commit()
 
+    def claim(self, connection: Connection, holder: str, now: datetime, until: datetime) -> bool:
+        """Take the lease on refreshing a connection; False if another has it, or it has changed.
+
+        A holder that died loses the lease at `until`.
+        """
+        item = self._key_of(connection)
+        unchanged = self._connections.version == connection.version
+        is_free = self._connections.lease_until.does_not_exist() | (
+            self._connections.lease_until <= now
+        )
+        try:
+            with refused_as(ConnectionChangedError()):
+                item.update(
+                    actions=[
+                        self._connections.lease_holder.set(holder),
+                        self._connections.lease_until.set(until),
+                    ],
+                    condition=unchanged & is_free,
+                )
+        except ConnectionChangedError:
+            return False
+        return True
+
+    def complete(self, renewed: Connection, holder: str) -> None:
+        """Store refreshed tokens and give the lease back.
+
+        Raises:
+            ConnectionChangedError: the lease is lost: the connection was removed or made anew, or
+                the holder took too long. What won stays.
+        """
+        names = self._connections
+        with refused_as(ConnectionChangedError()):
+            self._key_of(renewed).update(
+                actions=[
+                    names.access_token.set(renewed.access_token),
+                    names.refresh_token.set(renewed.refresh_token),
+                    names.token_type.set(renewed.token_type),
+                    names.scope.set(renewed.scope),
+                    names.version.set(renewed.version),
+                    names.is_refused.set(renewed.is_refused),
+                    names.expires_at.set(renewed.expires_at)
+                    if renewed.expires_at
+                    else names.expires_at.remove(),
+                    names.lease_holder.remove(),
+                    names.lease_until.remove(),
+                ],
+                condition=names.lease_holder == holder,
+            )
+
+    def release(self, connection: Connection, holder: str) -> None:
+        """Give the lease back unused; nothing happens if it is lost."""
+        with refusal_ignored():
+            self._key_of(connection).update(
+                actions=[
+                    self._connections.lease_holder.remove(),
+                    self._connections.lease_until.remove(),
+                ],
+                condition=self._connections.lease_holder == holder,
+            )
+
     def remove(self, user_id: str, server_id: str) -> None:
         """Remove a connection; nothing happens if it is gone."""
         item = self._connections(_user_key(user_id), _server_key(server_id))
@@ -76,6 +142,9 @@ class ConnectionRepository:
         for item in found:
             self.remove(item.user_id, server_id)
 
+    def _key_of(self, connection: Connection) -> ConnectionItem:
+        return self._connections(_user_key(connection.user_id), _server_key(connection.server_id))
+
     def _to_item(self, connection: Connection) -> ConnectionItem:
         return self._connections(
             PK=_user_key(connection.user_id),
@@ -89,9 +158,12 @@ class ConnectionRepository:
             token_type=connection.token_type,
             scope=connection.scope,
             issuer=connection.issuer,
+            key_scope=connection.key_scope,
             expires_at=connection.expires_at,
             grant_generation=connection.grant_generation,
             created_at=connection.created_at,
+            version=connection.version,
+            is_refused=connection.is_refused,
         )
 
 
@@ -112,7 +184,10 @@ def _to_connection(item: ConnectionItem) -> Connection:
         token_type=item.token_type,
         scope=item.scope,
         issuer=item.issuer,
+        key_scope=item.key_scope,
         expires_at=item.expires_at,
         grant_generation=int(item.grant_generation),
         created_at=item.created_at,
+        version=int(item.version),
+        is_refused=item.is_refused,
     )

@@ -6,12 +6,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from chalicelib.egress import Egress
-from chalicelib.encryption import DEPLOYMENT_SCOPE, Place, Vault, organization_scope
-from chalicelib.encryption.fields import (
-    CONNECTION_ACCESS_TOKEN,
-    CONNECTION_REFRESH_TOKEN,
-    SERVER_CLIENT_SECRET,
-)
+from chalicelib.encryption import DEPLOYMENT_SCOPE, Vault, organization_scope
 from chalicelib.errors import CiboriumError
 from chalicelib.identity.models import Actor
 from chalicelib.mcp_servers.errors import InvalidServerIDError, ServerNotFoundError
@@ -20,10 +15,12 @@ from chalicelib.mcp_servers.service import MCPServerService
 from chalicelib.oauth2.authorization import build_authorization_url, validate_authorization_response
 from chalicelib.oauth2.errors import (
     CannotConnectError,
+    ConnectionGoneError,
     ConnectRequiredError,
     InvalidStateError,
     MissingCodeError,
     ProviderRefusedError,
+    RefreshRefusedError,
     ServerMovedError,
 )
 from chalicelib.oauth2.flow import (
@@ -35,17 +32,19 @@ from chalicelib.oauth2.flow import (
     open_flow,
     seal_flow,
 )
-from chalicelib.oauth2.models import ClientCredentials, Connection, TokenResponse
+from chalicelib.oauth2.models import Connection
 from chalicelib.oauth2.pkce import new_pkce
-from chalicelib.oauth2.registry import ConnectionRegistry
+from chalicelib.oauth2.refreshing import TokenRefresher
 from chalicelib.oauth2.repository import ConnectionRepository
 from chalicelib.oauth2.revocation import revoke_token
 from chalicelib.oauth2.token_endpoint import exchange_code
+from chalicelib.oauth2.tokens import TokenSealer, resource_of
 from chalicelib.organizations.service import OrganizationService
 from chalicelib.primitives import Clock, parse_id
 from chalicelib.sdk.mcp_servers import AuthType
 
 _STATE_BYTES = 32
+_EARLY = timedelta(seconds=10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,19 +71,20 @@ class ConnectionService:
     def __init__(
         self,
         repository: ConnectionRepository,
-        registry: ConnectionRegistry,
         servers: MCPServerService,
         organizations: OrganizationService,
         vault: Vault,
+        refresher: TokenRefresher,
         egress: Egress,
         public_url: Callable[[str], str],
         clock: Clock,
     ) -> None:
         self._repository = repository
-        self._registry = registry
         self._servers = servers
         self._organizations = organizations
         self._vault = vault
+        self._tokens = TokenSealer(vault, clock)
+        self._refresher = refresher
         self._egress = egress
         self._public_url = public_url
         self._clock = clock
@@ -137,14 +137,16 @@ class ConnectionService:
         flow = self._verified_flow(actor, server, query)
         tokens = exchange_code(
             self._egress,
-            self._client(server),
+            self._tokens.client_of(server),
             token_endpoint=server.oauth2.token_url,
             code=query.code,
             code_verifier=flow.code_verifier,
             redirect_uri=self._redirect_uri(server),
             resource=resource_of(server),
         )
-        connection = self._seal_tokens(actor, server, tokens)
+        organization_ids = self._organizations.ids_of(actor.user_id)
+        scope = organization_scope(organization_ids[0]) if organization_ids else DEPLOYMENT_SCOPE
+        connection = self._tokens.seal(tokens, actor.user_id, server, scope)
         try:
             self._repository.put(connection, server)
         except ServerNotFoundError as exc:
@@ -170,19 +172,60 @@ class ConnectionService:
     def authorization_header(self, actor: Actor, server: MCPServer) -> str:
         """The `Authorization` header for the actor's requests to a server (RFC 6750 section 2.1).
 
+        A token that has expired, or will within ten seconds, is refreshed first.
+
         Raises:
             ConnectRequiredError: the actor has no usable connection to it.
+            RefreshError, RefreshBusyError, EgressConnectionError, EgressTimeoutError: the provider
+                did not renew an expired token this time.
         """
-        connection = self._registry.find_usable(actor.user_id, server)
-        if connection is None:
+        connection = self._usable(actor, server)
+        return self._header(self._refreshed(connection, server, early=_EARLY))
+
+    def renewed_header(self, actor: Actor, server: MCPServer, refused: str) -> str:
+        """Another header than one that the server has just refused with 401.
+
+        Raises:
+            ConnectRequiredError: there is no other; the actor must connect again.
+            RefreshError, RefreshBusyError, EgressConnectionError, EgressTimeoutError: the provider
+                did not renew the token this time.
+        """
+        connection = self._usable(actor, server)
+        header = self._header(connection)
+        if header != refused:  # Another request has renewed it meanwhile.
+            return header
+        if not connection.refresh_token:
             raise self.connect_required(server)
-        place = Place(CONNECTION_ACCESS_TOKEN, server.id, actor.user_id)
-        token = self._vault.open(connection.access_token, place)
-        return f"{connection.token_type} {token}"
+        try:
+            return self._header(self._refresher.refresh(connection, server))
+        except (RefreshRefusedError, ConnectionGoneError) as exc:
+            raise self.connect_required(server) from exc
 
     def connect_required(self, server: MCPServer) -> ConnectRequiredError:
         """The error that tells the user to connect, and where."""
         return ConnectRequiredError(self._public_url(connect_path(server.id)))
+
+    def _usable(self, actor: Actor, server: MCPServer) -> Connection:
+        connection = self._repository.find(actor.user_id, server.id)
+        if connection is None or not connection.is_usable(self._clock(), server.grant_generation):
+            raise self.connect_required(server)
+        return connection
+
+    def _refreshed(self, connection: Connection, server: MCPServer, early: timedelta) -> Connection:
+        now = self._clock()
+        if not connection.refresh_token or not connection.is_expired(now, early):
+            return connection
+        try:
+            return self._refresher.refresh(connection, server)
+        except (RefreshRefusedError, ConnectionGoneError) as exc:
+            raise self.connect_required(server) from exc
+        except CiboriumError:
+            if connection.is_expired(now):
+                raise
+            return connection  # It is good for some seconds more.
+
+    def _header(self, connection: Connection) -> str:
+        return f"{connection.token_type} {self._tokens.open_access_token(connection)}"
 
     def _connectable(self, server_id: str) -> MCPServer:
         server = self._servers.require(server_id)
@@ -213,30 +256,6 @@ class ConnectionService:
             raise ProviderRefusedError(query.error, query.error_description)
         return flow
 
-    def _seal_tokens(self, actor: Actor, server: MCPServer, tokens: TokenResponse) -> Connection:
-        now = self._clock()
-        organization_ids = self._organizations.ids_of(actor.user_id)
-        scope = organization_scope(organization_ids[0]) if organization_ids else DEPLOYMENT_SCOPE
-        lifetime = tokens.expires_in
-        return Connection(
-            user_id=actor.user_id,
-            server_id=server.id,
-            access_token=self._vault.seal(
-                tokens.access_token, Place(CONNECTION_ACCESS_TOKEN, server.id, actor.user_id), scope
-            ),
-            refresh_token=self._vault.seal(
-                tokens.refresh_token or "",
-                Place(CONNECTION_REFRESH_TOKEN, server.id, actor.user_id),
-                scope,
-            ),
-            token_type=tokens.token_type,
-            scope=tokens.scope or server.oauth2.scopes,
-            issuer=server.oauth2.issuer,
-            expires_at=None if lifetime is None else now + timedelta(seconds=lifetime),
-            grant_generation=server.grant_generation,
-            created_at=now,
-        )
-
     def _revoke(self, connection: Connection) -> Disconnected:
         try:
             server = self._servers.require(connection.server_id)
@@ -247,37 +266,18 @@ class ConnectionService:
             or connection.grant_generation != server.grant_generation
         ):
             return Disconnected(revoked=False)
-        place = (server.id, connection.user_id)
         try:
             revoke_token(
                 self._egress,
-                self._client(server),
+                self._tokens.client_of(server),
                 revocation_endpoint=server.oauth2.revocation_url,
-                access_token=self._vault.open(
-                    connection.access_token, Place(CONNECTION_ACCESS_TOKEN, *place)
-                ),
-                refresh_token=self._vault.open(
-                    connection.refresh_token, Place(CONNECTION_REFRESH_TOKEN, *place)
-                ),
+                access_token=self._tokens.open_access_token(connection),
+                refresh_token=self._tokens.open_refresh_token(connection),
             )
         except CiboriumError:
             problem = "The provider did not confirm. Revoke Ciborium's access there to be sure."
             return Disconnected(revoked=False, problem=problem)
         return Disconnected(revoked=True)
 
-    def _client(self, server: MCPServer) -> ClientCredentials:
-        secret = self._vault.open(
-            server.oauth2.client_secret, Place(SERVER_CLIENT_SECRET, server.id)
-        )
-        method = server.oauth2.token_auth_method
-        return ClientCredentials(
-            server.oauth2.client_id, secret, method or ("client_secret_basic" if secret else "none")
-        )
-
     def _redirect_uri(self, server: MCPServer) -> str:
         return self._public_url(callback_path(server.id))
-
-
-def resource_of(server: MCPServer) -> str:
-    """The resource indicator (RFC 8707): as its metadata spells it, else the server's own URL."""
-    return server.oauth2.resource or server.url.partition("#")[0]

@@ -6,8 +6,19 @@ from pydantic import Field
 
 from chalicelib.egress import Egress, EgressResponse
 from chalicelib.oauth2.client_authentication import post_form
-from chalicelib.oauth2.documents import Document, Name, describe_refusal, parse_document
-from chalicelib.oauth2.errors import TokenExchangeError, UnusableDocumentError
+from chalicelib.oauth2.documents import (
+    Document,
+    Name,
+    describe_refusal,
+    find_error_code,
+    parse_document,
+)
+from chalicelib.oauth2.errors import (
+    RefreshError,
+    RefreshRefusedError,
+    TokenExchangeError,
+    UnusableDocumentError,
+)
 from chalicelib.oauth2.models import ClientCredentials, TokenResponse
 
 # RFC 6749 section 5.2, RFC 8707 section 2.
@@ -17,6 +28,8 @@ _TOKEN_ERRORS = frozenset(
         *("unsupported_grant_type", "invalid_scope", "invalid_target"),
     )
 )
+# Only these are final; GitHub has a name of its own for invalid_grant.
+_FINAL_ERRORS = frozenset({"invalid_grant", "bad_refresh_token"})
 # More is no promise that a server can keep, and may be beyond what a date can hold.
 _LONGEST_SECONDS = 10 * 365 * 24 * 3600
 # RFC 6749 appendix A.12: printable ASCII. Anything else could break out of a header.
@@ -66,6 +79,32 @@ def exchange_code(
     }
     response = post_form(egress, client, token_endpoint, form)
     return _parse_token_response(response)
+
+
+def refresh_access_token(
+    egress: Egress,
+    client: ClientCredentials,
+    *,
+    token_endpoint: str,
+    refresh_token: str,
+    resource: str,
+) -> TokenResponse:
+    """Exchange a refresh token for new tokens (RFC 6749 section 6, RFC 8707).
+
+    Raises:
+        RefreshRefusedError: the refresh token is worthless from now on.
+        RefreshError: the server refused for another reason, or answered nonsense.
+        EgressRefusedError, EgressConnectionError, EgressTimeoutError, EgressResponseError: it could
+            not be asked.
+    """
+    form = {"grant_type": "refresh_token", "refresh_token": refresh_token, "resource": resource}
+    response = post_form(egress, client, token_endpoint, form)
+    if find_error_code(response, _FINAL_ERRORS):
+        raise RefreshRefusedError
+    try:
+        return _parse_token_response(response)
+    except TokenExchangeError as exc:
+        raise RefreshError(exc.detail.partition(". Connect")[0]) from exc
 
 
 def _parse_token_response(response: EgressResponse) -> TokenResponse:

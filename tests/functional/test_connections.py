@@ -256,7 +256,8 @@ def test_a_change_of_destination_voids_every_connection(world: World, move: dict
             assert error_of(refused) == (409, "connect_required")
 
 
-def test_an_expired_token_no_longer_counts_as_connected(world: World) -> None:
+def test_an_expired_token_that_cannot_be_refreshed_no_longer_counts(world: World) -> None:
+    world.authorization_server.issues_refresh_tokens = False
     server_id = world.register()["id"]
     with world.browser() as browser:
         world.connect(browser, server_id)

@@ -102,13 +102,15 @@ def start_deployment(
     *,
     public_url: str = PUBLIC_URL,
     kms_client: Callable[[], Any] | None = None,
+    clock: FakeClock | None = None,
+    pause: Callable[[float], object] = lambda _: None,
     **environment: str,
 ) -> Deployment:
     """A deployment over the in-process AWS; `transport` is its internet."""
     settings = Settings.from_environment(
         {"CIBORIUM_STAGE": aws.STAGE, "CIBORIUM_PUBLIC_URL": public_url, **environment}
     )
-    counter, clock = aws.CallCounter(), FakeClock()
+    counter, clock = aws.CallCounter(), clock or FakeClock()
     database = Database(settings.table_name, aws.REGION)
     counter.watch(database.connection.client)
     kms = aws.client("kms")
@@ -119,6 +121,7 @@ def start_deployment(
         kms_client=kms_client or (lambda: kms),
         egress=Egress(settings.allowed_private_cidrs, transport=transport),
         clock=clock,
+        pause=pause,
     )
     app = Chalice(app_name="ciborium", configure_logs=False)
     register(app, lambda: services)

@@ -1,0 +1,130 @@
+"""Refreshing a token exactly once, however many Lambdas want it at the same moment.
+
+Providers rotate refresh tokens: the second use of one ends the whole grant. So whoever refreshes
+takes a lease on the connection's row first; the others wait for its result.
+"""
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+from datetime import timedelta
+
+from chalicelib.egress import Egress
+from chalicelib.errors import CiboriumError
+from chalicelib.mcp_servers.models import MCPServer
+from chalicelib.oauth2.errors import (
+    ConnectionChangedError,
+    ConnectionGoneError,
+    RefreshBusyError,
+    RefreshRefusedError,
+)
+from chalicelib.oauth2.models import Connection, TokenResponse
+from chalicelib.oauth2.repository import ConnectionRepository
+from chalicelib.oauth2.revocation import revoke_token
+from chalicelib.oauth2.token_endpoint import refresh_access_token
+from chalicelib.oauth2.tokens import TokenSealer, resource_of
+from chalicelib.primitives import Clock, new_id
+
+# Longer than the provider may take, so that a living holder does not lose it.
+_LEASE = timedelta(seconds=15)
+_PAUSE_SECONDS = 0.2
+_MOST_PAUSES = 60
+
+
+class TokenRefresher:
+    """Refreshes connections; lives as long as the container.
+
+    Args:
+        repository: where connections are stored.
+        tokens: seals and opens them.
+        egress: the way out.
+        clock: the time.
+        pause: waits for some seconds.
+    """
+
+    def __init__(
+        self,
+        repository: ConnectionRepository,
+        tokens: TokenSealer,
+        egress: Egress,
+        clock: Clock,
+        pause: Callable[[float], object],
+    ) -> None:
+        self._repository = repository
+        self._tokens = tokens
+        self._egress = egress
+        self._clock = clock
+        self._pause = pause
+
+    def refresh(self, connection: Connection, server: MCPServer) -> Connection:
+        """The connection with fresh tokens, which are stored before they are returned.
+
+        Raises:
+            RefreshRefusedError: the provider refuses for good; that is remembered.
+            ConnectionGoneError: it was removed meanwhile, or refused before.
+            RefreshBusyError: another request did not finish in time.
+            RefreshError, EgressRefusedError, EgressConnectionError, EgressTimeoutError,
+            EgressResponseError: the provider did not do it this time.
+        """
+        holder = new_id()
+        for _ in range(_MOST_PAUSES):
+            now = self._clock()
+            if self._repository.claim(connection, holder, now, now + _LEASE):
+                return self._refresh_claimed(connection, server, holder)
+            latest = self._latest(connection, server)
+            if latest.version != connection.version:
+                return latest
+            self._pause(_PAUSE_SECONDS)
+        raise RefreshBusyError
+
+    def _refresh_claimed(
+        self, connection: Connection, server: MCPServer, holder: str
+    ) -> Connection:
+        try:
+            tokens = refresh_access_token(
+                self._egress,
+                self._tokens.client_of(server),
+                token_endpoint=server.oauth2.token_url,
+                refresh_token=self._tokens.open_refresh_token(connection),
+                resource=resource_of(server),
+            )
+        except RefreshRefusedError:
+            refused = replace(
+                connection,
+                access_token=b"",
+                refresh_token=b"",
+                is_refused=True,
+                version=connection.version + 1,
+            )
+            with suppress(ConnectionChangedError):
+                self._repository.complete(refused, holder)
+            raise
+        except CiboriumError:
+            self._repository.release(connection, holder)
+            raise
+        renewed = self._tokens.renew(connection, tokens)
+        try:
+            self._repository.complete(renewed, holder)
+        except ConnectionChangedError:
+            # A disconnect or a new connection wins, and nobody else knows these tokens.
+            self._revoke(server, tokens)
+            return self._latest(connection, server)
+        return renewed
+
+    def _latest(self, connection: Connection, server: MCPServer) -> Connection:
+        latest = self._repository.find(connection.user_id, connection.server_id)
+        if latest is None or not latest.is_usable(self._clock(), server.grant_generation):
+            raise ConnectionGoneError
+        return latest
+
+    def _revoke(self, server: MCPServer, tokens: TokenResponse) -> None:
+        if not server.oauth2.revocation_url:
+            return
+        with suppress(CiboriumError):
+            revoke_token(
+                self._egress,
+                self._tokens.client_of(server),
+                revocation_endpoint=server.oauth2.revocation_url,
+                access_token=tokens.access_token,
+                refresh_token=tokens.refresh_token or "",
+            )
