@@ -1,0 +1,67 @@
+"""Whatever is sent, the answer is a clear refusal or a success: never a 5xx."""
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.support.deployment import Deployment
+from tests.support.servers import NOWHERE, SERVERS, server_body
+
+CHATS = "/api/experimental/chats"
+SERVER = {
+    **server_body(custom_headers={}, tool_allow_list=[], tool_deny_list=[], enabled=False),
+    **dict.fromkeys(("description", "icon_url", "api_key_header", "api_key_value"), ""),
+    **dict.fromkeys(("oauth2_client_id", "oauth2_client_secret", "oauth2_scopes"), ""),
+    **dict.fromkeys(("oauth2_auth_url", "oauth2_token_url", "oauth2_revocation_url"), ""),
+}
+BODIES: dict[str, dict[str, Any]] = {
+    f"POST {SERVERS}": SERVER,
+    f"PATCH {SERVERS}/{{server_id}}": SERVER,
+    "POST /api/v2/users": {"email": "a@b", "username": "u", "name": "n", "roles": []},
+    "POST /api/v2/users/me/keys/tokens": {"token_name": "x", "lifetime": 60},
+    "POST /api/v2/organizations": {"name": "n", "display_name": "d", "description": ""},
+    "POST /api/v2/users/login": {"token": "x", "next": ""},
+    f"POST {CHATS}": {
+        "organization_id": NOWHERE,
+        "content": [{"type": "text", "text": "x"}],
+        "mcp_server_ids": [],
+    },
+}
+VALUES: list[Any] = [
+    *(None, 1, -1, 2**70, 1.5, True, [], {}, "", "  ", "x" * 5000, "a\u0000b", "😀" * 100),
+    *([None], [[]], [{}], {"a": None}, {"": ""}, {"\u0000": "x"}, ["x"] * 600, "'\"<>"),
+    *("https://[::1", "https://a:b", "http://example.com:0/", "https://example.com\\@evil"),
+    *("https://\u0000", "https://exa mple.com", "/icon\n", "../..", "%00", "\u202e"),
+]
+RAW = [
+    *(b"", b" ", b"{", b"[]", b"null", b"NaN", b"\xff\xfe", b'{"display_name":"\\ud800"}'),
+    b'{"a":' + b"[" * 50_000,
+]
+
+
+@pytest.mark.parametrize("endpoint", BODIES)
+def test_no_body_makes_a_5xx(deployment: Deployment, endpoint: str) -> None:
+    method, _, path = endpoint.partition(" ")
+    json_type = {"Content-Type": "application/json"}
+    with deployment.admin as admin:
+        created = admin.post(SERVERS, json=server_body(slug="base")).json()
+        path = path.format(server_id=created["id"])
+        odd = [
+            json.dumps({**BODIES[endpoint], name: value}).encode()
+            for name in BODIES[endpoint]
+            for value in VALUES
+        ]
+        for content in [*odd, *RAW]:
+            answer = admin.request(method, path, content=content, headers=json_type)
+            assert answer.status_code < 500, content[:200]
+            if answer.status_code >= 400:
+                assert answer.json()["message"]
+
+
+@pytest.mark.parametrize("path", [CHATS, "/login", f"{SERVERS}/{NOWHERE}/oauth2/callback"])
+def test_no_query_makes_a_5xx(deployment: Deployment, path: str) -> None:
+    with deployment.admin as admin:
+        for name in ("limit", "after_id", "before_id", "next", "code", "state", "iss", "error"):
+            for value in ("", "x", "-1", "9" * 20, "%00", "%ff", "a%0d%0ab", f"1&{name}=2"):
+                assert admin.get(f"{path}?{name}={value}").status_code < 500, (name, value)
