@@ -13,6 +13,7 @@ from chalicelib.oauth2.flow import (
     VERIFIER_COOKIE,
     CallbackQuery,
     callback_path,
+    connect_path,
 )
 from chalicelib.primitives import parse_id
 from chalicelib.sdk.mcp_servers import (
@@ -71,7 +72,10 @@ def connect(call: Call, server_id: str) -> Reply:
 
 
 def callback(call: Call, server_id: str) -> Reply:
-    """The authorization server sends the browser back here; the cookies go, good or bad."""
+    """The authorization server sends the browser back here; the cookies go, good or bad.
+
+    The route is public so that they go even if the caller is no longer signed in.
+    """
     query = CallbackQuery(
         code=call.query("code") or "",
         state=call.query("state") or "",
@@ -83,6 +87,7 @@ def callback(call: Call, server_id: str) -> Reply:
     )
     if parse_id(server_id):
         call.cookies_to_set = _flow_cookies(call, server_id, state="", verifier="")
+        call.path_after_login = connect_path(server_id)  # What is left of this flow is gone.
     call.services.connections.finish(call.actor, server_id, query)
     return connected_page(call.services.public_url, server_id)
 
@@ -121,6 +126,6 @@ ROUTES = (
     Route("DELETE", _ONE, delete_server),
     Route("GET", f"{_ONE}/tools", list_tools),
     Route("GET", f"{_ONE}/oauth2/connect", connect, browser=True),
-    Route("GET", f"{_ONE}/oauth2/callback", callback, browser=True),
+    Route("GET", f"{_ONE}/oauth2/callback", callback, public=True, browser=True),
     Route("DELETE", f"{_ONE}/oauth2/disconnect", disconnect),
 )

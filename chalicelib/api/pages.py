@@ -30,10 +30,14 @@ def error_page(error: CiboriumError, request_id: str) -> Reply:
 
 
 def login_page(public_url: PublicURL, next_path: str, problem: str = "") -> Reply:
-    """The form that turns an API token into a browser session."""
+    """The form that turns an API token into a browser session.
+
+    Its referrer policy lets the browser say where the form comes from: with `no-referrer` it would
+    send `Origin: null`, which is what a foreign page may send as well.
+    """
     action = escape(public_url.url("/api/v2/users/login"), quote=True)
     warning = f'<p role="alert">{escape(problem)}</p>' if problem else ""
-    return _page(
+    page = _page(
         401 if problem else 200,
         "Sign in to Ciborium",
         f'{warning}<form method="post" action="{action}">'
@@ -42,6 +46,8 @@ def login_page(public_url: PublicURL, next_path: str, problem: str = "") -> Repl
         '<input id="token" name="token" type="password" required autofocus '
         'autocomplete="current-password"><button>Sign in</button></form>',
     )
+    page.headers["Referrer-Policy"] = "same-origin"
+    return page
 
 
 def message_page(title: str, text: str) -> Reply:

@@ -53,6 +53,8 @@ class Call:
         self.request_id = str(request.context.get("requestId") or new_id())
         self.cookies_to_set: tuple[str, ...] = ()
         """Set on the reply whatever it turns out to be; a refusal, too, must clear cookies."""
+        self.path_after_login = ""
+        """Where to go on after signing in, if not here."""
 
     @cached_property
     def actor(self) -> Actor:
@@ -243,6 +245,7 @@ def _refusal(call: Call, route: Route, error: CiboriumError) -> Reply:
     if not (route.browser and call.accepts_html):
         return error_reply(error, call.request_id)
     if isinstance(error, UnauthenticatedError):
-        login = call.services.public_url.url(f"/login?next={quote(call.path, safe='/')}")
+        path = quote(call.path_after_login or call.path, safe="/")
+        login = call.services.public_url.url(f"/login?next={path}")
         return redirect_reply(303, login)
     return error_page(error, call.request_id)

@@ -6,7 +6,7 @@ from urllib.parse import parse_qs
 from pydantic import ValidationError
 
 from chalicelib.api.cookies import build_session_cookie
-from chalicelib.api.errors import body_error
+from chalicelib.api.errors import InvalidBodyError, body_error
 from chalicelib.api.pages import login_page, message_page
 from chalicelib.api.replies import Reply, json_reply, message_reply, redirect_reply
 from chalicelib.api.routing import Call, Route
@@ -84,7 +84,10 @@ def _wire(call: Call, user: User) -> WireUser:
 
 
 def _form(call: Call) -> LoginRequest:
-    fields = parse_qs(call.raw_body().decode("utf-8", "replace"), max_num_fields=10)
+    try:
+        fields = parse_qs(call.raw_body().decode("utf-8", "replace"), max_num_fields=10)
+    except ValueError:
+        raise InvalidBodyError("The form has too many fields.") from None
     try:
         return LoginRequest.model_validate(
             {name: values[-1] for name, values in fields.items()}, strict=False

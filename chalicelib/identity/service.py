@@ -42,11 +42,7 @@ class IdentityService:
         Raises:
             InvalidTokenError: it is unknown or expired, or its user is suspended.
         """
-        token = self._repository.find_token(_digest(unverified_token))
-        if token is None or token.expires_at <= self._clock():
-            raise InvalidTokenError
-        if token.user_status is not UserStatus.ACTIVE:
-            raise InvalidTokenError
+        token = self._verify(unverified_token)
         return Actor(token.user_id, token.roles, token.digest)
 
     def get_user(self, actor: Actor, user_id: str) -> User:
@@ -106,17 +102,20 @@ class IdentityService:
         return self._add_token(user, text, TokenKind.API, request.token_name, lifetime), text
 
     def start_session(self, unverified_token: str) -> Session:
-        """A browser session for the user of a valid API token.
+        """A browser session for the user of a valid API token; it ends with that token.
+
+        A session begins no other session: a stolen one could renew itself for ever.
 
         Raises:
-            InvalidTokenError: the token is not valid.
+            InvalidTokenError: the token is not valid, or is a session's.
         """
-        actor = self.authenticate(unverified_token)
-        user = self._repository.find_user(actor.user_id)
-        if user is None:
+        parent = self._verify(unverified_token)
+        user = self._repository.find_user(parent.user_id)
+        if user is None or parent.kind is not TokenKind.API:
             raise InvalidTokenError
         text = _new_token_text()
-        token = self._add_token(user, text, TokenKind.SESSION, "session", self._session_lifetime)
+        lifetime = min(self._session_lifetime, parent.expires_at - self._clock())
+        token = self._add_token(user, text, TokenKind.SESSION, "session", lifetime)
         return Session(user, token, text)
 
     def end_session(self, actor: Actor) -> None:
@@ -141,6 +140,14 @@ class IdentityService:
         except TokenExistsError:
             self.authenticate(chosen_token)  # It must still work; an expired one is reported.
         return user
+
+    def _verify(self, unverified_token: str) -> Token:
+        token = self._repository.find_token(_digest(unverified_token))
+        if token is None or token.expires_at <= self._clock():
+            raise InvalidTokenError
+        if token.user_status is not UserStatus.ACTIVE:
+            raise InvalidTokenError
+        return token
 
     def _find_or_add_first_owner(self) -> User:
         user_id = self._repository.find_user_id_by_email(_FIRST_OWNER_EMAIL)

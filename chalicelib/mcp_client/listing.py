@@ -11,6 +11,9 @@ from chalicelib.mcp_client.session import Session
 
 _MAX_PAGES = 100
 _MAX_TOOLS = 2000
+# All pages together: what we answer must fit into Lambda's 6 MB, and into its memory.
+_MAX_BYTES = 4 * 1024 * 1024
+_MAX_DEPTH = 64
 
 
 def list_tools(session: Session) -> tuple[Tool, ...]:
@@ -23,8 +26,12 @@ def list_tools(session: Session) -> tuple[Tool, ...]:
     tools: dict[str, Tool] = {}
     cursors: set[str] = set()
     params: dict[str, Any] = {}
+    received = 0
     for _ in range(_MAX_PAGES):
         page = _get_page(session, params)
+        received += len(json.dumps(page))
+        if received > _MAX_BYTES:
+            raise MCPProtocolError(session.host, f"describes its tools in over {_MAX_BYTES} bytes")
         for tool in _parse_page(session, page):
             tools.setdefault(tool.name, tool)
         if len(tools) > _MAX_TOOLS:
@@ -67,7 +74,7 @@ def _parse_page(session: Session, page: dict[str, Any]) -> list[Tool]:
 
 def _parse_tool(entry: Any) -> Tool | None:
     """A tool, or None when it could neither be shown nor called."""
-    if not isinstance(entry, dict) or not _is_unicode(entry):
+    if not isinstance(entry, dict) or _is_too_deep(entry) or not _is_unicode(entry):
         return None
     name, schema = entry.get("name"), entry.get("inputSchema")
     if not isinstance(name, str) or not name or not isinstance(schema, dict):
@@ -91,6 +98,21 @@ def _is_unicode(entry: dict[str, Any]) -> bool:
     r"""JSON can smuggle in half a surrogate pair (`\ud800`), which no answer of ours could hold."""
     try:
         json.dumps(entry, ensure_ascii=False).encode()
-    except (UnicodeEncodeError, RecursionError):
+    except UnicodeEncodeError:
         return False
+    return True
+
+
+def _is_too_deep(entry: dict[str, Any]) -> bool:
+    """Nesting that no real schema has, and that serialisers give up on at different depths."""
+    level: list[Any] = [entry]
+    for _ in range(_MAX_DEPTH):
+        level = [
+            child
+            for value in level
+            if isinstance(value, dict | list)
+            for child in (value.values() if isinstance(value, dict) else value)
+        ]
+        if not level:
+            return False
     return True

@@ -1,8 +1,8 @@
 """The state of one authorization in progress: it lives in the browser's cookies and nowhere else.
 
-The state goes in one cookie. The PKCE verifier and the issuer that was asked travel in the other,
-sealed for this user and this server: another user's browser cannot finish the flow, and nothing in
-it can be read or changed.
+The state goes in one cookie. The same state, the PKCE verifier and the issuer that was asked travel
+in the other, sealed for this user and this server: another user's browser cannot finish the flow,
+nothing in it can be read or changed, and the two cookies belong together.
 """
 
 import base64
@@ -56,12 +56,14 @@ class Flow:
     """What must be remembered from the request to the callback.
 
     Attributes:
+        state: what the answer must bring back (RFC 6749 section 10.12).
         code_verifier: the PKCE secret (RFC 7636 section 4.1).
         issuer: the authorization server that was asked, as it spells itself (RFC 9207).
         grant_generation: the server's, so that a flow does not outlive a change of destination.
         expires_at: when the flow is given up.
     """
 
+    state: str = field(repr=False)
     code_verifier: str = field(repr=False)
     issuer: str
     grant_generation: int
@@ -72,6 +74,7 @@ def seal_flow(vault: Vault, flow: Flow, server_id: str, user_id: str) -> str:
     """The flow as a cookie's value."""
     plain = json.dumps(
         {
+            "state": flow.state,
             "code_verifier": flow.code_verifier,
             "issuer": flow.issuer,
             "grant_generation": flow.grant_generation,
@@ -82,12 +85,16 @@ def seal_flow(vault: Vault, flow: Flow, server_id: str, user_id: str) -> str:
     return base64.urlsafe_b64encode(sealed).decode().rstrip("=")
 
 
-def open_flow(vault: Vault, cookie: str, server_id: str, user_id: str, now: datetime) -> Flow:
-    """The flow of a cookie's value.
+def open_flow(
+    vault: Vault, query: CallbackQuery, server_id: str, user_id: str, now: datetime
+) -> Flow:
+    """The flow that a callback's cookie carries.
 
     Raises:
-        InvalidStateError: the cookie is missing, altered, too old, or of another user or server.
+        InvalidStateError: the cookie is missing, altered, too old, or of another flow, user or
+            server.
     """
+    cookie = query.sealed_flow
     try:
         sealed = base64.urlsafe_b64decode(cookie + "=" * (-len(cookie) % 4))
         plain = vault.open(sealed, Place(AUTHORIZATION_FLOW, server_id, user_id))
@@ -97,11 +104,13 @@ def open_flow(vault: Vault, cookie: str, server_id: str, user_id: str, now: date
         raise InvalidStateError
     members = json.loads(plain)
     flow = Flow(
+        state=members["state"],
         code_verifier=members["code_verifier"],
         issuer=members["issuer"],
         grant_generation=members["grant_generation"],
         expires_at=datetime.fromisoformat(members["expires_at"]),
     )
-    if flow.expires_at <= now:
+    is_its_answer = hmac.compare_digest(flow.state.encode(), query.state.encode())
+    if flow.expires_at <= now or not is_its_answer:
         raise InvalidStateError
     return flow

@@ -15,6 +15,7 @@ from chalicelib.oauth2.registration import register_client
 from chalicelib.oauth2.urls import display_url
 
 _CLIENT_NAME = "Ciborium"
+_LONGEST_SCOPES = 2048  # What an admin may enter.
 
 
 class OAuth2Provisioner:
@@ -38,7 +39,7 @@ class OAuth2Provisioner:
             auth_url=found.server.authorization_endpoint,
             token_url=found.server.token_endpoint,
             revocation_url=found.server.revocation_endpoint or "",
-            scopes=" ".join(found.scopes),
+            scopes=_join(found.scopes),
             issuer=found.server.issuer,
             issues_iss=found.server.authorization_response_iss_parameter_supported,
             resource=found.resource,
@@ -65,3 +66,14 @@ class OAuth2Provisioner:
         except (EgressConnectionError, EgressResponseError, EgressTimeoutError) as exc:
             url = display_url(found.server.registration_endpoint or "")
             raise RegistrationError(f"{url}: {exc.message.rstrip('.')}") from exc
+
+
+def _join(scopes: tuple[str, ...]) -> str:
+    """The scopes as RFC 6749 section 3.3 writes them, as many as fit into a URL."""
+    joined = ""
+    for scope in scopes:
+        longer = f"{joined} {scope}".strip()
+        if len(longer) > _LONGEST_SCOPES:
+            break
+        joined = longer
+    return joined

@@ -107,7 +107,7 @@ class TokenRefresher:
             self._repository.complete(renewed, holder)
         except ConnectionChangedError:
             # A disconnect or a new connection wins, and nobody else knows these tokens.
-            self._revoke(server, tokens)
+            self.revoke_unstored(server, tokens)
             return self._latest(connection, server)
         return renewed
 
@@ -117,7 +117,11 @@ class TokenRefresher:
             raise ConnectionGoneError
         return latest
 
-    def _revoke(self, server: MCPServer, tokens: TokenResponse) -> None:
+    def revoke_unstored(self, server: MCPServer, tokens: TokenResponse) -> None:
+        """End tokens that were granted and cannot be kept: nobody else knows them.
+
+        It is tried once; whether it succeeds changes nothing for the caller.
+        """
         if not server.oauth2.revocation_url:
             return
         with suppress(CiboriumError):

@@ -7,8 +7,14 @@ from datetime import timedelta
 
 from chalicelib.egress import Egress
 from chalicelib.encryption import DEPLOYMENT_SCOPE, Vault, organization_scope
-from chalicelib.errors import CiboriumError
+from chalicelib.errors import (
+    CiboriumError,
+    InvalidInputError,
+    UpstreamError,
+    UpstreamTimeoutError,
+)
 from chalicelib.identity.models import Actor
+from chalicelib.identity.permissions import Permission
 from chalicelib.mcp_servers.errors import InvalidServerIDError, ServerNotFoundError
 from chalicelib.mcp_servers.models import MCPServer
 from chalicelib.mcp_servers.service import MCPServerService
@@ -22,6 +28,7 @@ from chalicelib.oauth2.errors import (
     ProviderRefusedError,
     RefreshRefusedError,
     ServerMovedError,
+    TokenExchangeError,
 )
 from chalicelib.oauth2.flow import (
     FLOW_SECONDS,
@@ -32,7 +39,7 @@ from chalicelib.oauth2.flow import (
     open_flow,
     seal_flow,
 )
-from chalicelib.oauth2.models import Connection
+from chalicelib.oauth2.models import Connection, TokenResponse
 from chalicelib.oauth2.pkce import new_pkce
 from chalicelib.oauth2.refreshing import TokenRefresher
 from chalicelib.oauth2.repository import ConnectionRepository
@@ -101,6 +108,7 @@ class ConnectionService:
         server = self._connectable(server_id)
         pkce, state = new_pkce(), secrets.token_urlsafe(_STATE_BYTES)
         flow = Flow(
+            state=state,
             code_verifier=pkce.verifier,
             issuer=server.oauth2.issuer,
             grant_generation=server.grant_generation,
@@ -135,21 +143,14 @@ class ConnectionService:
         """
         server = self._connectable(server_id)
         flow = self._verified_flow(actor, server, query)
-        tokens = exchange_code(
-            self._egress,
-            self._tokens.client_of(server),
-            token_endpoint=server.oauth2.token_url,
-            code=query.code,
-            code_verifier=flow.code_verifier,
-            redirect_uri=self._redirect_uri(server),
-            resource=resource_of(server),
-        )
+        tokens = self._exchange(actor, server, query.code, flow)
         organization_ids = self._organizations.ids_of(actor.user_id)
         scope = organization_scope(organization_ids[0]) if organization_ids else DEPLOYMENT_SCOPE
         connection = self._tokens.seal(tokens, actor.user_id, server, scope)
         try:
             self._repository.put(connection, server)
         except ServerNotFoundError as exc:
+            self._refresher.revoke_unstored(server, tokens)
             raise ServerMovedError from exc
 
     def disconnect(self, actor: Actor, server_id: str) -> Disconnected:
@@ -205,6 +206,23 @@ class ConnectionService:
         """The error that tells the user to connect, and where."""
         return ConnectRequiredError(self._public_url(connect_path(server.id)))
 
+    def _exchange(self, actor: Actor, server: MCPServer, code: str, flow: Flow) -> TokenResponse:
+        try:
+            return exchange_code(
+                self._egress,
+                self._tokens.client_of(server),
+                token_endpoint=server.oauth2.token_url,
+                code=code,
+                code_verifier=flow.code_verifier,
+                redirect_uri=self._redirect_uri(server),
+                resource=resource_of(server),
+            )
+        except (InvalidInputError, UpstreamError, UpstreamTimeoutError) as exc:
+            if isinstance(exc, TokenExchangeError) or actor.may(Permission.MCP_SERVER_READ):
+                raise
+            # Its text names the endpoint's host, which members may not know.
+            raise TokenExchangeError("The authorization server did not answer") from exc
+
     def _usable(self, actor: Actor, server: MCPServer) -> Connection:
         connection = self._repository.find(actor.user_id, server.id)
         if connection is None or not connection.is_usable(self._clock(), server.grant_generation):
@@ -244,7 +262,7 @@ class ConnectionService:
             raise MissingCodeError
         if not query.has_own_state:
             raise InvalidStateError
-        flow = open_flow(self._vault, query.sealed_flow, server.id, actor.user_id, self._clock())
+        flow = open_flow(self._vault, query, server.id, actor.user_id, self._clock())
         if flow.grant_generation != server.grant_generation:
             raise ServerMovedError
         validate_authorization_response(

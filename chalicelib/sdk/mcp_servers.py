@@ -45,6 +45,7 @@ _RESERVED_HEADERS = frozenset(
         *("mcp-session-id", "te", "trailer", "transfer-encoding", "upgrade", "user-agent"),
     )
 )
+_MOST_BYTES = 64 * 1024
 _ICON_PATH = re.compile(r"/(?!/)[A-Za-z0-9._~/%-]*")
 
 
@@ -96,7 +97,14 @@ def _check_secret(value: SecretStr) -> SecretStr:
     return SecretStr(value.get_secret_value().strip())
 
 
+def _check_size(texts: list[str]) -> None:
+    """So that a server always fits into one DynamoDB item of 400 KB."""
+    if sum(len(text.encode()) for text in texts) > _MOST_BYTES:
+        raise ValueError(f"must be at most {_MOST_BYTES // 1024} KiB in all")
+
+
 def _check_custom_headers(headers: dict[str, SecretStr]) -> dict[str, SecretStr]:
+    _check_size([*headers, *(value.get_secret_value() for value in headers.values())])
     names = [name.lower() for name in headers]
     if len(set(names)) != len(names):
         raise ValueError("must not name a header twice")
@@ -106,6 +114,7 @@ def _check_custom_headers(headers: dict[str, SecretStr]) -> dict[str, SecretStr]
 
 
 def _check_tool_names(names: list[str]) -> list[str]:
+    _check_size(names)
     return list(dict.fromkeys(name for name in names if name))
 
 
