@@ -2,9 +2,11 @@
 
 import re
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from chalicelib.sdk.mcp_servers import AuthType, Availability, Transport
+
+_LONGEST_CREATE = timedelta(seconds=60)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +80,11 @@ class MCPServer:
     """Counts changes of destination: a connection made under an older one is void."""
     deleting: bool = False
     """Hidden from everybody while what hangs on it is removed."""
+
+    def is_abandoned(self, now: datetime) -> bool:
+        """Whether it waits for a discovery that must have ended: its request is long over."""
+        waits = self.auth_type is AuthType.OAUTH2 and self.oauth2.is_empty and self.version == 1
+        return waits and not self.deleting and self.created_at + _LONGEST_CREATE <= now
 
     def allows_tool(self, name: str) -> bool:
         """Whether users may use a tool: not denied, and allowed if anything is; exact names."""

@@ -4,6 +4,7 @@ SERVER      / <id>     an MCP server; one query reads them all
 SLUG#<slug> / guard    keeps a slug unique
 """
 
+from dataclasses import replace
 from typing import Any
 
 from pynamodb.attributes import (
@@ -81,6 +82,11 @@ class MCPServerRepository:
         item = self._servers.find(_PARTITION, server_id)
         return None if item is None else _to_server(item)
 
+    def find_id_by_slug(self, slug: str) -> str | None:
+        """The id of the server that has a slug."""
+        guard = self._slugs.find(f"SLUG#{slug}", "guard")
+        return None if guard is None else str(guard.server_id)
+
     def list_all(self) -> list[MCPServer]:
         """Every server that is not being deleted, in one query."""
         found = (_to_server(item) for item in self._servers.query(_PARTITION, consistent_read=True))
@@ -115,14 +121,32 @@ class MCPServerRepository:
         transaction.put(self._to_item(after), unchanged, VersionConflictError())
         transaction.commit()
 
+    def hide(self, server: MCPServer) -> MCPServer:
+        """Mark a server as being deleted and free its slug, all at once; returns it as it is then.
+
+        Raises:
+            VersionConflictError: somebody has written the server since it was read.
+        """
+        hidden = replace(server, deleting=True, enabled=False, version=server.version + 1)
+        transaction = self._database.transaction()
+        self._release_slug(transaction, server)
+        transaction.put(
+            self._to_item(hidden),
+            self._servers.at_version(server.version),
+            VersionConflictError(),
+        )
+        transaction.commit()
+        return hidden
+
     def remove(self, server: MCPServer) -> None:
-        """Remove a server and free its slug.
+        """Remove a server; one that is not hidden frees its slug.
 
         Raises:
             VersionConflictError: somebody has written the server since it was read.
         """
         transaction = self._database.transaction()
-        self._release_slug(transaction, server)
+        if not server.deleting:
+            self._release_slug(transaction, server)
         transaction.delete(
             self._servers(_PARTITION, server.id),
             self._servers.at_version(server.version),

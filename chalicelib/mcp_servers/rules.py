@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from urllib.parse import urlsplit
 
 from chalicelib.errors import Validation
 from chalicelib.mcp_servers.errors import InvalidSelectionError, InvalidServerError
 from chalicelib.mcp_servers.models import MCPServer, OAuth2Client
-from chalicelib.sdk.mcp_servers import AuthType, Availability
+from chalicelib.sdk.mcp_servers import AuthType, Availability, UpdateMCPServerConfigRequest
 
 _PARTIAL_OAUTH2 = (
     "OAuth2 auth type requires either all of oauth2_client_id, oauth2_auth_url, and "
@@ -53,6 +54,36 @@ def clear_other_auth(server: MCPServer) -> MCPServer:
 def has_moved(before: MCPServer, after: MCPServer) -> bool:
     """Whether users' tokens would go somewhere else than where they were granted for."""
     return _destination(before) != _destination(after)
+
+
+def check_secrets_stay(
+    before: MCPServer, after: MCPServer, request: UpdateMCPServerConfigRequest
+) -> None:
+    """Insist that a secret is entered again when it would be sent to another origin.
+
+    Whoever may change a server may not therefore read its secrets: sending them to a host of one's
+    own would be reading them.
+
+    Raises:
+        InvalidServerError: the request names a new origin and not the secret.
+    """
+    client_endpoints = ("token_url", "revocation_url")
+    moved_secrets = {
+        "api_key_value": bool(after.api_key_value) and _origin_differs(before.url, after.url),
+        "custom_headers": bool(after.custom_headers) and _origin_differs(before.url, after.url),
+        "oauth2_client_secret": bool(after.oauth2.client_secret)
+        and any(
+            _origin_differs(getattr(before.oauth2, name), getattr(after.oauth2, name))
+            for name in client_endpoints
+        ),
+    }
+    missing = [
+        Validation(name, "must be entered again when it would go to another host")
+        for name, moves in moved_secrets.items()
+        if moves and getattr(request, name) is None
+    ]
+    if missing:
+        raise InvalidServerError("The secret must be entered again.", missing)
 
 
 def redact(server: MCPServer) -> MCPServer:
@@ -108,6 +139,10 @@ def _require(message: str, **fields: str | bytes) -> None:
     ]
     if missing:
         raise InvalidServerError(message, missing)
+
+
+def _origin_differs(before: str, after: str) -> bool:
+    return bool(after) and urlsplit(before)[:2] != urlsplit(after)[:2]
 
 
 def _destination(server: MCPServer) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from chalicelib.mcp_servers.drafts import ServerDrafts
 from chalicelib.mcp_servers.errors import (
     InvalidServerIDError,
     ServerNotFoundError,
+    SlugTakenError,
     VersionConflictError,
 )
 from chalicelib.mcp_servers.models import MCPServer
@@ -18,6 +19,7 @@ from chalicelib.mcp_servers.ports import ClientProvisioner, Connections
 from chalicelib.mcp_servers.repository import MCPServerRepository
 from chalicelib.mcp_servers.rules import (
     check_complete,
+    check_secrets_stay,
     clear_other_auth,
     has_moved,
     redact,
@@ -164,6 +166,7 @@ class MCPServerService:
         before = self.require(server_id)
         after = clear_other_auth(self._drafts.merge(before, request))
         check_complete(after, discovery_possible=False)
+        check_secrets_stay(before, after, request)
         self._check_urls(after)
         moved = has_moved(before, after)
         after = replace(
@@ -193,11 +196,18 @@ class MCPServerService:
         if server is None:
             raise ServerNotFoundError
         if not server.deleting:
-            hidden = replace(server, deleting=True, enabled=False, version=server.version + 1)
-            self._repository.replace(server, hidden)
-            server = hidden
+            server = self._repository.hide(server)
         self._connections.remove_all(server.id)
         self._repository.remove(server)
+
+    def _remove_abandoned(self, slug: str) -> bool:
+        """Remove what a create left that was killed during discovery; whether there was one."""
+        server_id = self._repository.find_id_by_slug(slug)
+        server = None if server_id is None else self._repository.find(server_id)
+        if server is None or not server.is_abandoned(self._clock()):
+            return False
+        self._repository.remove(server)
+        return True
 
     def _find(self, server_id: str) -> MCPServer | None:
         parsed = parse_id(server_id)
@@ -223,7 +233,12 @@ class MCPServerService:
     def _add_with_discovery(self, server: MCPServer) -> MCPServer:
         """Store the row, which fixes the redirect URI, then complete it; remove it on failure."""
         incomplete = replace(server, enabled=False)
-        self._repository.add(incomplete)
+        try:
+            self._repository.add(incomplete)
+        except SlugTakenError:
+            if not self._remove_abandoned(server.slug):
+                raise
+            self._repository.add(incomplete)
         try:
             client = self._provisioner.provision(server.url, self._callback_url(server.id))
             complete = replace(

@@ -372,3 +372,63 @@ def test_a_journey_asks_the_two_servers_it_is_about(world: World) -> None:
         world.connect(browser, server_id)
     hosts = {request.url.host for request in world.internet.requests}
     assert hosts == {"tickets.example", "login.example"}
+
+
+def test_a_flows_two_cookies_belong_together(world: World) -> None:
+    server_id = world.register()["id"]
+    with world.browser() as browser:
+        first = world.authorize(browser, server_id)
+        state = browser.cookies[STATE_COOKIE + server_id]
+        world.authorize(browser, server_id)  # Leaves its own two cookies.
+        cookie = next(each for each in browser.cookies.jar if each.name.startswith(STATE_COOKIE))
+        cookie.value = state
+        answer = browser.get(first, headers={"Accept": "application/json"})
+    assert error_of(answer) == (400, "oauth2_invalid_state")
+
+
+def test_a_callback_without_a_session_clears_the_cookies_and_starts_again_after_signing_in(
+    world: World,
+) -> None:
+    server_id = world.register()["id"]
+    with world.browser() as browser:
+        callback = world.authorize(browser, server_id)
+        browser.cookies.delete("__Host-ciborium_session")
+        answer = browser.get(callback)
+    assert answer.status_code == 303
+    connect = f"{SERVERS}/{server_id}/oauth2/connect"
+    assert answer.headers["location"] == f"{PUBLIC_URL}/login?next={connect}"
+    assert len(answer.headers.get_list("set-cookie")) == 2
+
+
+def test_tokens_that_come_too_late_to_be_kept_are_revoked(world: World) -> None:
+    server_id = world.register()["id"]
+    handle = world.authorization_server.handle
+
+    def meanwhile(request: httpx.Request) -> httpx.Response:
+        answer = handle(request)
+        with world.deployment.admin as admin:
+            admin.delete(f"{SERVERS}/{server_id}").raise_for_status()
+        return answer
+
+    world.internet.add_page(f"{ISSUER}/token", meanwhile)
+    with world.browser() as browser:
+        callback = world.authorize(browser, server_id)
+        answer = browser.get(callback, headers={"Accept": "application/json"})
+    assert error_of(answer) == (409, "mcp_server_moved")
+    assert world.authorization_server.tokens == {}
+
+
+def test_a_member_does_not_learn_where_the_token_endpoint_is(world: World) -> None:
+    with world.deployment.admin as admin:
+        hidden = {**MANUAL_OAUTH2, "oauth2_token_url": "https://internal.example/token"}
+        hidden["oauth2_auth_url"] = f"{ISSUER}/authorize"
+        server_id = create_server(admin, enabled=True, **hidden)["id"]
+    redirect_uri = f"{PUBLIC_URL}{SERVERS}/{server_id}/oauth2/callback"
+    world.authorization_server.add_client(redirect_uri, client_id="client-1")
+    world.authorization_server.issues_iss = False
+    token = world.deployment.new_member().headers["Authorization"].removeprefix("Bearer ")
+    with world.browser(token) as browser:
+        callback = world.authorize(browser, server_id)
+        answer = browser.get(callback, headers={"Accept": "application/json"})
+    assert error_of(answer) == (502, "oauth2_token_exchange_failed")
+    assert "internal" not in answer.text

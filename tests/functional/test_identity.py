@@ -179,3 +179,35 @@ def test_a_first_owner_is_made_once_and_keeps_every_chosen_token(deployment: Dep
     other = identity.ensure_first_owner("another-token-chosen-by-hand-0123456789")
     assert again.id == other.id
     assert deployment.client("another-token-chosen-by-hand-0123456789").get(ME).status_code == 200
+
+
+def test_a_session_begins_no_other_session(deployment: Deployment) -> None:
+    """A stolen session could renew itself for ever."""
+    with deployment.client() as browser:
+        browser.post("/api/v2/users/login", json={"token": ADMIN_TOKEN}, headers=ORIGIN)
+        session = browser.cookies["__Host-ciborium_session"]
+    refused = deployment.client().post("/api/v2/users/login", json={"token": session})
+    assert error_of(refused) == (401, "invalid_token")
+
+
+def test_a_session_ends_with_the_token_that_began_it(deployment: Deployment) -> None:
+    key = deployment.admin.post(f"{ME}/keys/tokens", json={"lifetime": 60}).json()["key"]
+    with deployment.client() as browser:
+        answer = browser.post("/api/v2/users/login", json={"token": key}, headers=ORIGIN)
+        assert "Max-Age=60" in answer.headers["set-cookie"]
+        session = browser.cookies["__Host-ciborium_session"]
+    deployment.clock.advance(seconds=60)
+    assert error_of(deployment.client(session).get(ME)) == (401, "invalid_token")
+
+
+def test_a_form_with_too_many_fields_is_400(deployment: Deployment) -> None:
+    fields = {f"a{number}": "1" for number in range(11)}
+    refused = deployment.client(**ORIGIN).post("/api/v2/users/login", data=fields)
+    assert error_of(refused) == (400, "invalid_body")
+
+
+def test_the_sign_in_page_lets_the_browser_say_where_the_form_comes_from(
+    deployment: Deployment,
+) -> None:
+    """With `no-referrer` a browser without Fetch Metadata sends `Origin: null`."""
+    assert deployment.client().get("/login").headers["referrer-policy"] == "same-origin"

@@ -1,5 +1,6 @@
 import pytest
 
+from tests.support import aws
 from tests.support.deployment import PUBLIC_URL, Deployment, error_of
 from tests.support.servers import MANUAL_OAUTH2, NOWHERE, SERVERS, create_server, server_body
 
@@ -320,3 +321,61 @@ def test_servers_without_a_personal_sign_in_count_as_connected(
         created = create_server(admin, **auth)
         assert admin.get(f"{SERVERS}/{created['id']}").json()["auth_connected"]
         assert admin.get(SERVERS).json()[0]["auth_connected"]
+
+
+@pytest.mark.parametrize(
+    ("auth", "move", "secret"),
+    [
+        (API_KEY, {"url": "https://elsewhere.example/mcp"}, "api_key_value"),
+        (HEADERS, {"url": "https://elsewhere.example/mcp"}, "custom_headers"),
+        (
+            MANUAL_OAUTH2,
+            {"oauth2_token_url": "https://elsewhere.example/token"},
+            "oauth2_client_secret",
+        ),
+        (
+            MANUAL_OAUTH2,
+            {"oauth2_revocation_url": "https://elsewhere.example/revoke"},
+            "oauth2_client_secret",
+        ),
+    ],
+    ids=["api key", "custom headers", "token URL", "revocation URL"],
+)
+def test_a_secret_goes_to_another_host_only_if_it_is_entered_again(
+    deployment: Deployment, auth: dict[str, object], move: dict[str, object], secret: str
+) -> None:
+    """Who may change a server could read its secrets otherwise, by sending them to themselves."""
+    with deployment.admin as admin:
+        path = f"{SERVERS}/{create_server(admin, **auth)['id']}"
+        refused = admin.patch(path, json=move)
+        assert error_of(refused) == (400, "invalid_mcp_server")
+        assert [each["field"] for each in refused.json()["validations"]] == [secret]
+        assert admin.patch(path, json={**move, secret: auth[secret]}).status_code == 200
+        same_host = {"url": "https://elsewhere.example/v2"} if "url" in move else move
+        assert admin.patch(path, json=same_host).status_code == 200
+
+
+def test_an_interrupted_deletion_frees_the_slug_and_is_finished_by_repeating_it(
+    deployment: Deployment,
+) -> None:
+    with deployment.admin as admin:
+        server_id = create_server(admin)["id"]
+        aws.lose_table("connections")  # The deletion stops after it has hidden the server.
+        assert admin.delete(f"{SERVERS}/{server_id}").status_code == 503
+        assert error_of(admin.get(f"{SERVERS}/{server_id}")) == (404, "mcp_server_not_found")
+        create_server(admin)
+
+
+def test_a_server_fits_into_one_item_whatever_its_lists_hold(deployment: Deployment) -> None:
+    names = ["\u00fc" * 64 + str(number) for number in range(490)]
+    headers = {f"X-{number}": "x" * 2000 for number in range(31)}
+    body = {"tool_allow_list": names, "tool_deny_list": names[:]}
+    with deployment.admin as admin:
+        created = create_server(admin, auth_type="custom_headers", custom_headers=headers, **body)
+        assert len(created["tool_deny_list"]) == 490
+        for field, value in (
+            ("tool_allow_list", ["\u00fc" * 100 + str(number) for number in range(500)]),
+            ("custom_headers", {f"X-{number}": "x" * 8000 for number in range(30)}),
+        ):
+            refused = admin.patch(f"{SERVERS}/{created['id']}", json={field: value})
+            assert [each["field"] for each in refused.json()["validations"]] == [field]

@@ -116,3 +116,28 @@ def test_a_slug_that_is_taken_is_told_before_anybody_is_asked(world: World) -> N
     with world.deployment.admin as admin:
         assert error_of(admin.post(SERVERS, json=BODY)) == (409, "mcp_server_slug_taken")
     assert world.internet.requests == []
+
+
+def test_a_create_that_was_killed_is_replaced_by_the_next_one(world: World) -> None:
+    def die(request: httpx.Request) -> httpx.Response:
+        raise SystemExit
+
+    world.internet.add_page(SERVER_METADATA, die)
+    with world.deployment.admin as admin:
+        # SystemExit is no Exception: as when Lambda ends the process, nothing cleans up.
+        with pytest.raises(SystemExit):
+            admin.post(SERVERS, json=BODY)
+        world.internet._pages.clear()
+        assert [each["enabled"] for each in admin.get(SERVERS).json()] == [False]
+        assert error_of(admin.post(SERVERS, json=BODY)) == (409, "mcp_server_slug_taken")
+        world.deployment.clock.advance(seconds=60)
+        assert admin.post(SERVERS, json=BODY).status_code == 201
+        assert len(admin.get(SERVERS).json()) == 1
+
+
+def test_scopes_that_fit_into_no_url_are_cut(world: World) -> None:
+    scopes = [f"scope-{number:03d}-{'x' * 200}" for number in range(400)]
+    world.resource_server.metadata_changes = {"scopes_supported": scopes}
+    created = world.register()
+    assert len(created["oauth2_scopes"]) <= 2048
+    assert created["oauth2_scopes"].split() == scopes[:9]

@@ -193,3 +193,37 @@ def test_the_older_event_transport_is_refused_in_words(world: World) -> None:
         refused = admin.get(f"{SERVERS}/{created['id']}/tools")
     assert error_of(refused) == (400, "unsupported_transport")
     assert "streamable_http" in refused.text
+
+
+def nested(depth: int) -> dict[str, object]:
+    schema: dict[str, object] = {"type": "object"}
+    for _ in range(depth):
+        schema = {"properties": schema}
+    return schema
+
+
+def test_a_tool_that_is_nested_beyond_reason_does_not_cost_the_others(world: World) -> None:
+    world.resource_server.tools = [
+        {"name": f"deep-{depth}", "inputSchema": nested(depth)} for depth in (10, 300, 900)
+    ]
+    server_id = world.register()["id"]
+    with world.browser() as browser:
+        world.connect(browser, server_id)
+        assert list(tools_of(browser.get(f"{SERVERS}/{server_id}/tools"))) == ["deep-10"]
+
+
+def test_a_listing_is_bounded_over_all_its_pages(world: World) -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        message = json.loads(request.content)
+        page = int(message["params"].get("cursor", "0"))
+        tool = {"name": f"t{page}", "description": "x" * 1_000_000, "inputSchema": {}}
+        result = {"tools": [tool], "nextCursor": str(page + 1), "resultType": "complete"}
+        body = {"jsonrpc": "2.0", "id": message["id"], "result": result}
+        return httpx.Response(200, json=body)
+
+    world.internet.add_page("https://plain.example/mcp", answer)
+    with world.deployment.admin as admin:
+        created = create_server(admin, url="https://plain.example/mcp")
+        refused = admin.get(f"{SERVERS}/{created['id']}/tools")
+    assert error_of(refused) == (502, "mcp_protocol_error")
+    assert len(world.internet.requests) == 5
