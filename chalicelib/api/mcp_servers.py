@@ -19,9 +19,9 @@ from chalicelib.primitives import parse_id
 from chalicelib.sdk.mcp_servers import (
     CreateMCPServerConfigRequest,
     DisconnectReply,
-    MCPServerTools,
     UpdateMCPServerConfigRequest,
 )
+from chalicelib.sdk.mcp_tools import MCPServerTools
 
 
 def list_servers(call: Call) -> Reply:

@@ -7,7 +7,7 @@ from chalicelib.identity.models import User
 from chalicelib.mcp_client.service import GovernedTool
 from chalicelib.mcp_servers.service import ServerView
 from chalicelib.organizations.models import Membership, Organization
-from chalicelib.sdk import chats, identity, mcp_servers, organizations
+from chalicelib.sdk import chats, identity, mcp_servers, mcp_tools, organizations
 
 
 def to_user(user: User, organization_ids: list[str]) -> identity.User:
@@ -83,10 +83,10 @@ def to_server(view: ServerView, callback_url: Callable[[str], str]) -> mcp_serve
     )
 
 
-def to_tool(governed: GovernedTool) -> mcp_servers.MCPServerTool:
+def to_tool(governed: GovernedTool) -> mcp_tools.MCPServerTool:
     """A tool, and whether the admin allows it."""
     tool = governed.tool
-    return mcp_servers.MCPServerTool(
+    return mcp_tools.MCPServerTool(
         name=tool.name,
         title=tool.title,
         description=tool.description,

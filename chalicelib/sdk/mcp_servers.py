@@ -3,7 +3,7 @@
 import re
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr, StringConstraints
@@ -224,23 +224,6 @@ class MCPServerConfig(Reply):
     created_at: datetime
     updated_at: datetime
     auth_connected: bool
-
-
-class MCPServerTool(Reply):
-    """A tool that a server offers to the caller; `allowed` is the admin's allow and deny lists."""
-
-    name: str
-    title: str
-    description: str
-    input_schema: dict[str, Any]
-    annotations: dict[str, Any]
-    allowed: bool
-
-
-class MCPServerTools(Reply):
-    """The tools of one server, as seen through the caller's own connection."""
-
-    tools: list[MCPServerTool]
 
 
 class DisconnectReply(Reply):

@@ -1,0 +1,68 @@
+"""The tools of MCP servers, and calls of them. The paths and types are ours."""
+
+from enum import StrEnum
+from typing import Annotated, Any, Literal
+
+from pydantic import ConfigDict, Field, StringConstraints
+
+from chalicelib.sdk.base import Reply, Request
+
+ToolName = Annotated[str, StringConstraints(min_length=1, max_length=256)]
+
+
+class Elicitation(StrEnum):
+    """What becomes of a server's questions to the user during a call (MCP, elicitation).
+
+    `none` tells the server that nobody will answer. `accept_defaults` answers at once with the
+    defaults of the server's form, and declines a form that needs more. `ask` hands the questions to
+    the caller as `input_requests`, which only revision 2026-07-28 makes possible.
+    """
+
+    NONE = "none"
+    ACCEPT_DEFAULTS = "accept_defaults"
+    ASK = "ask"
+
+
+class MCPServerTool(Reply):
+    """A tool that a server offers to the caller; `allowed` is the admin's allow and deny lists."""
+
+    name: str
+    title: str
+    description: str
+    input_schema: dict[str, Any]
+    annotations: dict[str, Any]
+    allowed: bool
+
+
+class MCPServerTools(Reply):
+    """The tools of one server, as seen through the caller's own connection."""
+
+    tools: list[MCPServerTool]
+
+
+class CallToolRequest(Request):
+    """A call of one tool; with `input_responses` or `request_state`, the next round of one."""
+
+    # Names and arguments go to the server exactly as they came.
+    model_config = ConfigDict(str_strip_whitespace=False)
+
+    name: ToolName
+    arguments: dict[str, Any] = Field(default_factory=dict)
+    elicitation: Elicitation = Elicitation.NONE
+    input_responses: dict[str, Any] | None = None
+    request_state: Annotated[str, StringConstraints(max_length=65536)] | None = None
+
+
+class CallToolReply(Reply):
+    """What a tool answered, or what it wants to know before it does.
+
+    `content`, `structured_content` and the requests are as the server sent them. A tool that failed
+    is an answer as well: `is_error` is true then. `request_state` must come back unchanged.
+    """
+
+    result_type: Literal["complete", "input_required"]
+    content: list[dict[str, Any]] | None = None
+    structured_content: Any = None
+    is_error: bool | None = None
+    input_requests: dict[str, Any] | None = None
+    request_state: str | None = None
