@@ -25,11 +25,14 @@ from chalicelib.mcp_client.client import MCPClient
 from chalicelib.mcp_client.service import ToolService
 from chalicelib.mcp_servers.repository import MCPServerRepository
 from chalicelib.mcp_servers.service import MCPServerService
-from chalicelib.oauth2.flow import callback_path
+from chalicelib.oauth2.access import AccessTokens
+from chalicelib.oauth2.own_urls import OwnURLs
+from chalicelib.oauth2.provider import Provider
 from chalicelib.oauth2.provisioning import OAuth2Provisioner
+from chalicelib.oauth2.reauthorization import Reauthorizer
 from chalicelib.oauth2.refreshing import TokenRefresher
 from chalicelib.oauth2.registry import ConnectionRegistry
-from chalicelib.oauth2.repository import ConnectionRepository
+from chalicelib.oauth2.repository import ConnectionRepository, RefusalsRepository
 from chalicelib.oauth2.service import ConnectionService
 from chalicelib.oauth2.tokens import TokenSealer
 from chalicelib.organizations.repository import OrganizationRepository
@@ -47,6 +50,7 @@ class Services:
     """Everything that the edge may call. All of it lives as long as the container."""
 
     public_url: PublicURL
+    oauth2_urls: OwnURLs
     identity: IdentityService
     organizations: OrganizationService
     mcp_servers: MCPServerService
@@ -55,10 +59,6 @@ class Services:
     chats: ChatService
     find_unreachable: Callable[[], list[str]]
     """The names of what we depend on and cannot reach."""
-
-    def callback_url(self, server_id: str) -> str:
-        """The OAuth2 redirect URI of a server."""
-        return self.public_url.url(callback_path(server_id))
 
 
 def build_services(
@@ -78,7 +78,7 @@ def build_services(
         partial(session.create_client, "kms", region_name=region, config=_AWS_CONFIG)
     )
     egress = egress or Egress(settings.allowed_private_cidrs)
-    url = settings.public_url.url
+    urls = OwnURLs(settings.public_url, settings.client_metadata_url)
 
     keyring = KMSKeyring(kms_client, settings.kms_key_alias, settings.stage)
     vault = Vault(DataKeyRepository(database), keyring, clock)
@@ -92,31 +92,42 @@ def build_services(
     servers = MCPServerService(
         repository=server_repository,
         vault=vault,
-        provisioner=OAuth2Provisioner(egress),
+        provisioner=OAuth2Provisioner(egress, urls.client_metadata),
         connections=registry,
         check_url=egress.check_url,
-        callback_url=lambda server_id: url(callback_path(server_id)),
+        callback_url=urls.callback,
         clock=clock,
+    )
+    tokens = TokenSealer(vault, clock)
+    provider = Provider(egress, tokens)
+    refresher = TokenRefresher(connection_repository, tokens, provider, clock, pause)
+    reauthorizer = Reauthorizer(
+        connection_repository, RefusalsRepository(database), servers, egress, urls, clock
     )
     connections = ConnectionService(
         repository=connection_repository,
         servers=servers,
         organizations=organizations,
         vault=vault,
-        refresher=TokenRefresher(
-            connection_repository, TokenSealer(vault, clock), egress, clock, pause
-        ),
-        egress=egress,
-        public_url=url,
+        provider=provider,
+        reauthorizer=reauthorizer,
+        urls=urls,
         clock=clock,
     )
     return Services(
         public_url=settings.public_url,
+        oauth2_urls=urls,
         identity=identity,
         organizations=organizations,
         mcp_servers=servers,
         connections=connections,
-        tools=ToolService(servers, connections, vault, MCPClient(egress)),
+        tools=ToolService(
+            servers,
+            AccessTokens(connection_repository, tokens, refresher, urls, clock),
+            reauthorizer,
+            vault,
+            MCPClient(egress),
+        ),
         chats=ChatService(ChatRepository(database), organizations, servers, clock),
         find_unreachable=partial(_find_unreachable, database, vault),
     )

@@ -15,6 +15,7 @@ SETTINGS = {
     "CIBORIUM_STAGE": "The deployment's name; tables, key and queue are called ciborium-<stage>-…",
     "CIBORIUM_PUBLIC_URL": "Where browsers reach this deployment; may carry a path.",
     "CIBORIUM_ALLOWED_PRIVATE_CIDRS": "Private networks that MCP servers may live in.",
+    "CIBORIUM_CLIENT_METADATA_URL": "Where authorization servers read what our client is; or off.",
     "CIBORIUM_LOG_LEVEL": "DEBUG, INFO, WARNING or ERROR.",
     "CIBORIUM_SESSION_HOURS": "How long a browser session lasts.",
 }
@@ -60,6 +61,8 @@ class Settings:
     stage: str
     public_url: PublicURL
     allowed_private_cidrs: tuple[IPNetwork, ...] = ()
+    client_metadata_url: str = ""
+    """Empty: our own; `off`: nowhere; otherwise a URL, perhaps with `{server_id}` in it."""
     log_level: str = "INFO"
     session_hours: int = 24
 
@@ -83,6 +86,7 @@ class Settings:
             stage=_stage(environment.get("CIBORIUM_STAGE", "")),
             public_url=_public_url(environment.get("CIBORIUM_PUBLIC_URL", "")),
             allowed_private_cidrs=_cidrs(environment.get("CIBORIUM_ALLOWED_PRIVATE_CIDRS", "")),
+            client_metadata_url=_metadata_url(environment.get("CIBORIUM_CLIENT_METADATA_URL", "")),
             log_level=_log_level(environment.get("CIBORIUM_LOG_LEVEL", "") or "INFO"),
             session_hours=_session_hours(environment.get("CIBORIUM_SESSION_HOURS", "") or "24"),
         )
@@ -116,6 +120,17 @@ def _cidrs(text: str) -> tuple[IPNetwork, ...]:
             "CIBORIUM_ALLOWED_PRIVATE_CIDRS must be networks such as 10.20.0.0/16, "
             f"separated by commas: {exc}."
         ) from exc
+
+
+def _metadata_url(text: str) -> str:
+    parts = urlsplit(text)
+    has_path = parts.scheme == "https" and parts.hostname and parts.path.strip("/")
+    if text in {"", "off"} or (has_path and not parts.fragment and "@" not in parts.netloc):
+        return text
+    raise SettingsError(
+        "CIBORIUM_CLIENT_METADATA_URL must be off, or an https URL with a path, in which "
+        "{server_id} stands for a server's id."
+    )
 
 
 def _log_level(text: str) -> str:

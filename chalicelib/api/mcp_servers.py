@@ -12,9 +12,8 @@ from chalicelib.oauth2.flow import (
     STATE_COOKIE,
     VERIFIER_COOKIE,
     CallbackQuery,
-    callback_path,
-    connect_path,
 )
+from chalicelib.oauth2.own_urls import callback_path, connect_path
 from chalicelib.primitives import parse_id
 from chalicelib.sdk.mcp_servers import (
     CreateMCPServerConfigRequest,
@@ -27,27 +26,27 @@ from chalicelib.sdk.mcp_tools import MCPServerTools
 def list_servers(call: Call) -> Reply:
     """The servers that the caller may see."""
     found = call.services.mcp_servers.list_visible(call.actor)
-    return json_reply([to_server(view, call.services.callback_url) for view in found])
+    return json_reply([to_server(view, call.services.oauth2_urls.callback) for view in found])
 
 
 def create_server(call: Call) -> Reply:
     """Add a server, discovering its OAuth2 settings where none are given."""
     request = call.body(CreateMCPServerConfigRequest)
     view = call.services.mcp_servers.create(call.actor, request)
-    return json_reply(to_server(view, call.services.callback_url), 201)
+    return json_reply(to_server(view, call.services.oauth2_urls.callback), 201)
 
 
 def get_server(call: Call, server_id: str) -> Reply:
     """One server."""
     view = call.services.mcp_servers.get(call.actor, server_id)
-    return json_reply(to_server(view, call.services.callback_url))
+    return json_reply(to_server(view, call.services.oauth2_urls.callback))
 
 
 def update_server(call: Call, server_id: str) -> Reply:
     """Change a server."""
     request = call.body(UpdateMCPServerConfigRequest)
     view = call.services.mcp_servers.update(call.actor, server_id, request)
-    return json_reply(to_server(view, call.services.callback_url))
+    return json_reply(to_server(view, call.services.oauth2_urls.callback))
 
 
 def delete_server(call: Call, server_id: str) -> Reply:
@@ -102,6 +101,13 @@ def disconnect(call: Call, server_id: str) -> Reply:
     )
 
 
+def client_metadata(call: Call, server_id: str) -> Reply:
+    """Our Client ID Metadata Document, for authorization servers to read."""
+    reply = json_reply(call.services.connections.client_metadata(server_id))
+    reply.headers["Cache-Control"] = "public, max-age=300"
+    return reply
+
+
 def _flow_cookies(call: Call, server_id: str, *, state: str, verifier: str) -> tuple[str, str]:
     """The two cookies of a flow, scoped to its callback; empty values remove them."""
     public_url = call.services.public_url
@@ -128,4 +134,5 @@ ROUTES = (
     Route("GET", f"{_ONE}/oauth2/connect", connect, browser=True),
     Route("GET", f"{_ONE}/oauth2/callback", callback, public=True, browser=True),
     Route("DELETE", f"{_ONE}/oauth2/disconnect", disconnect),
+    Route("GET", f"{_ONE}/oauth2/client-metadata.json", client_metadata, public=True),
 )

@@ -65,6 +65,7 @@ def to_server(view: ServerView, callback_url: Callable[[str], str]) -> mcp_serve
         oauth2_auth_url=client.auth_url or None,
         oauth2_token_url=client.token_url or None,
         oauth2_revocation_url=client.revocation_url or None,
+        oauth2_issuer=client.issuer or None,
         oauth2_scopes=client.scopes or None,
         oauth2_callback_url=None if view.redacted else callback_url(server.id),
         api_key_header=server.api_key_header or None,

@@ -3,6 +3,7 @@
 from chalicelib.encryption.models import SealedField
 
 SERVER_CLIENT_SECRET = SealedField("servers", "oauth2_client_secret")
+SERVER_REGISTRATION_TOKEN = SealedField("servers", "oauth2_registration_token")
 SERVER_API_KEY = SealedField("servers", "api_key_value")
 SERVER_CUSTOM_HEADERS = SealedField("servers", "custom_headers")
 CONNECTION_ACCESS_TOKEN = SealedField("connections", "access_token")
@@ -11,6 +12,7 @@ AUTHORIZATION_FLOW = SealedField("cookies", "mcp_oauth2_verifier", stored=False)
 
 SEALED_FIELDS = (
     SERVER_CLIENT_SECRET,
+    SERVER_REGISTRATION_TOKEN,
     SERVER_API_KEY,
     SERVER_CUSTOM_HEADERS,
     CONNECTION_ACCESS_TOKEN,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from chalicelib.encryption import Place, Vault
 from chalicelib.encryption.fields import SERVER_API_KEY, SERVER_CUSTOM_HEADERS
-from chalicelib.errors import InvalidInputError, UpstreamError, UpstreamTimeoutError
+from chalicelib.errors import CiboriumError, InvalidInputError, UpstreamError, UpstreamTimeoutError
 from chalicelib.identity.models import Actor
 from chalicelib.identity.permissions import Permission
 from chalicelib.mcp_client.client import MCPClient
@@ -17,7 +17,8 @@ from chalicelib.mcp_client.errors import (
 from chalicelib.mcp_client.models import Tool
 from chalicelib.mcp_servers.models import MCPServer
 from chalicelib.mcp_servers.service import MCPServerService
-from chalicelib.oauth2.service import ConnectionService
+from chalicelib.oauth2.access import AccessTokens
+from chalicelib.oauth2.reauthorization import Reauthorizer
 from chalicelib.sdk.mcp_servers import AuthType, Transport
 
 
@@ -35,12 +36,14 @@ class ToolService:
     def __init__(
         self,
         servers: MCPServerService,
-        connections: ConnectionService,
+        access: AccessTokens,
+        reauthorizer: Reauthorizer,
         vault: Vault,
         client: MCPClient,
     ) -> None:
         self._servers = servers
-        self._connections = connections
+        self._access = access
+        self._reauthorizer = reauthorizer
         self._vault = vault
         self._client = client
 
@@ -77,19 +80,29 @@ class ToolService:
         except MCPAuthorizationError as exc:
             if server.auth_type is not AuthType.OAUTH2:
                 raise
-            if exc.status != 401:
-                raise self._connections.connect_required(server) from exc
-        refused = headers["Authorization"]
-        headers["Authorization"] = self._connections.renewed_header(actor, server, refused)
+            other = None
+            if exc.status == 401:
+                other = self._access.find_other_header(actor, server, headers["Authorization"])
+            if other is None:
+                raise self._judge(actor, server, exc) from exc
+        headers["Authorization"] = other
         try:
             return self._client.list_tools(server.url, headers)
         except MCPAuthorizationError as exc:
-            raise self._connections.connect_required(server) from exc
+            raise self._judge(actor, server, exc) from exc
+
+    def _judge(
+        self, actor: Actor, server: MCPServer, refusal: MCPAuthorizationError
+    ) -> CiboriumError:
+        return self._reauthorizer.judge(
+            actor, server, "tools/list", refusal.status, refusal.www_authenticate
+        )
 
     def _credentials(self, actor: Actor, server: MCPServer) -> dict[str, str]:
         """The headers that authorise the actor's requests (`coder-reference.md` 5.3)."""
         if server.auth_type is AuthType.OAUTH2:
-            return {"Authorization": self._connections.authorization_header(actor, server)}
+            connection = self._access.find_connections(actor, [server])[server.id]
+            return {"Authorization": self._access.header(connection, server)}
         if server.auth_type is AuthType.API_KEY:
             key = self._vault.open(server.api_key_value, Place(SERVER_API_KEY, server.id))
             return {server.api_key_header: key}

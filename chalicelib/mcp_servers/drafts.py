@@ -10,11 +10,12 @@ from chalicelib.encryption.fields import (
     SERVER_API_KEY,
     SERVER_CLIENT_SECRET,
     SERVER_CUSTOM_HEADERS,
+    SERVER_REGISTRATION_TOKEN,
 )
 from chalicelib.encryption.models import SealedField
 from chalicelib.errors import Validation
 from chalicelib.mcp_servers.errors import InvalidServerError
-from chalicelib.mcp_servers.models import MCPServer, OAuth2Client, build_slug
+from chalicelib.mcp_servers.models import MCPServer, OAuth2Client, Registration, build_slug
 from chalicelib.mcp_servers.ports import ProvisionedClient
 from chalicelib.primitives import Clock, new_id
 from chalicelib.sdk.mcp_servers import (
@@ -27,7 +28,7 @@ _PLAIN_FIELDS = (
     *("api_key_header", "availability", "enabled", "model_intent", "allow_in_plan_mode"),
     "forward_coder_headers",
 )
-_CLIENT_FIELDS = ("client_id", "auth_url", "token_url", "revocation_url", "scopes")
+_CLIENT_FIELDS = ("client_id", "auth_url", "token_url", "revocation_url", "issuer", "scopes")
 
 
 class ServerDrafts:
@@ -57,6 +58,7 @@ class ServerDrafts:
                 client_secret=self._seal(
                     SERVER_CLIENT_SECRET, server_id, request.oauth2_client_secret
                 ),
+                issuer_is_pinned=bool(request.oauth2_issuer),
                 **{name: getattr(request, f"oauth2_{name}") for name in _CLIENT_FIELDS},
             ),
             api_key_value=self._seal(SERVER_API_KEY, server_id, request.api_key_value),
@@ -88,19 +90,34 @@ class ServerDrafts:
         return replace(server, **changes)
 
     def build_client(self, server: MCPServer, found: ProvisionedClient) -> OAuth2Client:
-        """The client that registration yielded; what the admin chose stands."""
+        """The client that discovery or registration yielded; what the admin chose stands."""
+        secret = self._seal(SERVER_CLIENT_SECRET, server.id, found.client_secret)
+        if found.registration is Registration.MANUAL:
+            secret = server.oauth2.client_secret
         return OAuth2Client(
             client_id=found.client_id,
-            client_secret=self._seal(SERVER_CLIENT_SECRET, server.id, found.client_secret),
+            client_secret=secret,
             auth_url=found.auth_url,
             token_url=found.token_url,
             revocation_url=server.oauth2.revocation_url or found.revocation_url,
             scopes=server.oauth2.scopes or found.scopes,
             issuer=found.issuer,
+            issuer_is_pinned=server.oauth2.issuer_is_pinned,
             issues_iss=found.issues_iss,
             resource=found.resource,
             token_auth_method=found.token_auth_method,
+            registration=found.registration,
+            secret_expires_at=found.secret_expires_at,
+            registration_uri=found.registration_uri,
+            registration_token=self._seal(
+                SERVER_REGISTRATION_TOKEN, server.id, found.registration_token
+            ),
         )
+
+    def open_registration_token(self, server: MCPServer) -> str:
+        """The registration access token in the clear; empty if there is none."""
+        place = Place(SERVER_REGISTRATION_TOKEN, server.id)
+        return self._vault.open(server.oauth2.registration_token, place)
 
     def _merge_client(
         self, server: MCPServer, request: UpdateMCPServerConfigRequest
@@ -117,7 +134,13 @@ class ServerDrafts:
         by_hand = ("client_id", "auth_url", "token_url")
         if any(getattr(client, name) != getattr(server.oauth2, name) for name in by_hand):
             # What discovery said was about another client or server.
-            client = replace(client, issuer="", issues_iss=False, resource="", token_auth_method="")
+            client = OAuth2Client(
+                **{name: getattr(client, name) for name in _CLIENT_FIELDS if name != "issuer"},
+                client_secret=client.client_secret,
+            )
+        if request.oauth2_issuer is not None:
+            issuer = request.oauth2_issuer
+            client = replace(client, issuer=issuer, issuer_is_pinned=bool(issuer))
         if request.url is not None and request.url != server.url:
             client = replace(client, resource="")
         return client

@@ -3,10 +3,22 @@
 import re
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from enum import StrEnum
 
 from chalicelib.sdk.mcp_servers import AuthType, Availability, Transport
 
 _LONGEST_CREATE = timedelta(seconds=60)
+
+
+class Registration(StrEnum):
+    """How an authorization server came to know our client."""
+
+    MANUAL = "manual"
+    """An admin registered it there and entered it here."""
+    METADATA_DOCUMENT = "metadata_document"
+    """It reads our Client ID Metadata Document."""
+    DYNAMIC = "dynamic"
+    """We registered (RFC 7591)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,23 +38,36 @@ class OAuth2Client:
     scopes: str = ""
     """Separated by blanks, as RFC 6749 section 3.3 has it."""
     issuer: str = ""
-    """Empty for a client that an admin entered by hand."""
+    """Empty for a client that an admin entered by hand without it."""
+    issuer_is_pinned: bool = False
+    """Whether an admin named the issuer; what the server names then does not replace it."""
     issues_iss: bool = False
     """Whether the server promises an `iss` in its responses (RFC 9207)."""
     resource: str = ""
     """Empty for a client that an admin entered by hand; then the server's URL stands for it."""
     token_auth_method: str = ""
     """How the client authenticates at the token endpoint; empty: by what it has."""
+    registration: Registration = Registration.MANUAL
+    secret_expires_at: datetime | None = None
+    """When the client secret ends (RFC 7591 section 3.2.1); None means never."""
+    registration_uri: str = ""
+    """Where the registration can be managed (RFC 7592 section 3); empty if nowhere."""
+    registration_token: bytes = field(default=b"", repr=False)
+    """Sealed: the registration access token."""
 
     @property
-    def is_empty(self) -> bool:
-        """Whether nothing was configured by hand, so that discovery shall find it."""
-        return not (self.client_id or self.auth_url or self.token_url)
+    def needs_discovery(self) -> bool:
+        """Whether the endpoints are to be found out: of a pre-registered client, by its issuer."""
+        return not (self.auth_url or self.token_url) and bool(not self.client_id or self.issuer)
 
     @property
     def is_complete(self) -> bool:
         """Whether a user could connect."""
         return bool(self.client_id and self.auth_url and self.token_url)
+
+    def has_expired(self, now: datetime) -> bool:
+        """Whether the authorization server no longer takes the client secret."""
+        return self.secret_expires_at is not None and self.secret_expires_at <= now
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +108,9 @@ class MCPServer:
 
     def is_abandoned(self, now: datetime) -> bool:
         """Whether it waits for a discovery that must have ended: its request is long over."""
-        waits = self.auth_type is AuthType.OAUTH2 and self.oauth2.is_empty and self.version == 1
+        waits = (
+            self.auth_type is AuthType.OAUTH2 and self.oauth2.needs_discovery and self.version == 1
+        )
         return waits and not self.deleting and self.created_at + _LONGEST_CREATE <= now
 
     def allows_tool(self, name: str) -> bool:

@@ -16,7 +16,7 @@ from pynamodb.attributes import (
 )
 
 from chalicelib.mcp_servers.errors import ServerNotFoundError, SlugTakenError, VersionConflictError
-from chalicelib.mcp_servers.models import MCPServer, OAuth2Client
+from chalicelib.mcp_servers.models import MCPServer, OAuth2Client, Registration
 from chalicelib.sdk.mcp_servers import AuthType, Availability, Transport
 from chalicelib.storage import Database, Item, Transaction, UTCDateTime, VersionedItem
 from chalicelib.storage.conditions import refused_as
@@ -42,9 +42,14 @@ class ServerItem(VersionedItem):
     oauth2_revocation_url = UnicodeAttribute()
     oauth2_scopes = UnicodeAttribute()
     oauth2_issuer = UnicodeAttribute()
+    oauth2_issuer_is_pinned = BooleanAttribute(default=False)
     oauth2_issues_iss = BooleanAttribute()
     oauth2_resource = UnicodeAttribute()
     oauth2_token_auth_method = UnicodeAttribute()
+    oauth2_registration = UnicodeAttribute(default=Registration.MANUAL.value)
+    oauth2_secret_expires_at = UTCDateTime(null=True)
+    oauth2_registration_uri = UnicodeAttribute(default="")
+    oauth2_registration_token = BinaryAttribute(legacy_encoding=False, default=b"")
     api_key_header = UnicodeAttribute()
     api_key_value = BinaryAttribute(legacy_encoding=False)
     custom_headers = BinaryAttribute(legacy_encoding=False)
@@ -198,9 +203,14 @@ class MCPServerRepository:
             oauth2_revocation_url=client.revocation_url,
             oauth2_scopes=client.scopes,
             oauth2_issuer=client.issuer,
+            oauth2_issuer_is_pinned=client.issuer_is_pinned,
             oauth2_issues_iss=client.issues_iss,
             oauth2_resource=client.resource,
             oauth2_token_auth_method=client.token_auth_method,
+            oauth2_registration=client.registration,
+            oauth2_secret_expires_at=client.secret_expires_at,
+            oauth2_registration_uri=client.registration_uri,
+            oauth2_registration_token=client.registration_token,
             api_key_header=server.api_key_header,
             api_key_value=server.api_key_value,
             custom_headers=server.custom_headers,
@@ -239,9 +249,14 @@ def _to_server(item: ServerItem) -> MCPServer:
             revocation_url=item.oauth2_revocation_url,
             scopes=item.oauth2_scopes,
             issuer=item.oauth2_issuer,
+            issuer_is_pinned=item.oauth2_issuer_is_pinned,
             issues_iss=item.oauth2_issues_iss,
             resource=item.oauth2_resource,
             token_auth_method=item.oauth2_token_auth_method,
+            registration=Registration(item.oauth2_registration),
+            secret_expires_at=item.oauth2_secret_expires_at,
+            registration_uri=item.oauth2_registration_uri,
+            registration_token=item.oauth2_registration_token,
         ),
         api_key_header=item.api_key_header,
         api_key_value=item.api_key_value,

@@ -121,7 +121,7 @@ def select_servers(servers: Iterable[MCPServer], requested: Sequence[str] | None
 
 
 def _check_oauth2(client: OAuth2Client, *, discovery_possible: bool) -> None:
-    if client.is_empty and discovery_possible:
+    if client.needs_discovery and discovery_possible:
         return
     _require(
         _PARTIAL_OAUTH2 if discovery_possible else _MISSING_OAUTH2,

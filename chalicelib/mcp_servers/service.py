@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from chalicelib.encryption import Vault
 from chalicelib.identity.models import Actor
 from chalicelib.identity.permissions import Permission
+from chalicelib.mcp_servers.clients import ServerClients
 from chalicelib.mcp_servers.drafts import ServerDrafts
 from chalicelib.mcp_servers.errors import (
     InvalidServerIDError,
@@ -70,7 +71,9 @@ class MCPServerService:
         self._provisioner = provisioner
         self._connections = connections
         self._check_url = check_url
-        self._callback_url = callback_url
+        self._clients = ServerClients(
+            repository, self._drafts, provisioner, connections, callback_url, clock
+        )
         self._clock = clock
 
     def list_visible(self, actor: Actor) -> list[ServerView]:
@@ -142,7 +145,7 @@ class MCPServerService:
         server = self._drafts.build(actor.user_id, request)
         check_complete(server, discovery_possible=True)
         self._check_urls(server)
-        if server.auth_type is AuthType.OAUTH2 and server.oauth2.is_empty:
+        if server.auth_type is AuthType.OAUTH2 and server.oauth2.needs_discovery:
             server = self._add_with_discovery(server)
         else:
             self._repository.add(server)
@@ -179,6 +182,8 @@ class MCPServerService:
         self._repository.replace(before, after)
         if moved:
             self._connections.remove_all(after.id)
+        if before.oauth2.registration_uri != after.oauth2.registration_uri:
+            self._clients.abandon(before)
         return self._view(actor, after, self._is_connected(actor, after))
 
     def delete(self, actor: Actor, server_id: str) -> None:
@@ -198,7 +203,17 @@ class MCPServerService:
         if not server.deleting:
             server = self._repository.hide(server)
         self._connections.remove_all(server.id)
+        self._clients.abandon(server)
         self._repository.remove(server)
+
+    def replace_client(self, server: MCPServer) -> MCPServer:
+        """For the other services: as `ServerClients.replace`.
+
+        Raises:
+            DiscoveryError, RegistrationError: there is no way to get one; nothing has changed.
+            ServerNotFoundError: the server was deleted meanwhile.
+        """
+        return self._clients.replace(server)
 
     def _remove_abandoned(self, slug: str) -> bool:
         """Remove what a create left that was killed during discovery; whether there was one."""
@@ -224,7 +239,8 @@ class MCPServerService:
         return server.id in self._connections.connected_ids(actor.user_id, [server])
 
     def _check_urls(self, server: MCPServer) -> None:
-        for url in (server.url, server.oauth2.token_url, server.oauth2.revocation_url):
+        client = server.oauth2
+        for url in (server.url, client.token_url, client.revocation_url, client.issuer):
             if url:
                 self._check_url(url)
         if server.oauth2.auth_url:
@@ -240,14 +256,12 @@ class MCPServerService:
                 raise
             self._repository.add(incomplete)
         try:
-            client = self._provisioner.provision(server.url, self._callback_url(server.id))
-            complete = replace(
-                server,
-                oauth2=self._drafts.build_client(server, client),
-                version=incomplete.version + 1,
-                updated_at=self._clock(),
-            )
-            self._repository.replace(incomplete, complete)
+            complete = self._clients.complete(server)
+            try:
+                self._repository.replace(incomplete, complete)
+            except Exception:
+                self._clients.abandon(complete)
+                raise
         except Exception:
             with suppress(VersionConflictError):  # An admin was quicker; it is theirs now.
                 self._repository.remove(incomplete)

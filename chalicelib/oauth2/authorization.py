@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from urllib.parse import quote, unquote_plus, urlencode
 
 from chalicelib.oauth2.errors import AuthorizationEndpointError, AuthorizationResponseError
+from chalicelib.oauth2.scopes import OFFLINE_ACCESS
 from chalicelib.oauth2.urls import is_loopback, split_web_url
 
 
@@ -50,6 +51,8 @@ def build_authorization_url(
     }
     if scopes:
         ours["scope"] = " ".join(scopes)
+    if OFFLINE_ACCESS in scopes:
+        ours["prompt"] = "consent"  # Without it the scope is ignored (OIDC Core section 11).
     base, _, query = authorization_endpoint.partition("?")
     kept = [
         pair

@@ -32,6 +32,7 @@ from chalicelib.oauth2.models import (
     Discovery,
     ProtectedResourceMetadata,
 )
+from chalicelib.oauth2.scopes import choose_scopes
 
 # API Gateway gives a request 29 seconds; registration and the writes need theirs too.
 DISCOVERY_SECONDS = 15.0
@@ -44,12 +45,16 @@ _SERVER_STEP = "authorization server metadata (RFC 8414)"
 T = TypeVar("T")
 
 
-def discover(egress: Egress, server_url: str, *, budget: float = DISCOVERY_SECONDS) -> Discovery:
+def discover(
+    egress: Egress, server_url: str, *, issuer: str = "", budget: float = DISCOVERY_SECONDS
+) -> Discovery:
     """Find out how users authorise us at an MCP server, from its URL alone.
 
     Args:
         egress: the way out.
         server_url: the MCP endpoint.
+        issuer: the authorization server that an admin insists on, which also does for a server
+            without metadata; it may differ by a trailing slash from what the metadata says.
         budget: seconds for all requests together.
 
     Raises:
@@ -61,9 +66,37 @@ def discover(egress: Egress, server_url: str, *, budget: float = DISCOVERY_SECON
     challenge = search.probe(server_url)
     parameters = challenge.parameters if challenge else {}
     resource = search.find_resource(server_url, parameters.get("resource_metadata"))
-    server = search.find_server(resource.authorization_servers)
-    scopes = tuple(parameters.get("scope", "").split()) or resource.scopes_supported
-    return Discovery(resource=resource.resource, scopes=scopes, server=server)
+    if resource is None and not issuer:
+        raise DiscoveryError(_RESOURCE_STEP, search.attempts)
+    if resource and issuer and not resource.names(issuer, exactly=False):
+        problem = "it names other authorization servers than oauth2_issuer"
+        raise DiscoveryError(_RESOURCE_STEP, [(server_url, problem)])
+    named = resource.authorization_servers if resource else ()
+    server = search.find_server((issuer,) if issuer else named)
+    challenged = parameters.get("scope", "").split()
+    offered = resource.scopes_supported if resource else ()
+    return Discovery(
+        resource=resource.resource if resource else server_url,
+        scopes=choose_scopes(challenged, offered, server.scopes_supported),
+        server=server,
+    )
+
+
+def reread_resource(
+    egress: Egress, server_url: str, resource_metadata: str | None
+) -> ProtectedResourceMetadata | None:
+    """What a server that we know says of itself now, or None if it cannot be learnt.
+
+    Args:
+        egress: the way out.
+        server_url: the MCP endpoint.
+        resource_metadata: the URL that its challenge names, if any.
+    """
+    search = _Search(egress, Deadline(_REQUEST_SECONDS))
+    try:
+        return search.find_resource(urldefrag(server_url).url, resource_metadata)
+    except DiscoveryError:
+        return None
 
 
 class _Search:
@@ -72,7 +105,7 @@ class _Search:
     def __init__(self, egress: Egress, deadline: Deadline) -> None:
         self._egress = egress
         self._deadline = deadline
-        self._attempts: list[tuple[str, str]] = []
+        self.attempts: list[tuple[str, str]] = []
 
     def probe(self, server_url: str) -> Challenge | None:
         """The challenge with which a server answers a request without a token.
@@ -110,19 +143,19 @@ class _Search:
                 challenge = find_bearer_challenge(answer.headers.get_list("WWW-Authenticate"))
                 status = answer.status
         except (EgressConnectionError, EgressResponseError, EgressTimeoutError) as exc:
-            self._attempts.append((server_url, exc.message.rstrip(".")))
+            self.attempts.append((server_url, exc.message.rstrip(".")))
             return None
         if challenge is None:
-            self._attempts.append((server_url, f"HTTP {status} without a Bearer challenge"))
+            self.attempts.append((server_url, f"HTTP {status} without a Bearer challenge"))
         return challenge
 
     def find_resource(
         self, server_url: str, resource_metadata: str | None
-    ) -> ProtectedResourceMetadata:
-        """The server's own metadata.
+    ) -> ProtectedResourceMetadata | None:
+        """The server's own metadata, or None if there is none.
 
         Raises:
-            DiscoveryError: there is none, or it is another resource's.
+            DiscoveryError: it is another resource's.
         """
         try:
             candidates = build_protected_resource_metadata_urls(server_url, resource_metadata)
@@ -133,12 +166,12 @@ class _Search:
             if found is None:
                 continue
             if is_resource_of(found.resource, server_url):
-                self._attempts.clear()
+                self.attempts.clear()
                 return found
             # No further candidate: a server that speaks for another resource is wrong or hostile.
-            self._attempts.append((url, "its resource is not this server's URL"))
-            break
-        raise DiscoveryError(_RESOURCE_STEP, self._attempts)
+            self.attempts.append((url, "its resource is not this server's URL"))
+            raise DiscoveryError(_RESOURCE_STEP, self.attempts)
+        return None
 
     def find_server(self, issuers: tuple[str, ...]) -> AuthorizationServerMetadata:
         """The first authorization server that can be used.
@@ -150,14 +183,14 @@ class _Search:
             try:
                 candidates = build_authorization_server_metadata_urls(issuer)
             except UnusableDocumentError as exc:
-                self._attempts.append((issuer, exc.message))
+                self.attempts.append((issuer, exc.message))
                 continue
             for url in candidates:
                 parse = partial(parse_authorization_server_metadata, issuer=issuer)
                 found = self._try(url, parse)
                 if found is not None:
                     return found
-        raise DiscoveryError(_SERVER_STEP, self._attempts)
+        raise DiscoveryError(_SERVER_STEP, self.attempts)
 
     def _try(self, url: str, parse: Callable[[bytes], T]) -> T | None:
         """A candidate's document, or None after noting why it cannot be used."""
@@ -170,7 +203,7 @@ class _Search:
             EgressResponseError,
             EgressTimeoutError,
         ) as exc:
-            self._attempts.append((url, exc.message.rstrip(".")))
+            self.attempts.append((url, exc.message.rstrip(".")))
             return None
 
     def _fetch(self, url: str) -> bytes:

@@ -2,7 +2,13 @@
 
 from collections.abc import Sequence
 
-from chalicelib.errors import ConflictError, InvalidInputError, UnavailableError, UpstreamError
+from chalicelib.errors import (
+    ConflictError,
+    ForbiddenError,
+    InvalidInputError,
+    UnavailableError,
+    UpstreamError,
+)
 from chalicelib.oauth2.urls import display_url
 
 _MANUALLY = (
@@ -132,6 +138,52 @@ class ConnectRequiredError(ConflictError):
     def extra(self) -> dict[str, str]:
         """Where to connect."""
         return {"connect_url": self._connect_url}
+
+
+class StepUpRequiredError(ConnectRequiredError):
+    """The connection is good, but not for this; connecting again asks for the scopes it lacks.
+
+    RFC 6750 section 3.1, `insufficient_scope`.
+    """
+
+    code = "step_up_required"
+
+    def __init__(self, connect_url: str) -> None:
+        super().__init__(connect_url)
+        self.message = "This needs further permissions: open connect_url in a browser."
+
+
+class AccessRefusedError(ForbiddenError):
+    """The MCP server refuses the user, and connecting again will not help."""
+
+    code = "mcp_access_refused"
+
+    def __init__(self, *, tries: int = 0) -> None:
+        text = "The MCP server does not let your account do this."
+        if tries:
+            text = f"The MCP server refuses this although you connected {tries} times."
+        super().__init__(text, detail="Ask whoever runs it which permissions you need.")
+
+
+class AuthorizationServerChangedError(ConflictError):
+    """The MCP server names another authorization server than the one that an admin set up."""
+
+    code = "oauth2_authorization_server_changed"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The MCP server has another authorization server now.",
+            detail="An admin must enter a client for it, or create the server anew.",
+        )
+
+
+class RefusalsChangedError(ConflictError):
+    """What is remembered of refusals was changed by another request."""
+
+    code = "refusals_changed"
+
+    def __init__(self) -> None:
+        super().__init__("Another request was refused at the same moment. Try again.")
 
 
 class InvalidStateError(InvalidInputError):

@@ -21,16 +21,6 @@ VERIFIER_COOKIE = "mcp_oauth2_verifier_"
 FLOW_SECONDS = 600
 
 
-def callback_path(server_id: str) -> str:
-    """The path of a server's redirect URI, below the public base URL."""
-    return f"/api/experimental/mcp/servers/{server_id}/oauth2/callback"
-
-
-def connect_path(server_id: str) -> str:
-    """The path that starts a connection, below the public base URL."""
-    return f"/api/experimental/mcp/servers/{server_id}/oauth2/connect"
-
-
 @dataclass(frozen=True, slots=True)
 class CallbackQuery:
     """What a browser brings to the callback: the query and the two cookies, all unverified."""
@@ -59,6 +49,7 @@ class Flow:
         state: what the answer must bring back (RFC 6749 section 10.12).
         code_verifier: the PKCE secret (RFC 7636 section 4.1).
         issuer: the authorization server that was asked, as it spells itself (RFC 9207).
+        scope: what was asked for.
         grant_generation: the server's, so that a flow does not outlive a change of destination.
         expires_at: when the flow is given up.
     """
@@ -66,6 +57,7 @@ class Flow:
     state: str = field(repr=False)
     code_verifier: str = field(repr=False)
     issuer: str
+    scope: str
     grant_generation: int
     expires_at: datetime
 
@@ -77,6 +69,7 @@ def seal_flow(vault: Vault, flow: Flow, server_id: str, user_id: str) -> str:
             "state": flow.state,
             "code_verifier": flow.code_verifier,
             "issuer": flow.issuer,
+            "scope": flow.scope,
             "grant_generation": flow.grant_generation,
             "expires_at": flow.expires_at.isoformat(),
         }
@@ -107,6 +100,7 @@ def open_flow(
         state=members["state"],
         code_verifier=members["code_verifier"],
         issuer=members["issuer"],
+        scope=members["scope"],
         grant_generation=members["grant_generation"],
         expires_at=datetime.fromisoformat(members["expires_at"]),
     )

@@ -4,6 +4,7 @@
 as strings, and a URL type would add or take a slash.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -19,6 +20,12 @@ class ProtectedResourceMetadata:
     resource: str
     authorization_servers: tuple[str, ...]
     scopes_supported: tuple[str, ...]
+
+    def names(self, issuer: str, *, exactly: bool = True) -> bool:
+        """Whether an issuer is among the authorization servers; inexactly, but for a last slash."""
+        if exactly:
+            return issuer in self.authorization_servers
+        return issuer.rstrip("/") in {each.rstrip("/") for each in self.authorization_servers}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +107,8 @@ class Connection:
     """A user's connection to a server; the tokens are sealed values.
 
     Attributes:
+        scope: what was granted.
+        requested_scope: what was asked for; a step-up asks for it again.
         issuer: the authorization server that gave the tokens.
         key_scope: the scope of the data key that seals the tokens.
         grant_generation: the server's, when the tokens were granted; another one voids them.
@@ -113,6 +122,7 @@ class Connection:
     refresh_token: bytes = field(repr=False)
     token_type: str
     scope: str
+    requested_scope: str
     issuer: str
     key_scope: str
     expires_at: datetime | None
@@ -130,3 +140,22 @@ class Connection:
         if self.is_refused or self.grant_generation != grant_generation:
             return False
         return bool(self.refresh_token) or not self.is_expired(now)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusals:
+    """What an MCP server has lately refused to a connected user.
+
+    Attributes:
+        scope: what to ask for at the next connect: everything asked for before and now.
+        grants: for each operation, the grants that it was refused with, by their time.
+        until: when all of this is forgotten.
+    """
+
+    user_id: str
+    server_id: str
+    grant_generation: int
+    scope: str
+    grants: Mapping[str, Sequence[str]]
+    until: datetime
+    version: int

@@ -9,7 +9,6 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 
-from chalicelib.egress import Egress
 from chalicelib.errors import CiboriumError
 from chalicelib.mcp_servers.models import MCPServer
 from chalicelib.oauth2.errors import (
@@ -18,11 +17,10 @@ from chalicelib.oauth2.errors import (
     RefreshBusyError,
     RefreshRefusedError,
 )
-from chalicelib.oauth2.models import Connection, TokenResponse
+from chalicelib.oauth2.models import Connection
+from chalicelib.oauth2.provider import Provider
 from chalicelib.oauth2.repository import ConnectionRepository
-from chalicelib.oauth2.revocation import revoke_token
-from chalicelib.oauth2.token_endpoint import refresh_access_token
-from chalicelib.oauth2.tokens import TokenSealer, resource_of
+from chalicelib.oauth2.tokens import TokenSealer
 from chalicelib.primitives import Clock, new_id
 
 # Longer than the provider may take, so that a living holder does not lose it.
@@ -37,7 +35,7 @@ class TokenRefresher:
     Args:
         repository: where connections are stored.
         tokens: seals and opens them.
-        egress: the way out.
+        provider: whom to ask.
         clock: the time.
         pause: waits for some seconds.
     """
@@ -46,13 +44,13 @@ class TokenRefresher:
         self,
         repository: ConnectionRepository,
         tokens: TokenSealer,
-        egress: Egress,
+        provider: Provider,
         clock: Clock,
         pause: Callable[[float], object],
     ) -> None:
         self._repository = repository
         self._tokens = tokens
-        self._egress = egress
+        self._provider = provider
         self._clock = clock
         self._pause = pause
 
@@ -81,13 +79,8 @@ class TokenRefresher:
         self, connection: Connection, server: MCPServer, holder: str
     ) -> Connection:
         try:
-            tokens = refresh_access_token(
-                self._egress,
-                self._tokens.client_of(server),
-                token_endpoint=server.oauth2.token_url,
-                refresh_token=self._tokens.open_refresh_token(connection),
-                resource=resource_of(server),
-            )
+            refresh_token = self._tokens.open_refresh_token(connection)
+            tokens = self._provider.refresh(server, refresh_token)
         except RefreshRefusedError:
             refused = replace(
                 connection,
@@ -107,7 +100,7 @@ class TokenRefresher:
             self._repository.complete(renewed, holder)
         except ConnectionChangedError:
             # A disconnect or a new connection wins, and nobody else knows these tokens.
-            self.revoke_unstored(server, tokens)
+            self._provider.revoke_unstored(server, tokens)
             return self._latest(connection, server)
         return renewed
 
@@ -116,19 +109,3 @@ class TokenRefresher:
         if latest is None or not latest.is_usable(self._clock(), server.grant_generation):
             raise ConnectionGoneError
         return latest
-
-    def revoke_unstored(self, server: MCPServer, tokens: TokenResponse) -> None:
-        """End tokens that were granted and cannot be kept: nobody else knows them.
-
-        It is tried once; whether it succeeds changes nothing for the caller.
-        """
-        if not server.oauth2.revocation_url:
-            return
-        with suppress(CiboriumError):
-            revoke_token(
-                self._egress,
-                self._tokens.client_of(server),
-                revocation_endpoint=server.oauth2.revocation_url,
-                access_token=tokens.access_token,
-                refresh_token=tokens.refresh_token or "",
-            )

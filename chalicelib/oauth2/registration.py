@@ -29,6 +29,9 @@ from chalicelib.oauth2.urls import display_url, is_loopback
 # with the MCP SDK want it there, others refuse it. Public clients come last: servers restrict their
 # redirect URIs (RFC 8252).
 _METHODS = (CLIENT_SECRET_POST, CLIENT_SECRET_BASIC, PUBLIC_CLIENT)
+_OTHER_TYPE = {"web": "native", "native": "web"}
+_FAREWELL_SECONDS = 3.0
+_ADJUSTABLE_ERRORS = frozenset({"invalid_redirect_uri", "invalid_client_metadata"})
 # RFC 7591 section 3.2.2, and RFC 6750 section 3.1 for servers that want an initial access token.
 _KNOWN_ERRORS = frozenset(
     (
@@ -87,13 +90,37 @@ def register_client(
     }
     if scopes:
         request["scope"] = " ".join(scopes)
-    response = egress.request(
+    response = _post(egress, server.registration_endpoint, request)
+    if find_error_code(response, _KNOWN_ERRORS) in _ADJUSTABLE_ERRORS:
+        # The kinds of client have different rules for redirect URIs (OIDC Registration section 2),
+        # and servers draw the line between them differently.
+        request["application_type"] = _OTHER_TYPE[str(request["application_type"])]
+        response = _post(egress, server.registration_endpoint, request)
+    return _parse_client(response, display_url(server.registration_endpoint), method, redirect_uri)
+
+
+def delete_registration(egress: Egress, registration_uri: str, registration_token: str) -> None:
+    """Delete a registration of ours (RFC 7592 section 2.3); whether it succeeds is not told.
+
+    Raises:
+        EgressRefusedError, EgressConnectionError, EgressTimeoutError, EgressResponseError: it could
+            not be asked.
+    """
+    egress.request(
+        "DELETE",
+        registration_uri,
+        headers={"Authorization": f"Bearer {registration_token}"},
+        budget=_FAREWELL_SECONDS,
+    )
+
+
+def _post(egress: Egress, url: str, request: dict[str, object]) -> EgressResponse:
+    return egress.request(
         "POST",
-        server.registration_endpoint,
+        url,
         headers={"Accept": "application/json", "Content-Type": "application/json"},
         content=json.dumps(request).encode(),
     )
-    return _parse_client(response, display_url(server.registration_endpoint), method, redirect_uri)
 
 
 def _choose_method(server: AuthorizationServerMetadata) -> str:

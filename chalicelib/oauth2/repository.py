@@ -2,18 +2,25 @@
 
 USER#<user> / SERVER#<server>   a user's connection to a server;
                                 in the lookup index under SERVER#<server>
+REFUSALS#<user> / SERVER#<server>   what the server lately refused to the user; DynamoDB forgets it
 """
 
 from collections.abc import Iterable
 from datetime import datetime
 
-from pynamodb.attributes import BinaryAttribute, BooleanAttribute, NumberAttribute, UnicodeAttribute
+from pynamodb.attributes import (
+    BinaryAttribute,
+    BooleanAttribute,
+    JSONAttribute,
+    NumberAttribute,
+    UnicodeAttribute,
+)
 
 from chalicelib.mcp_servers.models import MCPServer
 from chalicelib.mcp_servers.repository import MCPServerRepository
-from chalicelib.oauth2.errors import ConnectionChangedError
-from chalicelib.oauth2.models import Connection
-from chalicelib.storage import Database, LookupItem, UTCDateTime
+from chalicelib.oauth2.errors import ConnectionChangedError, RefusalsChangedError
+from chalicelib.oauth2.models import Connection, Refusals
+from chalicelib.storage import Database, LookupItem, UTCDateTime, VersionedItem
 from chalicelib.storage.conditions import refusal_ignored, refused_as
 
 
@@ -26,6 +33,7 @@ class ConnectionItem(LookupItem):
     refresh_token = BinaryAttribute(legacy_encoding=False)
     token_type = UnicodeAttribute()
     scope = UnicodeAttribute()
+    requested_scope = UnicodeAttribute(default="")
     issuer = UnicodeAttribute()
     key_scope = UnicodeAttribute()
     expires_at = UTCDateTime(null=True)
@@ -35,6 +43,53 @@ class ConnectionItem(LookupItem):
     is_refused = BooleanAttribute()
     lease_holder = UnicodeAttribute(null=True)
     lease_until = UTCDateTime(null=True)
+
+
+class RefusalsItem(VersionedItem):
+    """What a server lately refused to a user."""
+
+    user_id = UnicodeAttribute()
+    server_id = UnicodeAttribute()
+    grant_generation = NumberAttribute()
+    scope = UnicodeAttribute()
+    grants: JSONAttribute = JSONAttribute()
+    until = UTCDateTime()
+    ttl = NumberAttribute()
+
+
+class RefusalsRepository:
+    """Stores what servers lately refused."""
+
+    def __init__(self, database: Database) -> None:
+        self._refusals = database.bind(RefusalsItem, "connections")
+
+    def find(self, user_id: str, server_id: str) -> Refusals | None:
+        """What a server refused to a user, also if it is to be forgotten already."""
+        item = self._refusals.find(_refusals_key(user_id), _server_key(server_id))
+        return None if item is None else _to_refusals(item)
+
+    def put(self, refusals: Refusals) -> None:
+        """Store what comes after the version before.
+
+        Raises:
+            RefusalsChangedError: another request has stored something meanwhile.
+        """
+        before = refusals.version - 1
+        item = self._refusals(
+            PK=_refusals_key(refusals.user_id),
+            SK=_server_key(refusals.server_id),
+            user_id=refusals.user_id,
+            server_id=refusals.server_id,
+            grant_generation=refusals.grant_generation,
+            scope=refusals.scope,
+            grants={name: list(grants) for name, grants in refusals.grants.items()},
+            until=refusals.until,
+            ttl=int(refusals.until.timestamp()),
+            version=refusals.version,
+        )
+        unchanged = self._refusals.at_version(before) if before else self._refusals.absent()
+        with refused_as(RefusalsChangedError()):
+            item.save(condition=unchanged)
 
 
 class ConnectionRepository:
@@ -157,6 +212,7 @@ class ConnectionRepository:
             refresh_token=connection.refresh_token,
             token_type=connection.token_type,
             scope=connection.scope,
+            requested_scope=connection.requested_scope,
             issuer=connection.issuer,
             key_scope=connection.key_scope,
             expires_at=connection.expires_at,
@@ -171,6 +227,10 @@ def _user_key(user_id: str) -> str:
     return f"USER#{user_id}"
 
 
+def _refusals_key(user_id: str) -> str:
+    return f"REFUSALS#{user_id}"
+
+
 def _server_key(server_id: str) -> str:
     return f"SERVER#{server_id}"
 
@@ -183,6 +243,7 @@ def _to_connection(item: ConnectionItem) -> Connection:
         refresh_token=item.refresh_token,
         token_type=item.token_type,
         scope=item.scope,
+        requested_scope=item.requested_scope,
         issuer=item.issuer,
         key_scope=item.key_scope,
         expires_at=item.expires_at,
@@ -190,4 +251,16 @@ def _to_connection(item: ConnectionItem) -> Connection:
         created_at=item.created_at,
         version=int(item.version),
         is_refused=item.is_refused,
+    )
+
+
+def _to_refusals(item: RefusalsItem) -> Refusals:
+    return Refusals(
+        user_id=item.user_id,
+        server_id=item.server_id,
+        grant_generation=int(item.grant_generation),
+        scope=item.scope,
+        grants=item.grants,
+        until=item.until,
+        version=int(item.version),
     )

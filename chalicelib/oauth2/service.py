@@ -1,11 +1,9 @@
-"""Users' connections to MCP servers: starting one, finishing it, using it, ending it."""
+"""Users' connections to MCP servers: starting one, finishing it, ending it."""
 
 import secrets
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from chalicelib.egress import Egress
 from chalicelib.encryption import DEPLOYMENT_SCOPE, Vault, organization_scope
 from chalicelib.errors import (
     CiboriumError,
@@ -19,14 +17,12 @@ from chalicelib.mcp_servers.errors import InvalidServerIDError, ServerNotFoundEr
 from chalicelib.mcp_servers.models import MCPServer
 from chalicelib.mcp_servers.service import MCPServerService
 from chalicelib.oauth2.authorization import build_authorization_url, validate_authorization_response
+from chalicelib.oauth2.client_metadata import ClientMetadata, build_client_metadata
 from chalicelib.oauth2.errors import (
     CannotConnectError,
-    ConnectionGoneError,
-    ConnectRequiredError,
     InvalidStateError,
     MissingCodeError,
     ProviderRefusedError,
-    RefreshRefusedError,
     ServerMovedError,
     TokenExchangeError,
 )
@@ -34,24 +30,21 @@ from chalicelib.oauth2.flow import (
     FLOW_SECONDS,
     CallbackQuery,
     Flow,
-    callback_path,
-    connect_path,
     open_flow,
     seal_flow,
 )
 from chalicelib.oauth2.models import Connection, TokenResponse
+from chalicelib.oauth2.own_urls import OwnURLs
 from chalicelib.oauth2.pkce import new_pkce
-from chalicelib.oauth2.refreshing import TokenRefresher
+from chalicelib.oauth2.provider import Provider
+from chalicelib.oauth2.reauthorization import Reauthorizer
 from chalicelib.oauth2.repository import ConnectionRepository
-from chalicelib.oauth2.revocation import revoke_token
-from chalicelib.oauth2.token_endpoint import exchange_code
 from chalicelib.oauth2.tokens import TokenSealer, resource_of
 from chalicelib.organizations.service import OrganizationService
 from chalicelib.primitives import Clock, parse_id
 from chalicelib.sdk.mcp_servers import AuthType
 
 _STATE_BYTES = 32
-_EARLY = timedelta(seconds=10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +74,9 @@ class ConnectionService:
         servers: MCPServerService,
         organizations: OrganizationService,
         vault: Vault,
-        refresher: TokenRefresher,
-        egress: Egress,
-        public_url: Callable[[str], str],
+        provider: Provider,
+        reauthorizer: Reauthorizer,
+        urls: OwnURLs,
         clock: Clock,
     ) -> None:
         self._repository = repository
@@ -91,9 +84,9 @@ class ConnectionService:
         self._organizations = organizations
         self._vault = vault
         self._tokens = TokenSealer(vault, clock)
-        self._refresher = refresher
-        self._egress = egress
-        self._public_url = public_url
+        self._provider = provider
+        self._reauthorizer = reauthorizer
+        self._urls = urls
         self._clock = clock
 
     def start(self, actor: Actor, server_id: str) -> StartedFlow:
@@ -104,23 +97,25 @@ class ConnectionService:
         Raises:
             InvalidServerIDError, ServerNotFoundError: there is no such server.
             CannotConnectError: it is disabled, or has no OAuth2 client.
+            DiscoveryError, RegistrationError: its client has expired and there is no other.
         """
-        server = self._connectable(server_id)
+        server = self._with_valid_client(actor, self._connectable(server_id))
         pkce, state = new_pkce(), secrets.token_urlsafe(_STATE_BYTES)
         flow = Flow(
             state=state,
             code_verifier=pkce.verifier,
             issuer=server.oauth2.issuer,
+            scope=self._reauthorizer.scope_for(actor.user_id, server),
             grant_generation=server.grant_generation,
             expires_at=self._clock() + timedelta(seconds=FLOW_SECONDS),
         )
         url = build_authorization_url(
             server.oauth2.auth_url,
             client_id=server.oauth2.client_id,
-            redirect_uri=self._redirect_uri(server),
+            redirect_uri=self._urls.callback(server.id),
             state=state,
             code_challenge=pkce.challenge,
-            scopes=tuple(server.oauth2.scopes.split()),
+            scopes=tuple(flow.scope.split()),
             resource=resource_of(server),
         )
         sealed = seal_flow(self._vault, flow, server.id, actor.user_id)
@@ -146,11 +141,13 @@ class ConnectionService:
         tokens = self._exchange(actor, server, query.code, flow)
         organization_ids = self._organizations.ids_of(actor.user_id)
         scope = organization_scope(organization_ids[0]) if organization_ids else DEPLOYMENT_SCOPE
-        connection = self._tokens.seal(tokens, actor.user_id, server, scope)
+        connection = self._tokens.seal(
+            tokens, actor.user_id, server, requested_scope=flow.scope, key_scope=scope
+        )
         try:
             self._repository.put(connection, server)
         except ServerNotFoundError as exc:
-            self._refresher.revoke_unstored(server, tokens)
+            self._provider.revoke_unstored(server, tokens)
             raise ServerMovedError from exc
 
     def disconnect(self, actor: Actor, server_id: str) -> Disconnected:
@@ -170,80 +167,39 @@ class ConnectionService:
         self._repository.remove(actor.user_id, parsed)
         return self._revoke(connection)
 
-    def authorization_header(self, actor: Actor, server: MCPServer) -> str:
-        """The `Authorization` header for the actor's requests to a server (RFC 6750 section 2.1).
-
-        A token that has expired, or will within ten seconds, is refreshed first.
+    def client_metadata(self, server_id: str) -> ClientMetadata:
+        """Our Client ID Metadata Document for a server, which anybody may read.
 
         Raises:
-            ConnectRequiredError: the actor has no usable connection to it.
-            RefreshError, RefreshBusyError, EgressConnectionError, EgressTimeoutError: the provider
-                did not renew an expired token this time.
+            InvalidServerIDError, ServerNotFoundError: there is no such server with OAuth2, or this
+                deployment offers no documents.
         """
-        connection = self._usable(actor, server)
-        return self._header(self._refreshed(connection, server, early=_EARLY))
-
-    def renewed_header(self, actor: Actor, server: MCPServer, refused: str) -> str:
-        """Another header than one that the server has just refused with 401.
-
-        Raises:
-            ConnectRequiredError: there is no other; the actor must connect again.
-            RefreshError, RefreshBusyError, EgressConnectionError, EgressTimeoutError: the provider
-                did not renew the token this time.
-        """
-        connection = self._usable(actor, server)
-        header = self._header(connection)
-        if header != refused:  # Another request has renewed it meanwhile.
-            return header
-        if not connection.refresh_token:
-            raise self.connect_required(server)
-        try:
-            return self._header(self._refresher.refresh(connection, server))
-        except (RefreshRefusedError, ConnectionGoneError) as exc:
-            raise self.connect_required(server) from exc
-
-    def connect_required(self, server: MCPServer) -> ConnectRequiredError:
-        """The error that tells the user to connect, and where."""
-        return ConnectRequiredError(self._public_url(connect_path(server.id)))
+        server = self._servers.require(server_id)
+        url = self._urls.client_metadata(server.id)
+        if url is None or server.auth_type is not AuthType.OAUTH2:
+            raise ServerNotFoundError
+        return build_client_metadata(url, self._urls.callback(server.id), self._urls.home)
 
     def _exchange(self, actor: Actor, server: MCPServer, code: str, flow: Flow) -> TokenResponse:
         try:
-            return exchange_code(
-                self._egress,
-                self._tokens.client_of(server),
-                token_endpoint=server.oauth2.token_url,
-                code=code,
-                code_verifier=flow.code_verifier,
-                redirect_uri=self._redirect_uri(server),
-                resource=resource_of(server),
-            )
+            redirect_uri = self._urls.callback(server.id)
+            return self._provider.exchange(server, code, flow.code_verifier, redirect_uri)
         except (InvalidInputError, UpstreamError, UpstreamTimeoutError) as exc:
             if isinstance(exc, TokenExchangeError) or actor.may(Permission.MCP_SERVER_READ):
                 raise
             # Its text names the endpoint's host, which members may not know.
             raise TokenExchangeError("The authorization server did not answer") from exc
 
-    def _usable(self, actor: Actor, server: MCPServer) -> Connection:
-        connection = self._repository.find(actor.user_id, server.id)
-        if connection is None or not connection.is_usable(self._clock(), server.grant_generation):
-            raise self.connect_required(server)
-        return connection
-
-    def _refreshed(self, connection: Connection, server: MCPServer, early: timedelta) -> Connection:
-        now = self._clock()
-        if not connection.refresh_token or not connection.is_expired(now, early):
-            return connection
+    def _with_valid_client(self, actor: Actor, server: MCPServer) -> MCPServer:
+        """The server with a client that can authenticate: an expired one is replaced."""
+        if not server.oauth2.has_expired(self._clock()):
+            return server
         try:
-            return self._refresher.refresh(connection, server)
-        except (RefreshRefusedError, ConnectionGoneError) as exc:
-            raise self.connect_required(server) from exc
-        except CiboriumError:
-            if connection.is_expired(now):
+            return self._servers.replace_client(server)
+        except (InvalidInputError, UpstreamError, UpstreamTimeoutError) as exc:
+            if actor.may(Permission.MCP_SERVER_READ):
                 raise
-            return connection  # It is good for some seconds more.
-
-    def _header(self, connection: Connection) -> str:
-        return f"{connection.token_type} {self._tokens.open_access_token(connection)}"
+            raise CannotConnectError("MCP server OAuth2 client has expired.") from exc
 
     def _connectable(self, server_id: str) -> MCPServer:
         server = self._servers.require(server_id)
@@ -279,23 +235,12 @@ class ConnectionService:
             server = self._servers.require(connection.server_id)
         except ServerNotFoundError:
             return Disconnected(revoked=False)
-        if (
-            not server.oauth2.revocation_url
-            or connection.grant_generation != server.grant_generation
-        ):
+        if connection.grant_generation != server.grant_generation:
             return Disconnected(revoked=False)
+        access_token = self._tokens.open_access_token(connection)
+        refresh_token = self._tokens.open_refresh_token(connection)
         try:
-            revoke_token(
-                self._egress,
-                self._tokens.client_of(server),
-                revocation_endpoint=server.oauth2.revocation_url,
-                access_token=self._tokens.open_access_token(connection),
-                refresh_token=self._tokens.open_refresh_token(connection),
-            )
+            return Disconnected(self._provider.revoke(server, access_token, refresh_token))
         except CiboriumError:
             problem = "The provider did not confirm. Revoke Ciborium's access there to be sure."
             return Disconnected(revoked=False, problem=problem)
-        return Disconnected(revoked=True)
-
-    def _redirect_uri(self, server: MCPServer) -> str:
-        return self._public_url(callback_path(server.id))

@@ -39,7 +39,13 @@ class TokenSealer:
         return ClientCredentials(server.oauth2.client_id, secret, method)
 
     def seal(
-        self, tokens: TokenResponse, user_id: str, server: MCPServer, key_scope: str
+        self,
+        tokens: TokenResponse,
+        user_id: str,
+        server: MCPServer,
+        *,
+        requested_scope: str,
+        key_scope: str,
     ) -> Connection:
         """A new connection from the tokens that a code was exchanged for."""
         now = self._clock()
@@ -49,7 +55,8 @@ class TokenSealer:
             access_token=b"",
             refresh_token=b"",
             token_type="",
-            scope=server.oauth2.scopes,
+            scope=requested_scope,
+            requested_scope=requested_scope,
             issuer=server.oauth2.issuer,
             key_scope=key_scope,
             expires_at=None,

@@ -152,6 +152,7 @@ class CreateMCPServerConfigRequest(Request):
     oauth2_auth_url: OptionalURL = ""
     oauth2_token_url: OptionalURL = ""
     oauth2_revocation_url: OptionalURL = ""
+    oauth2_issuer: OptionalURL = ""
     oauth2_scopes: _Text = ""
     api_key_header: HeaderName = ""
     api_key_value: HeaderValue = SecretStr("")
@@ -180,6 +181,7 @@ class UpdateMCPServerConfigRequest(Request):
     oauth2_auth_url: OptionalURL | None = None
     oauth2_token_url: OptionalURL | None = None
     oauth2_revocation_url: OptionalURL | None = None
+    oauth2_issuer: OptionalURL | None = None
     oauth2_scopes: _Text | None = None
     api_key_header: HeaderName | None = None
     api_key_value: HeaderValue | None = None
@@ -209,6 +211,7 @@ class MCPServerConfig(Reply):
     oauth2_auth_url: str | None = None
     oauth2_token_url: str | None = None
     oauth2_revocation_url: str | None = None
+    oauth2_issuer: str | None = None
     oauth2_scopes: str | None = None
     oauth2_callback_url: str | None = None
     api_key_header: str | None = None

@@ -110,7 +110,11 @@ COSTS: dict[str, tuple[Step, tuple[int, int, int, int]]] = {
     ),
     f"GET {ONE}/oauth2/connect": (
         lambda c: c.client.get(f"{SERVERS}/{c.server_id}/oauth2/connect"),
-        (2, 0, 0, 0),
+        (3, 0, 0, 0),
+    ),
+    f"GET {ONE}/oauth2/client-metadata.json": (
+        lambda c: c.client.get(f"{SERVERS}/{c.server_id}/oauth2/client-metadata.json"),
+        (1, 0, 0, 0),
     ),
     f"GET {ONE}/oauth2/callback": (Caller.finish, (3, 1, 0, 1)),
     f"DELETE {ONE}/oauth2/disconnect": (

@@ -1,0 +1,87 @@
+"""The registry's side of OAuth2 clients: getting one for a server, and giving it back."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from chalicelib.logs import get_logger
+from chalicelib.mcp_servers.drafts import ServerDrafts
+from chalicelib.mcp_servers.errors import ServerNotFoundError, VersionConflictError
+from chalicelib.mcp_servers.models import MCPServer, Registration
+from chalicelib.mcp_servers.ports import ClientProvisioner, ClientRequest, Connections
+from chalicelib.mcp_servers.repository import MCPServerRepository
+from chalicelib.primitives import Clock
+
+
+class ServerClients:
+    """Gets servers their OAuth2 clients; lives as long as the container."""
+
+    def __init__(
+        self,
+        repository: MCPServerRepository,
+        drafts: ServerDrafts,
+        provisioner: ClientProvisioner,
+        connections: Connections,
+        callback_url: Callable[[str], str],
+        clock: Clock,
+    ) -> None:
+        self._repository = repository
+        self._drafts = drafts
+        self._provisioner = provisioner
+        self._connections = connections
+        self._callback_url = callback_url
+        self._clock = clock
+
+    def complete(self, server: MCPServer) -> MCPServer:
+        """The server with a client at its authorization server; not stored yet.
+
+        Raises:
+            DiscoveryError, RegistrationError: there is no way to get one; they say why.
+        """
+        known = server.oauth2
+        is_ours = known.registration is not Registration.MANUAL
+        found = self._provisioner.provision(
+            ClientRequest(
+                server_id=server.id,
+                server_url=server.url,
+                redirect_uri=self._callback_url(server.id),
+                issuer=known.issuer if known.issuer_is_pinned else "",
+                client_id="" if is_ours else known.client_id,
+                has_secret=bool(known.client_secret),
+            )
+        )
+        return replace(
+            server,
+            oauth2=self._drafts.build_client(server, found),
+            version=server.version + 1,
+            updated_at=self._clock(),
+        )
+
+    def replace(self, server: MCPServer) -> MCPServer:
+        """Get another client where the server's metadata leads now; all connections are void.
+
+        Of requests that do so at once, one wins; the others get what it stored.
+
+        Raises:
+            DiscoveryError, RegistrationError: there is no way to get one; nothing has changed.
+            ServerNotFoundError: the server was deleted meanwhile.
+        """
+        after = replace(self.complete(server), grant_generation=server.grant_generation + 1)
+        try:
+            self._repository.replace(server, after)
+        except VersionConflictError:
+            self.abandon(after)
+            latest = self._repository.find(server.id)
+            if latest is None or latest.deleting:
+                raise ServerNotFoundError from None
+            return latest
+        fields = {"server_id": server.id, "from": server.oauth2.issuer, "to": after.oauth2.issuer}
+        get_logger().warning("Got another OAuth2 client.", extra={"fields": fields})
+        self._connections.remove_all(server.id)
+        self.abandon(server)
+        return after
+
+    def abandon(self, server: MCPServer) -> None:
+        """Delete the registration of a server's client, if it was ours to make; never fails."""
+        uri = server.oauth2.registration_uri
+        if uri:
+            self._provisioner.abandon(uri, self._drafts.open_registration_token(server))
