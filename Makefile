@@ -5,7 +5,7 @@ PYTHON := $(shell for each in python3.13 python3 python; do \
 BIN := .venv/bin
 RUN_TESTS := $(BIN)/python -m pytest -n 2
 
-.PHONY: help run demo test check package deploy-local format clean setup setup-peers need-python
+.PHONY: help run demo test conformance check package deploy-local format clean setup setup-peers setup-node need-python
 
 help: ## What the commands do
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
@@ -16,8 +16,11 @@ run: setup ## Run Ciborium on this machine until Ctrl-C
 demo: setup setup-peers ## The same, with an OAuth2-protected MCP server to try it with
 	@exec $(BIN)/python -m infra.local.run --demo
 
-test: setup setup-peers ## Run all tests
+test: setup setup-peers setup-node ## Run all tests
 	$(RUN_TESTS)
+
+conformance: setup setup-node ## Run the official MCP conformance suite against a running Ciborium
+	$(BIN)/python -m tests.conformance.run
 
 check: setup ## Format, lint, types, import directions, templates
 	$(BIN)/ruff format --check
@@ -37,13 +40,16 @@ format: setup ## Format the code
 	$(BIN)/ruff check --fix
 
 clean: ## Remove what was installed and built; keeps .local/state
-	rm -rf .venv .build .local/venvs .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+	rm -rf .venv .build .local/venvs .local/node .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
 
 setup: need-python
 	@$(PYTHON) infra/local/environments.py project aws
 
 setup-peers: need-python
 	@$(PYTHON) infra/local/environments.py peers
+
+setup-node: need-python
+	@$(PYTHON) infra/local/environments.py node
 
 need-python:
 	@test -n "$(PYTHON)" || { echo "Ciborium needs Python 3.11 or newer, and there is none on the PATH." >&2; exit 1; }

@@ -1,4 +1,4 @@
-"""Makes the virtual environments: `python3 infra/local/environments.py project aws peers`.
+"""Makes the environments that everything runs in: `environments.py project aws peers node`.
 
 Run by whatever Python the machine has, so it uses the standard library only. An environment is made
 anew when its requirements, its Python or this machine's folder changed, or when making it was
@@ -6,6 +6,7 @@ interrupted.
 """
 
 import hashlib
+import os
 import shutil
 import subprocess
 import sys
@@ -17,12 +18,23 @@ _ENVIRONMENTS = {
     "project": (".venv", ("requirements.txt", "requirements-dev.txt")),
     "aws": (".local/venvs/aws", ("infra/local/requirements-aws.txt",)),
     "peers": (".local/venvs/peers", ("infra/local/requirements-peers.txt",)),
+    "node": (".local/node", ("tests/node/package.json", "tests/node/package-lock.json")),
 }
 
 
 def python_of(name: str) -> Path:
-    """The interpreter of an environment."""
+    """The interpreter of a Python environment."""
     return ROOT / _ENVIRONMENTS[name][0] / "bin" / "python"
+
+
+def node_modules() -> Path:
+    """The packages of the Node environment; Node itself is among them."""
+    return ROOT / _ENVIRONMENTS["node"][0] / "node_modules"
+
+
+def node_path() -> str:
+    """The PATH with which the Node environment's own Node and commands are found first."""
+    return f"{node_modules() / '.bin'}{os.pathsep}{os.environ['PATH']}"
 
 
 def ensure(name: str) -> None:
@@ -34,11 +46,24 @@ def ensure(name: str) -> None:
         return
     print(f"Making {folder.relative_to(ROOT)} (once; this takes a minute) …", flush=True)
     shutil.rmtree(folder, ignore_errors=True)
+    (_make_node if name == "node" else _make_python)(folder, requirements)
+    stamp.write_text(fingerprint, encoding="utf-8")
+
+
+def _make_python(folder: Path, requirements: tuple[str, ...]) -> None:
     _run("a virtual environment", sys.executable, "-m", "venv", str(folder))
     pip = [str(folder / "bin" / "python"), "-m", "pip", "--disable-pip-version-check", "-qq"]
     files = [argument for each in requirements for argument in ("-r", str(ROOT / each))]
     _run(f"the packages of {' and '.join(requirements)}", *pip, "install", *files)
-    stamp.write_text(fingerprint, encoding="utf-8")
+
+
+def _make_node(folder: Path, requirements: tuple[str, ...]) -> None:
+    """The conformance suite needs a newer Node than machines have; it is one of the packages."""
+    folder.mkdir(parents=True)
+    for each in requirements:
+        shutil.copy(ROOT / each, folder)
+    npm = ["npm", "ci", "--no-audit", "--no-fund", "--loglevel=error", "--prefix", str(folder)]
+    _run(f"the packages of {requirements[0]} with npm", *npm)
 
 
 def _fingerprint(folder: Path, requirements: tuple[str, ...]) -> str:

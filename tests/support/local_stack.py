@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -56,6 +57,9 @@ class LocalRun:
             self.output += line
             if "Ctrl-C stops everything" in line:
                 self.seconds_to_ready = time.monotonic() - started
+                # Read on, or the product stops at its next log line once the pipe is full.
+                self._reader = threading.Thread(target=self._read_on, daemon=True)
+                self._reader.start()
                 return
         raise AssertionError(f"it ended instead of getting ready:\n{self.output}")
 
@@ -63,9 +67,9 @@ class LocalRun:
         """Send it a signal, wait for its end, return its exit code."""
         assert self._process
         self._process.send_signal(how)
-        rest, _ = self._process.communicate(timeout=_STOP_SECONDS)
-        self.output += rest
-        return self._process.returncode
+        code = self._process.wait(timeout=_STOP_SECONDS)
+        self._reader.join()
+        return code
 
     def run_to_its_end(self) -> tuple[int, str]:
         """Run it when it is expected to refuse; its exit code and what it printed."""
@@ -83,6 +87,13 @@ class LocalRun:
     def client(self) -> httpx.Client:
         """A client signed in as the admin."""
         return httpx.Client(base_url=self.url, headers={"Authorization": f"Bearer {ADMIN_TOKEN}"})
+
+    def _read_on(self) -> None:
+        assert self._process
+        assert self._process.stdout
+        with self._process.stdout as stdout:
+            for line in stdout:
+                self.output += line
 
     def __enter__(self) -> Self:
         self.start()
