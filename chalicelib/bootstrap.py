@@ -21,7 +21,9 @@ from chalicelib.encryption.keys import KMSKeyring
 from chalicelib.encryption.repository import DataKeyRepository
 from chalicelib.identity.repository import IdentityRepository
 from chalicelib.identity.service import IdentityService
+from chalicelib.mcp_client.catalog import ToolCatalog
 from chalicelib.mcp_client.client import MCPClient
+from chalicelib.mcp_client.credentials import Credentials
 from chalicelib.mcp_client.service import ToolService
 from chalicelib.mcp_servers.repository import MCPServerRepository
 from chalicelib.mcp_servers.service import MCPServerService
@@ -114,6 +116,7 @@ def build_services(
         urls=urls,
         clock=clock,
     )
+    access_tokens = AccessTokens(connection_repository, tokens, refresher, urls, clock)
     return Services(
         public_url=settings.public_url,
         oauth2_urls=urls,
@@ -123,10 +126,11 @@ def build_services(
         connections=connections,
         tools=ToolService(
             servers,
-            AccessTokens(connection_repository, tokens, refresher, urls, clock),
+            access_tokens,
+            Credentials(access_tokens, vault),
             reauthorizer,
-            vault,
-            MCPClient(egress),
+            MCPClient(egress, pause),
+            ToolCatalog(clock),
         ),
         chats=ChatService(ChatRepository(database), organizations, servers, clock),
         find_unreachable=partial(_find_unreachable, database, vault),

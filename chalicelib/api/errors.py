@@ -60,9 +60,9 @@ def status_of(error: CiboriumError) -> int:
     return next((status for kind, status in _STATUS if isinstance(error, kind)), 500)
 
 
-def error_reply(error: CiboriumError, request_id: str) -> Reply:
+def build_error_body(error: CiboriumError, request_id: str) -> ErrorBody:
     """An error as the one error body."""
-    body = ErrorBody(
+    return ErrorBody(
         message=error.message,
         code=error.code,
         request_id=request_id,
@@ -70,7 +70,11 @@ def error_reply(error: CiboriumError, request_id: str) -> Reply:
         validations=[FieldError(field=v.field, detail=v.detail) for v in error.validations] or None,
         **error.extra(),
     )
-    reply = json_reply(body, status_of(error))
+
+
+def error_reply(error: CiboriumError, request_id: str) -> Reply:
+    """An error with its status and headers."""
+    reply = json_reply(build_error_body(error, request_id), status_of(error))
     if isinstance(error, UnavailableError):
         reply.headers["Retry-After"] = str(error.retry_after)
     return reply

@@ -1,4 +1,4 @@
-"""The registry of MCP servers, the caller's connections to them, and their tools."""
+"""The registry of MCP servers, and the caller's connections to them."""
 
 from functools import partial
 
@@ -6,7 +6,7 @@ from chalicelib.api.cookies import build_cookie
 from chalicelib.api.pages import connected_page
 from chalicelib.api.replies import Reply, json_reply, redirect_reply
 from chalicelib.api.routing import Call, Route
-from chalicelib.api.wire import to_server, to_tool
+from chalicelib.api.wire import to_server
 from chalicelib.oauth2.flow import (
     FLOW_SECONDS,
     STATE_COOKIE,
@@ -20,7 +20,6 @@ from chalicelib.sdk.mcp_servers import (
     DisconnectReply,
     UpdateMCPServerConfigRequest,
 )
-from chalicelib.sdk.mcp_tools import MCPServerTools
 
 
 def list_servers(call: Call) -> Reply:
@@ -53,12 +52,6 @@ def delete_server(call: Call, server_id: str) -> Reply:
     """Remove a server and every connection to it."""
     call.services.mcp_servers.delete(call.actor, server_id)
     return Reply(204)
-
-
-def list_tools(call: Call, server_id: str) -> Reply:
-    """The tools that the server offers to the caller, each allowed or not."""
-    found = call.services.tools.list_tools(call.actor, server_id)
-    return json_reply(MCPServerTools(tools=[to_tool(tool) for tool in found]))
 
 
 def connect(call: Call, server_id: str) -> Reply:
@@ -130,7 +123,6 @@ ROUTES = (
     Route("GET", _ONE, get_server),
     Route("PATCH", _ONE, update_server),
     Route("DELETE", _ONE, delete_server),
-    Route("GET", f"{_ONE}/tools", list_tools),
     Route("GET", f"{_ONE}/oauth2/connect", connect, browser=True),
     Route("GET", f"{_ONE}/oauth2/callback", callback, public=True, browser=True),
     Route("DELETE", f"{_ONE}/oauth2/disconnect", disconnect),

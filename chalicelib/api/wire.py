@@ -2,9 +2,11 @@
 
 from collections.abc import Callable
 
+from chalicelib.api.errors import build_error_body
 from chalicelib.chats.models import Chat, Message, MessagePage
 from chalicelib.identity.models import User
-from chalicelib.mcp_client.service import GovernedTool
+from chalicelib.mcp_client.models import ToolResult
+from chalicelib.mcp_client.service import GovernedTool, ServerTools
 from chalicelib.mcp_servers.service import ServerView
 from chalicelib.organizations.models import Membership, Organization
 from chalicelib.sdk import chats, identity, mcp_servers, mcp_tools, organizations
@@ -94,6 +96,32 @@ def to_tool(governed: GovernedTool) -> mcp_tools.MCPServerTool:
         input_schema=tool.input_schema,
         annotations=tool.annotations,
         allowed=governed.allowed,
+    )
+
+
+def to_server_tools(found: ServerTools, request_id: str) -> mcp_tools.ServerToolsEntry:
+    """One server's tools, or its error."""
+    return mcp_tools.ServerToolsEntry(
+        server_id=found.server.id,
+        slug=found.server.slug,
+        tools=[to_tool(tool) for tool in found.tools],
+        error=None if found.error is None else build_error_body(found.error, request_id),
+    )
+
+
+def to_tool_reply(result: ToolResult) -> mcp_tools.CallToolReply:
+    """What a tool answered, or asks."""
+    if not result.is_complete:
+        return mcp_tools.CallToolReply(
+            result_type="input_required",
+            input_requests=result.input_requests,
+            request_state=result.request_state,
+        )
+    return mcp_tools.CallToolReply(
+        result_type="complete",
+        content=list(result.content),
+        structured_content=result.structured_content,
+        is_error=result.is_error,
     )
 
 

@@ -1,29 +1,33 @@
-"""JSON-RPC messages over one MCP endpoint: the HTTP that both protocol revisions share."""
+"""Streamable HTTP: the POSTs to one endpoint that both protocol revisions share."""
 
-import itertools
-import json
-from collections.abc import Iterator, Mapping
+import secrets
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import Any, Final
+from itertools import count
+from typing import Any, Final, Protocol
 from urllib.parse import urlsplit
 
-from chalicelib.egress import Deadline, Egress, EgressConnectionError, EgressStream, parse_json
+from chalicelib.egress import Deadline, Egress, EgressConnectionError, EgressStream
 from chalicelib.errors import CiboriumError
+from chalicelib.mcp_client import jsonrpc
 from chalicelib.mcp_client.errors import (
     BrokenStreamError,
     MCPAuthorizationError,
     MCPProtocolError,
     MCPServerError,
 )
-from chalicelib.mcp_client.sse import iter_messages
+from chalicelib.mcp_client.jsonrpc import Message, Responder
+from chalicelib.mcp_client.sse import EventReader
 
 SESSION_HEADER: Final = "MCP-Session-Id"
+MAX_BYTES: Final = 4 * 1024 * 1024
+JSON: Final = "application/json"
+EVENT_STREAM: Final = "text/event-stream"
 
-_MAX_BYTES = 4 * 1024 * 1024
 _FAREWELL_SECONDS = 2.0
-_JSON = "application/json"
-_EVENT_STREAM = "text/event-stream"
+_RETRY_SECONDS = 1.0
+_MOST_RESUMPTIONS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,79 +38,52 @@ class Answer:
     session_id: str | None = field(default=None, repr=False)
 
 
-class Channel:
-    """One endpoint with one user's headers; lives as long as one use of the server.
+@dataclass(frozen=True, slots=True)
+class Outlet:
+    """What every channel sends through; lives as long as one use of a server.
 
-    All of its requests together have `budget` seconds.
+    Attributes:
+        egress: the way out.
+        endpoint: the server's URL.
+        headers: what authorises one user's requests.
+        deadline: for all requests together.
+        pause: waits for some seconds.
     """
 
-    def __init__(
-        self, egress: Egress, endpoint: str, headers: Mapping[str, str], budget: float
-    ) -> None:
-        self.endpoint = endpoint
-        self.host = urlsplit(endpoint).hostname or ""
-        self._egress = egress
-        self._headers = dict(headers)
-        self._deadline = Deadline(budget)
-        self._ids = itertools.count(1)
+    egress: Egress
+    endpoint: str
+    headers: Mapping[str, str] = field(repr=False)
+    deadline: Deadline
+    pause: Callable[[float], object]
 
-    def request(self, method: str, params: Mapping[str, Any], headers: Mapping[str, str]) -> Answer:
-        """Send a request and wait for its answer, which is JSON or comes in an event stream.
+    @property
+    def host(self) -> str:
+        """Where the endpoint is, for messages."""
+        return urlsplit(self.endpoint).hostname or ""
+
+    @contextmanager
+    def open(
+        self,
+        method: str,
+        headers: Mapping[str, str],
+        message: Message | None = None,
+        *,
+        url: str = "",
+        max_bytes: int = MAX_BYTES,
+    ) -> Iterator[EgressStream]:
+        """Send one HTTP request with the user's headers.
 
         Raises:
             MCPAuthorizationError: status 401 or 403.
-            MCPServerError: another status than 2xx, or a JSON-RPC error.
-            MCPProtocolError: the answer is not MCP; `BrokenStreamError` when it never came.
             EgressError kinds: there was no proper HTTP answer in time.
         """
-        request_id = next(self._ids)
-        message = {"jsonrpc": "2.0", "id": request_id, "method": method, "params": dict(params)}
-        with self._post(message, headers) as answer:
-            response = self._read_response(answer, request_id)
-            return Answer(
-                self._get_result(response, answer.status), answer.headers.get(SESSION_HEADER)
-            )
-
-    def notify(self, method: str, headers: Mapping[str, str]) -> None:
-        """Send a notification, which has no answer.
-
-        Raises:
-            MCPAuthorizationError, MCPServerError, EgressError kinds: as `request`.
-        """
-        with self._post({"jsonrpc": "2.0", "method": method}, headers) as answer:
-            if not 200 <= answer.status < 300:
-                raise MCPServerError(self.host, answer.status)
-
-    def end_session(self, headers: Mapping[str, str]) -> None:
-        """Tell the server that the session is over. It may refuse; nobody waits long for it."""
-        seconds = min(_FAREWELL_SECONDS, self._deadline.remaining())
-        if seconds <= 0:
-            return
-        with suppress(CiboriumError):
-            self._egress.request(
-                "DELETE",
-                self.endpoint,
-                headers={**self._headers, **headers},
-                budget=seconds,
-                credentials=True,
-            )
-
-    @contextmanager
-    def _post(
-        self, message: Mapping[str, Any], headers: Mapping[str, str]
-    ) -> Iterator[EgressStream]:
-        with self._egress.stream(
-            "POST",
-            self.endpoint,
-            headers={
-                **self._headers,
-                "Accept": f"{_JSON}, {_EVENT_STREAM}",
-                "Content-Type": _JSON,
-                **headers,
-            },
-            content=json.dumps(message, separators=(",", ":")).encode(),
-            budget=self._deadline,
-            max_bytes=_MAX_BYTES,
+        with self.egress.stream(
+            method,
+            url or self.endpoint,
+            headers={**self.headers, **headers},
+            content=None if message is None else jsonrpc.encode(message),
+            budget=self.deadline,
+            max_bytes=max_bytes,
             credentials=True,
         ) as answer:
             if answer.status in {401, 403}:
@@ -114,82 +91,202 @@ class Channel:
                 raise MCPAuthorizationError(self.host, answer.status, challenges)
             yield answer
 
-    def _read_response(self, answer: EgressStream, request_id: int) -> dict[str, Any]:
-        """The JSON-RPC response to our request, whichever way the server chose to send it."""
-        media_type = answer.headers.get("Content-Type", "").split(";")[0].strip().lower()
-        if media_type == _EVENT_STREAM and answer.status == 200:
-            return self._read_event_stream(answer, request_id)
+
+class Channel(Protocol):
+    """Carries JSON-RPC messages to one server and back."""
+
+    host: str
+
+    def request(
+        self,
+        method: str,
+        params: Mapping[str, Any],
+        headers: Mapping[str, str],
+        responder: Responder | None = None,
+    ) -> Answer:
+        """Send a request and wait for its answer.
+
+        Args:
+            method: the JSON-RPC method.
+            params: its parameters.
+            headers: in addition to the user's.
+            responder: answers the server's own requests meanwhile. Only the older wires have those,
+                and only they resume a stream that breaks.
+
+        Raises:
+            MCPAuthorizationError: status 401 or 403.
+            MCPServerError: another status than 2xx, or a JSON-RPC error.
+            MCPProtocolError: the answer is not MCP; `BrokenStreamError` when it never came.
+            EgressError kinds: there was no proper HTTP answer in time.
+        """
+
+    def notify(self, method: str, headers: Mapping[str, str]) -> None:
+        """Send a notification, which has no answer.
+
+        Raises:
+            MCPAuthorizationError, MCPServerError, EgressError kinds: as `request`.
+        """
+
+    def end_session(self, headers: Mapping[str, str]) -> None:
+        """Tell the server that the session is over. It may refuse; nobody waits long for it."""
+
+    def close(self) -> None:
+        """Let go of what is open."""
+
+
+def new_ids() -> Iterator[int]:
+    """Request ids: never the same for two tries of one call, in whatever Lambda."""
+    return count(secrets.randbelow(2**31) + 1)
+
+
+class HTTPChannel:
+    """Streamable HTTP; implements `Channel`."""
+
+    def __init__(self, outlet: Outlet) -> None:
+        self.host = outlet.host
+        self._outlet = outlet
+        self._ids = new_ids()
+
+    def request(
+        self,
+        method: str,
+        params: Mapping[str, Any],
+        headers: Mapping[str, str],
+        responder: Responder | None = None,
+    ) -> Answer:
+        """As `Channel`; the answer is JSON or comes in an event stream, as the server likes."""
+        exchange = _Exchange(self._outlet, next(self._ids), headers, responder)
+        message = jsonrpc.build_request(exchange.request_id, method, params)
+        with self._post(message, headers) as answer:
+            session_id = answer.headers.get(SESSION_HEADER)
+            response = exchange.read_response(answer)
+            status = answer.status
+        response = response or exchange.resume()
+        return Answer(jsonrpc.get_result(response, status, self.host), session_id)
+
+    def notify(self, method: str, headers: Mapping[str, str]) -> None:
+        """As `Channel`."""
+        with self._post(jsonrpc.build_notification(method), headers) as answer:
+            if not 200 <= answer.status < 300:
+                raise MCPServerError(self.host, answer.status)
+
+    def end_session(self, headers: Mapping[str, str]) -> None:
+        """As `Channel` (2025-11-25, session management)."""
+        outlet = self._outlet
+        seconds = min(_FAREWELL_SECONDS, outlet.deadline.remaining())
+        if seconds <= 0:
+            return
+        with suppress(CiboriumError):
+            outlet.egress.request(
+                "DELETE",
+                outlet.endpoint,
+                headers={**outlet.headers, **headers},
+                budget=seconds,
+                credentials=True,
+            )
+
+    def close(self) -> None:
+        """Nothing: each request stands alone."""
+
+    def _post(self, message: Message, headers: Mapping[str, str]) -> Any:
+        return post(self._outlet, message, headers)
+
+
+def post(outlet: Outlet, message: Message, headers: Mapping[str, str], url: str = "") -> Any:
+    """POST one message; both forms of an answer are welcome."""
+    accept = {"Accept": f"{JSON}, {EVENT_STREAM}", "Content-Type": JSON}
+    return outlet.open("POST", {**accept, **headers}, message, url=url)
+
+
+class _Exchange:
+    """One request on its way to its response, over all the streams that this may take."""
+
+    def __init__(
+        self,
+        outlet: Outlet,
+        request_id: int,
+        headers: Mapping[str, str],
+        responder: Responder | None,
+    ) -> None:
+        self.request_id = request_id
+        self._outlet = outlet
+        self._headers = headers
+        self._responder = responder
+        self._reader = EventReader()
+
+    def read_response(self, answer: EgressStream) -> Message | None:
+        """The JSON-RPC response, or None when its stream ended first."""
+        host = self._outlet.host
+        media_type = media_type_of(answer)
+        if media_type == EVENT_STREAM and answer.status == 200:
+            return self._read_stream(answer)
         is_success = 200 <= answer.status < 300
-        if media_type == _JSON:
-            document = self._parse(b"".join(answer.iter_bytes()), strict=is_success)
-            response = _find_response(document, request_id)
+        if media_type == JSON:
+            response = self._find_in_body(b"".join(answer.iter_bytes()), strict=is_success)
             if response is not None:
                 return response
         if not is_success:
-            raise MCPServerError(self.host, answer.status)
-        if media_type == _JSON:
-            raise MCPProtocolError(self.host, "sent JSON that does not answer the request")
+            raise MCPServerError(host, answer.status)
+        if media_type == JSON:
+            raise MCPProtocolError(host, "sent JSON that does not answer the request")
         raise MCPProtocolError(
-            self.host, "did not answer with JSON or an event stream; is its URL an MCP endpoint?"
+            host, "did not answer with JSON or an event stream; is its URL an MCP endpoint?"
         )
 
-    def _read_event_stream(self, answer: EgressStream, request_id: int) -> dict[str, Any]:
-        try:
-            for text in iter_messages(answer.iter_bytes()):
-                if not text:
-                    continue  # It only carries an id, to resume at.
-                response = _find_response(self._parse(text, strict=True), request_id)
-                if response is not None:
-                    return response
-        except EgressConnectionError as exc:
-            raise BrokenStreamError(self.host) from exc
-        raise BrokenStreamError(self.host)
-
-    def _parse(self, text: str | bytes, *, strict: bool) -> Any:
-        try:
-            return parse_json(text)
-        except ValueError:
-            if not strict:
-                return None
-            raise MCPProtocolError(self.host, "sent malformed JSON") from None
-
-    def _get_result(self, response: dict[str, Any], status: int) -> dict[str, Any]:
-        """The result.
+    def resume(self) -> Message:
+        """Go on where the stream broke (2025-11-25, "Resumability and Redelivery").
 
         Raises:
-            MCPServerError: the response is an error.
+            BrokenStreamError: it cannot be resumed, or is broken for good.
         """
-        error = response.get("error")
-        if isinstance(error, dict):
-            rpc_code = error.get("code")
-            if not isinstance(rpc_code, int):
-                raise MCPProtocolError(self.host, "sent an error without a code")
-            raise MCPServerError(self.host, status, rpc_code, _supported_versions(error))
-        result = response.get("result")
-        if not isinstance(result, dict):
-            raise MCPProtocolError(self.host, "sent a response that is neither result nor error")
-        return result
+        for _ in range(_MOST_RESUMPTIONS):
+            wait = self._reader.retry_seconds
+            seconds = _RETRY_SECONDS if wait is None else wait
+            is_resumable = self._responder is not None and self._reader.last_event_id
+            if not is_resumable or seconds >= self._outlet.deadline.remaining():
+                break
+            self._outlet.pause(seconds)
+            headers = {"Accept": EVENT_STREAM, "Last-Event-ID": self._reader.last_event_id}
+            with self._outlet.open("GET", {**self._headers, **headers}) as answer:
+                if media_type_of(answer) != EVENT_STREAM or answer.status != 200:
+                    break
+                response = self._read_stream(answer)
+            if response is not None:
+                return response
+        raise BrokenStreamError(self._outlet.host)
+
+    def _read_stream(self, answer: EgressStream) -> Message | None:
+        try:
+            for event in self._reader.iter_events(answer.iter_bytes()):
+                if event.type != "message" or not event.data:
+                    continue
+                document = jsonrpc.parse(event.data, self._outlet.host)
+                response = jsonrpc.find_response(document, self.request_id)
+                if response is not None:
+                    return response
+                self._answer_requests(document)
+        except EgressConnectionError:
+            return None
+        return None
+
+    def _answer_requests(self, document: Any) -> None:
+        if self._responder is None:
+            return
+        for request in jsonrpc.find_requests(document):
+            response = jsonrpc.build_response(request, self._responder)
+            with post(self._outlet, response, self._headers):
+                pass  # 202; a server that does not want the answer says so in its own.
+
+    def _find_in_body(self, body: bytes, *, strict: bool) -> Message | None:
+        try:
+            document = jsonrpc.parse(body, self._outlet.host)
+        except MCPProtocolError:
+            if strict:
+                raise
+            return None
+        return jsonrpc.find_response(document, self.request_id)
 
 
-def _find_response(document: Any, request_id: int) -> dict[str, Any] | None:
-    """Our response in a message, or in a batch of them, as revision 2025-03-26 allows.
-
-    An error without an id answers a request that the server could not read: ours.
-    """
-    for message in document if isinstance(document, list) else [document]:
-        if not isinstance(message, dict) or "method" in message:
-            continue
-        message_id = message.get("id")
-        if message_id is None and "error" in message:
-            return message
-        if message_id == request_id and not isinstance(message_id, bool):
-            return message
-    return None
-
-
-def _supported_versions(error: dict[str, Any]) -> tuple[str, ...]:
-    data = error.get("data")
-    versions = data.get("supported") if isinstance(data, dict) else None
-    if not isinstance(versions, list):
-        return ()
-    return tuple(version for version in versions if isinstance(version, str))
+def media_type_of(answer: EgressStream) -> str:
+    """The answer's media type without its parameters, in lower case."""
+    return str(answer.headers.get("Content-Type", "")).split(";")[0].strip().lower()

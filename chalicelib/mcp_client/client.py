@@ -1,26 +1,46 @@
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 
-from chalicelib.egress import Egress
-from chalicelib.mcp_client.channel import Channel
+from chalicelib.egress import Deadline, Egress
+from chalicelib.mcp_client.calling import call_tool
+from chalicelib.mcp_client.channel import Outlet
+from chalicelib.mcp_client.errors import MCPServerError, ToolNotFoundError
 from chalicelib.mcp_client.listing import list_tools
-from chalicelib.mcp_client.models import Tool
-from chalicelib.mcp_client.session import EraMemory, Session
+from chalicelib.mcp_client.models import Tool, ToolCall, ToolListing, ToolResult
+from chalicelib.mcp_client.session import Era, EraMemory, Session
+from chalicelib.sdk.mcp_servers import Transport
+from chalicelib.sdk.mcp_tools import Elicitation
 
 _LISTING_SECONDS = 10.0
+# API Gateway waits 29 seconds, and refreshing the token may have taken its part of them.
+_CALL_SECONDS = 22.0
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A server, as one user reaches it."""
+
+    endpoint: str
+    headers: Mapping[str, str] = field(repr=False)
+    transport: Transport = Transport.STREAMABLE_HTTP
 
 
 class MCPClient:
-    """Speaks MCP over Streamable HTTP, in both protocol eras; lives as long as the container.
+    """Speaks MCP in all protocol eras; lives as long as the container, and keeps nothing of a user.
 
-    It keeps nothing of any user.
+    Args:
+        egress: the way out.
+        pause: waits for some seconds, before a broken stream is resumed.
     """
 
-    def __init__(self, egress: Egress) -> None:
+    def __init__(self, egress: Egress, pause: Callable[[float], object]) -> None:
         self._egress = egress
+        self._pause = pause
         self._memory = EraMemory()
 
-    def list_tools(self, endpoint: str, headers: Mapping[str, str]) -> tuple[Tool, ...]:
-        """The tools that a server offers to whom `headers` authorise, within ten seconds.
+    def list_tools(self, target: Target) -> ToolListing:
+        """The tools that a server offers to a user, within ten seconds.
 
         Raises:
             MCPAuthorizationError: the server wants other credentials.
@@ -29,9 +49,58 @@ class MCPClient:
             EgressRefusedError, EgressConnectionError, EgressResponseError, EgressTimeoutError:
                 there was no proper HTTP answer in time.
         """
-        channel = Channel(self._egress, endpoint, headers, _LISTING_SECONDS)
-        session = Session(channel, self._memory)
-        try:
+        with self._session(target, _LISTING_SECONDS, Elicitation.NONE) as session:
             return list_tools(session)
+
+    def call_tool(
+        self, target: Target, call: ToolCall, known: ToolListing | None
+    ) -> tuple[ToolResult, ToolListing | None]:
+        """Call a tool, within 22 seconds; the result, and the tools if they were listed for it.
+
+        The call is sent on one wire only: where it is not known which, or the tool's annotations
+        are needed, the tools are listed first.
+
+        Args:
+            target: the server and the user.
+            call: what to call.
+            known: the server's tools, if they are still fresh.
+
+        Raises:
+            ToolNotFoundError: there is no such tool for the user.
+            MCPAuthorizationError, MCPServerError, MCPProtocolError, EgressError kinds:
+                as `list_tools`.
+        """
+        with self._session(target, _CALL_SECONDS, call.elicitation) as session:
+            listing = None
+            session.settle()
+            if session.era is None or (session.era is Era.MODERN and known is None):
+                listing = list_tools(session)
+            try:
+                return self._call(session, call, listing or known), listing
+            except MCPServerError as exc:
+                if not session.refused_beforehand(exc):
+                    raise
+            listing = list_tools(session)
+            return self._call(session, call, listing), listing
+
+    @staticmethod
+    def _call(session: Session, call: ToolCall, listing: ToolListing | None) -> ToolResult:
+        tool: Tool | None = None
+        if listing is not None:
+            tool = listing.find(call.name)
+            if tool is None:
+                raise ToolNotFoundError(call.name)
+        return call_tool(session, call, tool)
+
+    @contextmanager
+    def _session(
+        self, target: Target, seconds: float, elicitation: Elicitation
+    ) -> Iterator[Session]:
+        outlet = Outlet(
+            self._egress, target.endpoint, target.headers, Deadline(seconds), self._pause
+        )
+        session = Session(outlet, self._memory, target.transport, elicitation)
+        try:
+            yield session
         finally:
             session.close()

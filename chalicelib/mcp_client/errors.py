@@ -1,6 +1,12 @@
 """What can go wrong while speaking MCP. What the server wrote is never repeated."""
 
-from chalicelib.errors import InvalidInputError, UpstreamError
+from chalicelib.errors import (
+    ForbiddenError,
+    InvalidInputError,
+    NotFoundError,
+    UpstreamError,
+    Validation,
+)
 
 
 class MCPServerError(UpstreamError):
@@ -53,14 +59,43 @@ class BrokenStreamError(MCPProtocolError):
         super().__init__(host, "ended its stream before it answered")
 
 
-class UnsupportedTransportError(InvalidInputError):
-    """The server is registered with a transport that is not spoken."""
+class ToolNotFoundError(NotFoundError):
+    """The server offers the user no such tool."""
 
-    code = "unsupported_transport"
+    code = "mcp_tool_not_found"
 
-    def __init__(self, transport: str) -> None:
+    def __init__(self, name: str) -> None:
+        super().__init__(f"The MCP server offers no tool named {name!r} to you.")
+
+
+class ToolNotAllowedError(ForbiddenError):
+    """The admin's lists do not let the tool be used."""
+
+    code = "mcp_tool_not_allowed"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"An admin does not allow the tool {name!r} of this MCP server.")
+
+
+class ServerDisabledError(InvalidInputError):
+    """A disabled server's tools are listed for admins, and called for nobody."""
+
+    code = "mcp_server_disabled"
+
+    def __init__(self) -> None:
+        super().__init__("MCP server is not enabled.")
+
+
+class TooManyServersError(InvalidInputError):
+    """More servers at once than one request can wait for."""
+
+    code = "too_many_mcp_servers"
+
+    def __init__(self, most: int) -> None:
+        detail = f"must name at most {most} servers"
         super().__init__(
-            f"The transport {transport} is not supported yet; use streamable_http.",
+            f"At most {most} MCP servers can be listed at once. Name some in server_ids.",
+            validations=[Validation("server_ids", detail)],
         )
 
 

@@ -1,27 +1,53 @@
+"""Server-sent events (HTML Standard, section 9.2)."""
+
 import codecs
 import io
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 _DEFAULT_TYPE = "message"
 
 
-def iter_messages(chunks: Iterable[bytes]) -> Iterator[str]:
-    """The data of each `message` event of a stream (HTML Standard, 9.2.6).
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One event; empty `data` is one that only carries an id, to resume at."""
 
-    Other events, comments and an unfinished last event are passed over.
+    type: str
+    data: str
+
+
+class EventReader:
+    """Reads a stream, and the streams that resume it; remembers where and when to resume.
+
+    Attributes:
+        last_event_id: of the last event that had one; empty if none had.
+        retry_seconds: how long to wait before resuming, or None if the server did not say.
     """
-    data: list[str] = []
-    kind = _DEFAULT_TYPE
-    for line in _iter_lines(chunks):
-        field, _, value = line.partition(":")
-        if not line:
-            if data and kind == _DEFAULT_TYPE:
-                yield "\n".join(data)
-            data, kind = [], _DEFAULT_TYPE
-        elif field == "data":
-            data.append(value.removeprefix(" "))
-        elif field == "event":
-            kind = value.removeprefix(" ") or _DEFAULT_TYPE
+
+    def __init__(self) -> None:
+        self.last_event_id = ""
+        self.retry_seconds: float | None = None
+
+    def iter_events(self, chunks: Iterable[bytes]) -> Iterator[Event]:
+        """Each event as soon as it is whole; comments and an unfinished last event are not."""
+        data: list[str] = []
+        kind, event_id = "", self.last_event_id
+        for line in _iter_lines(chunks):
+            field, _, value = line.partition(":")
+            value = value.removeprefix(" ")
+            if not line:
+                self.last_event_id = event_id
+                if data:
+                    yield Event(kind or _DEFAULT_TYPE, "\n".join(data))
+                data, kind = [], ""
+            elif field == "data":
+                data.append(value)
+            elif field == "event":
+                kind = value
+            elif field == "id" and "\0" not in value:
+                event_id = value
+            elif field == "retry" and value.isascii() and value.isdigit():
+                self.retry_seconds = int(value[:9]) / 1000
 
 
 def _iter_lines(chunks: Iterable[bytes]) -> Iterator[str]:

@@ -1,21 +1,27 @@
-"""The two wires of Streamable HTTP: stateless 2026-07-28, and the sessions of 2025-11-25."""
+"""The two wires: stateless 2026-07-28, and the sessions of 2025-11-25 and before."""
 
 import re
 from collections.abc import Mapping
 from typing import Any, Final, Protocol
 
 from chalicelib.mcp_client.channel import SESSION_HEADER, Channel
+from chalicelib.mcp_client.elicitation import build_capabilities, build_responder
 from chalicelib.mcp_client.errors import MCPProtocolError, MCPServerError
+from chalicelib.sdk.mcp_tools import Elicitation
 from chalicelib.version import VERSION
 
 MODERN_VERSION: Final = "2026-07-28"
 LEGACY_VERSIONS: Final = ("2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05")
+COMPLETE: Final = "complete"
+INPUT_REQUIRED: Final = "input_required"
+HEADER_MISMATCH: Final = -32020
 
 _CLIENT_INFO = {"name": "ciborium", "title": "Ciborium", "version": VERSION}
+_META = "io.modelcontextprotocol/"
 _VERSION_HEADER = "MCP-Protocol-Version"
 _UNSUPPORTED_VERSION = -32022
-# HEADER_MISMATCH and MISSING_REQUIRED_CLIENT_CAPABILITY: only the modern wire has them.
-_MODERN_CODES = frozenset({-32020, -32021, _UNSUPPORTED_VERSION})
+# The third is MISSING_REQUIRED_CLIENT_CAPABILITY: only the modern wire has them.
+_MODERN_CODES = frozenset({HEADER_MISMATCH, -32021, _UNSUPPORTED_VERSION})
 # Busy or broken, which says nothing about what a server speaks.
 _OUTAGES = frozenset({408, 429, 502, 503, 504})
 _SESSION_ID = re.compile(r"[\x21-\x7e]{1,1024}")
@@ -24,8 +30,15 @@ _SESSION_ID = re.compile(r"[\x21-\x7e]{1,1024}")
 class Wire(Protocol):
     """One way to speak to a server."""
 
-    def request(self, method: str, params: Mapping[str, Any]) -> dict[str, Any]:
+    def request(
+        self, method: str, params: Mapping[str, Any], headers: Mapping[str, str]
+    ) -> dict[str, Any]:
         """Send a request and return its result.
+
+        Args:
+            method: the JSON-RPC method.
+            params: its parameters.
+            headers: what the modern wire mirrors of them; the older ones send none.
 
         Raises:
             MCPAuthorizationError, MCPServerError, MCPProtocolError, EgressError kinds:
@@ -33,7 +46,7 @@ class Wire(Protocol):
         """
 
     def is_foreign_to(self, error: MCPServerError) -> bool:
-        """Whether an error of `request` suggests that the server speaks the other wire."""
+        """Whether an error of `request` suggests that the server speaks another wire."""
 
     def close(self) -> None:
         """End what `request` began."""
@@ -42,17 +55,20 @@ class Wire(Protocol):
 class ModernWire:
     """Revision 2026-07-28: every request stands alone and says what it needs in `_meta`."""
 
-    def __init__(self, channel: Channel) -> None:
+    def __init__(self, channel: Channel, elicitation: Elicitation) -> None:
         self._channel = channel
+        self._capabilities = build_capabilities(elicitation, can_ask=True)
 
-    def request(self, method: str, params: Mapping[str, Any]) -> dict[str, Any]:
+    def request(
+        self, method: str, params: Mapping[str, Any], headers: Mapping[str, str]
+    ) -> dict[str, Any]:
         """As `Wire`; repeated once if the server asks for a version that we speak (-32022)."""
         try:
-            return self._send(method, params)
+            return self._send(method, params, headers)
         except MCPServerError as exc:
             if exc.rpc_code != _UNSUPPORTED_VERSION or MODERN_VERSION not in exc.supported:
                 raise
-            return self._send(method, params)
+            return self._send(method, params, headers)
 
     def is_foreign_to(self, error: MCPServerError) -> bool:
         """As `Wire` (versioning, "era detection")."""
@@ -61,41 +77,51 @@ class ModernWire:
         return error.rpc_code not in _MODERN_CODES and error.status not in _OUTAGES
 
     def close(self) -> None:
-        """Nothing: this wire has no sessions."""
+        """Close the channel; this wire has no sessions."""
+        self._channel.close()
 
-    def _send(self, method: str, params: Mapping[str, Any]) -> dict[str, Any]:
+    def _send(
+        self, method: str, params: Mapping[str, Any], headers: Mapping[str, str]
+    ) -> dict[str, Any]:
         meta = {
-            "io.modelcontextprotocol/protocolVersion": MODERN_VERSION,
-            "io.modelcontextprotocol/clientCapabilities": {},
-            "io.modelcontextprotocol/clientInfo": _CLIENT_INFO,
+            f"{_META}protocolVersion": MODERN_VERSION,
+            f"{_META}clientCapabilities": self._capabilities,
+            f"{_META}clientInfo": _CLIENT_INFO,
         }
-        headers = {_VERSION_HEADER: MODERN_VERSION, "Mcp-Method": method}
-        result = self._channel.request(method, {**params, "_meta": meta}, headers).result
-        # Absent means complete. We declare no capability that another type would need.
-        if result.get("resultType", "complete") != "complete":
-            raise MCPProtocolError(self._channel.host, "sent a result of an unexpected type")
+        standard = {_VERSION_HEADER: MODERN_VERSION, "Mcp-Method": method}
+        body = {**params, "_meta": {**params.get("_meta", {}), **meta}}
+        result = self._channel.request(method, body, {**standard, **headers}).result
+        if result.get("resultType", COMPLETE) not in {COMPLETE, INPUT_REQUIRED}:
+            raise MCPProtocolError(self._channel.host, "sent a result of an unknown type")
         return result
 
 
 class LegacyWire:
     """Revisions up to 2025-11-25: a handshake first, then requests, often within a session."""
 
-    def __init__(self, channel: Channel) -> None:
+    def __init__(self, channel: Channel, elicitation: Elicitation) -> None:
         self._channel = channel
+        self._capabilities = build_capabilities(elicitation, can_ask=False)
+        self._responder = build_responder(elicitation)
         self._headers: dict[str, str] = {}
         """What the handshake has settled: the version, and perhaps a session. Empty before it."""
 
-    def request(self, method: str, params: Mapping[str, Any]) -> dict[str, Any]:
+    def request(
+        self,
+        method: str,
+        params: Mapping[str, Any],
+        headers: Mapping[str, str],  # noqa: ARG002 - these wires mirror nothing
+    ) -> dict[str, Any]:
         """As `Wire`; a session that the server has forgotten (404) is begun anew, once."""
         if not self._headers:
             self._initialize()
         try:
-            return self._channel.request(method, params, self._headers).result
+            return self._send(method, params)
         except MCPServerError as exc:
             if exc.status != 404 or SESSION_HEADER not in self._headers:
                 raise
             self._initialize()
-            return self._channel.request(method, params, self._headers).result
+            return self._send(method, params)
 
     def is_foreign_to(self, error: MCPServerError) -> bool:
         """As `Wire`: a server that has shaken hands speaks this wire, whatever it refuses later."""
@@ -106,16 +132,20 @@ class LegacyWire:
         if SESSION_HEADER in self._headers:
             self._channel.end_session(self._headers)
         self._headers = {}
+        self._channel.close()
+
+    def _send(self, method: str, params: Mapping[str, Any]) -> dict[str, Any]:
+        return self._channel.request(method, params, self._headers, self._responder).result
 
     def _initialize(self) -> None:
         """The handshake (2025-11-25, lifecycle, "Initialization")."""
         self._headers = {}
         offer = {
             "protocolVersion": LEGACY_VERSIONS[0],
-            "capabilities": {},
+            "capabilities": self._capabilities,
             "clientInfo": _CLIENT_INFO,
         }
-        answer = self._channel.request("initialize", offer, {})
+        answer = self._channel.request("initialize", offer, {}, self._responder)
         version = answer.result.get("protocolVersion")
         if version not in LEGACY_VERSIONS:
             raise MCPProtocolError(self._channel.host, "speaks no protocol version that we speak")

@@ -120,6 +120,23 @@ class MCPServerService:
             raise ServerNotFoundError
         return server
 
+    def list_enabled(self, server_ids: Sequence[str] | None) -> list[MCPServer]:
+        """Enabled servers for the other services, whole, in the order asked for; None: all.
+
+        Raises:
+            InvalidServerIDError: an id is not a UUID.
+            ServerNotFoundError: there is none with that id, or it is disabled.
+        """
+        enabled = {each.id: each for each in self._repository.list_all() if each.enabled}
+        if server_ids is None:
+            return sorted(enabled.values(), key=lambda each: each.slug)
+        ids = [parse_id(server_id) for server_id in dict.fromkeys(server_ids)]
+        if None in ids:
+            raise InvalidServerIDError
+        if not enabled.keys() >= set(ids):
+            raise ServerNotFoundError
+        return [enabled[id_] for id_ in dict.fromkeys(ids) if id_]
+
     def select_for_chat(self, requested: Sequence[str] | None) -> list[str]:
         """The ids of the servers that a new chat gets; None asks for the defaults.
 

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field, StringConstraints
 
 from chalicelib.sdk.base import Reply, Request
+from chalicelib.sdk.errors import ErrorBody
 
 ToolName = Annotated[str, StringConstraints(min_length=1, max_length=256)]
 
@@ -38,6 +39,21 @@ class MCPServerTools(Reply):
     """The tools of one server, as seen through the caller's own connection."""
 
     tools: list[MCPServerTool]
+
+
+class ServerToolsEntry(Reply):
+    """One server of a listing of many: its tools, or the error that stands for them."""
+
+    server_id: str
+    slug: str
+    tools: list[MCPServerTool]
+    error: ErrorBody | None = None
+
+
+class AllTools(Reply):
+    """The tools of many servers; a failing one costs only its own."""
+
+    servers: list[ServerToolsEntry]
 
 
 class CallToolRequest(Request):

@@ -7,8 +7,10 @@ from typing import Any
 import httpx
 
 from chalicelib.egress import Egress
-from chalicelib.mcp_client.client import MCPClient
-from chalicelib.mcp_client.models import Tool
+from chalicelib.mcp_client.client import MCPClient, Target
+from chalicelib.mcp_client.models import Tool, ToolCall, ToolListing, ToolResult
+from chalicelib.sdk.mcp_servers import Transport
+from chalicelib.sdk.mcp_tools import Elicitation
 
 ENDPOINT = "https://mcp.test/mcp"
 HEADERS = {"Authorization": "Bearer sentinel-token"}
@@ -19,13 +21,20 @@ Reply = Callable[[Message], httpx.Response]
 
 
 class ScriptedServer:
-    """Gives the replies in turn, one for each POST; a POST too many is an error."""
+    """Gives the replies in turn, one for each POST; a POST too many is an error.
 
-    def __init__(self, *replies: Reply) -> None:
+    `streams` are the answers to GETs, in turn; without one, a GET is 405.
+    """
+
+    def __init__(self, *replies: Reply, transport: str = "streamable_http") -> None:
         self.requests: list[httpx.Request] = []
+        self.pauses: list[float] = []
+        self.streams: list[Callable[[], httpx.Response]] = []
         self.farewell: Callable[[], httpx.Response] = lambda: httpx.Response(204)
         self._replies = list(replies)
-        self.client = MCPClient(Egress(transport=httpx.MockTransport(self._handle)))
+        egress = Egress(transport=httpx.MockTransport(self._handle))
+        self.client = MCPClient(egress, self.pauses.append)
+        self.target = Target(ENDPOINT, HEADERS, Transport(transport))
 
     def then(self, *replies: Reply) -> "ScriptedServer":
         """More replies."""
@@ -34,7 +43,22 @@ class ScriptedServer:
 
     def list_tools(self) -> tuple[Tool, ...]:
         """List the tools, as a user would."""
-        return self.client.list_tools(ENDPOINT, HEADERS)
+        return self.client.list_tools(self.target).tools
+
+    def call_tool(
+        self,
+        name: str = "search",
+        arguments: Message | None = None,
+        elicitation: str = "none",
+        *,
+        known: ToolListing | None = None,
+        **fields: Any,
+    ) -> ToolResult:
+        """Call a tool, as a user would."""
+        call = ToolCall(
+            name=name, arguments=arguments or {}, elicitation=Elicitation(elicitation), **fields
+        )
+        return self.client.call_tool(self.target, call, known)[0]
 
     @property
     def messages(self) -> list[Message]:
@@ -53,6 +77,8 @@ class ScriptedServer:
         self.requests.append(request)
         if request.method == "DELETE":
             return self.farewell()
+        if request.method == "GET":
+            return self.streams.pop(0)() if self.streams else httpx.Response(405)
         assert self._replies, f"Unexpected: {request.content!r}"
         return self._replies.pop(0)(json.loads(request.content))
 

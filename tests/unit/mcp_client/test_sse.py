@@ -1,6 +1,13 @@
+from collections.abc import Iterable, Iterator
+
 import pytest
 
-from chalicelib.mcp_client.sse import iter_messages
+from chalicelib.mcp_client.sse import Event, EventReader
+
+
+def iter_messages(chunks: Iterable[bytes]) -> Iterator[str]:
+    events = EventReader().iter_events(chunks)
+    return (event.data for event in events if event.type == "message")
 
 
 @pytest.mark.parametrize(
@@ -42,3 +49,20 @@ def test_a_message_is_delivered_before_the_next_chunk_is_read() -> None:
 
 def test_bytes_that_are_no_utf_8_are_replaced() -> None:
     assert list(iter_messages([b"data: \xff\n\n"])) == ["\ufffd"]
+
+
+def test_other_events_keep_their_type() -> None:
+    stream = [b"event: endpoint\ndata: /messages\n\ndata: a\n\n"]
+    assert list(EventReader().iter_events(stream)) == [
+        Event("endpoint", "/messages"),
+        Event("message", "a"),
+    ]
+
+
+def test_the_last_id_and_the_retry_time_are_remembered_across_streams() -> None:
+    reader = EventReader()
+    assert (reader.last_event_id, reader.retry_seconds) == ("", None)
+    list(reader.iter_events([b"id: 7\nretry: 500\ndata:\n\nid: 8\ndata: unfinished\n"]))
+    assert (reader.last_event_id, reader.retry_seconds) == ("7", 0.5)
+    list(reader.iter_events([b"data: a\n\nid: 9\0\nretry: soon\ndata: b\n\n"]))
+    assert (reader.last_event_id, reader.retry_seconds) == ("7", 0.5)
