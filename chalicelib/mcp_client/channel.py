@@ -1,29 +1,26 @@
 """Streamable HTTP: the POSTs to one endpoint that both protocol revisions share."""
 
 import secrets
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Any, Final, Protocol
-from urllib.parse import urlsplit
 
-from chalicelib.egress import Deadline, Egress, EgressConnectionError, EgressStream
+from chalicelib.egress import EgressConnectionError, EgressStream
 from chalicelib.errors import CiboriumError
 from chalicelib.mcp_client import jsonrpc
 from chalicelib.mcp_client.errors import (
     BrokenStreamError,
-    MCPAuthorizationError,
     MCPProtocolError,
     MCPServerError,
 )
 from chalicelib.mcp_client.jsonrpc import Message, Responder
+from chalicelib.mcp_client.listener import Listener
+from chalicelib.mcp_client.outlet import EVENT_STREAM, JSON, Outlet, media_type_of
 from chalicelib.mcp_client.sse import EventReader
 
 SESSION_HEADER: Final = "MCP-Session-Id"
-MAX_BYTES: Final = 4 * 1024 * 1024
-JSON: Final = "application/json"
-EVENT_STREAM: Final = "text/event-stream"
 
 _FAREWELL_SECONDS = 2.0
 _RETRY_SECONDS = 1.0
@@ -36,60 +33,6 @@ class Answer:
 
     result: dict[str, Any]
     session_id: str | None = field(default=None, repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Outlet:
-    """What every channel sends through; lives as long as one use of a server.
-
-    Attributes:
-        egress: the way out.
-        endpoint: the server's URL.
-        headers: what authorises one user's requests.
-        deadline: for all requests together.
-        pause: waits for some seconds.
-    """
-
-    egress: Egress
-    endpoint: str
-    headers: Mapping[str, str] = field(repr=False)
-    deadline: Deadline
-    pause: Callable[[float], object]
-
-    @property
-    def host(self) -> str:
-        """Where the endpoint is, for messages."""
-        return urlsplit(self.endpoint).hostname or ""
-
-    @contextmanager
-    def open(
-        self,
-        method: str,
-        headers: Mapping[str, str],
-        message: Message | None = None,
-        *,
-        url: str = "",
-        max_bytes: int = MAX_BYTES,
-    ) -> Iterator[EgressStream]:
-        """Send one HTTP request with the user's headers.
-
-        Raises:
-            MCPAuthorizationError: status 401 or 403.
-            EgressError kinds: there was no proper HTTP answer in time.
-        """
-        with self.egress.stream(
-            method,
-            url or self.endpoint,
-            headers={**self.headers, **headers},
-            content=None if message is None else jsonrpc.encode(message),
-            budget=self.deadline,
-            max_bytes=max_bytes,
-            credentials=True,
-        ) as answer:
-            if answer.status in {401, 403}:
-                challenges = tuple(answer.headers.get_list("WWW-Authenticate"))
-                raise MCPAuthorizationError(self.host, answer.status, challenges)
-            yield answer
 
 
 class Channel(Protocol):
@@ -127,6 +70,9 @@ class Channel(Protocol):
             MCPAuthorizationError, MCPServerError, EgressError kinds: as `request`.
         """
 
+    def listen(self, headers: Mapping[str, str], responder: Responder) -> None:
+        """Let the server send its own requests outside of ours, until `close`."""
+
     def end_session(self, headers: Mapping[str, str]) -> None:
         """Tell the server that the session is over. It may refuse; nobody waits long for it."""
 
@@ -146,6 +92,7 @@ class HTTPChannel:
         self.host = outlet.host
         self._outlet = outlet
         self._ids = new_ids()
+        self._listener: Listener | None = None
 
     def request(
         self,
@@ -157,7 +104,7 @@ class HTTPChannel:
         """As `Channel`; the answer is JSON or comes in an event stream, as the server likes."""
         exchange = _Exchange(self._outlet, next(self._ids), headers, responder)
         message = jsonrpc.build_request(exchange.request_id, method, params)
-        with self._post(message, headers) as answer:
+        with self._outlet.post(message, headers) as answer:
             session_id = answer.headers.get(SESSION_HEADER)
             response = exchange.read_response(answer)
             status = answer.status
@@ -166,7 +113,7 @@ class HTTPChannel:
 
     def notify(self, method: str, headers: Mapping[str, str]) -> None:
         """As `Channel`."""
-        with self._post(jsonrpc.build_notification(method), headers) as answer:
+        with self._outlet.post(jsonrpc.build_notification(method), headers) as answer:
             if not 200 <= answer.status < 300:
                 raise MCPServerError(self.host, answer.status)
 
@@ -185,17 +132,17 @@ class HTTPChannel:
                 credentials=True,
             )
 
+    def listen(self, headers: Mapping[str, str], responder: Responder) -> None:
+        """As `Channel`."""
+        self.close()
+        self._listener = Listener(self._outlet, headers, responder)
+        self._listener.start()
+
     def close(self) -> None:
-        """Nothing: each request stands alone."""
-
-    def _post(self, message: Message, headers: Mapping[str, str]) -> Any:
-        return post(self._outlet, message, headers)
-
-
-def post(outlet: Outlet, message: Message, headers: Mapping[str, str], url: str = "") -> Any:
-    """POST one message; both forms of an answer are welcome."""
-    accept = {"Accept": f"{JSON}, {EVENT_STREAM}", "Content-Type": JSON}
-    return outlet.open("POST", {**accept, **headers}, message, url=url)
+        """Stop listening."""
+        if self._listener is not None:
+            self._listener.stop()
+            self._listener = None
 
 
 class _Exchange:
@@ -264,18 +211,11 @@ class _Exchange:
                 response = jsonrpc.find_response(document, self.request_id)
                 if response is not None:
                     return response
-                self._answer_requests(document)
+                if self._responder is not None:
+                    self._outlet.answer_requests(document, self._headers, self._responder)
         except EgressConnectionError:
             return None
         return None
-
-    def _answer_requests(self, document: Any) -> None:
-        if self._responder is None:
-            return
-        for request in jsonrpc.find_requests(document):
-            response = jsonrpc.build_response(request, self._responder)
-            with post(self._outlet, response, self._headers):
-                pass  # 202; a server that does not want the answer says so in its own.
 
     def _find_in_body(self, body: bytes, *, strict: bool) -> Message | None:
         try:
@@ -285,8 +225,3 @@ class _Exchange:
                 raise
             return None
         return jsonrpc.find_response(document, self.request_id)
-
-
-def media_type_of(answer: EgressStream) -> str:
-    """The answer's media type without its parameters, in lower case."""
-    return str(answer.headers.get("Content-Type", "")).split(";")[0].strip().lower()

@@ -4,10 +4,10 @@ from dataclasses import dataclass, field
 
 from chalicelib.egress import Deadline, Egress
 from chalicelib.mcp_client.calling import call_tool
-from chalicelib.mcp_client.channel import Outlet
 from chalicelib.mcp_client.errors import MCPServerError, ToolNotFoundError
 from chalicelib.mcp_client.listing import list_tools
 from chalicelib.mcp_client.models import Tool, ToolCall, ToolListing, ToolResult
+from chalicelib.mcp_client.outlet import Outlet
 from chalicelib.mcp_client.session import Era, EraMemory, Session
 from chalicelib.sdk.mcp_servers import Transport
 from chalicelib.sdk.mcp_tools import Elicitation

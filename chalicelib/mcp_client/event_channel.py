@@ -7,9 +7,10 @@ from urllib.parse import urljoin, urlsplit
 
 from chalicelib.egress import EgressConnectionError
 from chalicelib.mcp_client import jsonrpc
-from chalicelib.mcp_client.channel import EVENT_STREAM, Answer, Outlet, media_type_of, new_ids, post
+from chalicelib.mcp_client.channel import Answer, new_ids
 from chalicelib.mcp_client.errors import BrokenStreamError, MCPProtocolError, MCPServerError
 from chalicelib.mcp_client.jsonrpc import Message, Responder
+from chalicelib.mcp_client.outlet import EVENT_STREAM, Outlet, media_type_of
 from chalicelib.mcp_client.sse import Event, EventReader
 
 _MAX_STREAM_BYTES = 16 * 1024 * 1024
@@ -44,13 +45,15 @@ class EventChannel:
             response = jsonrpc.find_response(document, request_id)
             if response is not None:
                 return Answer(jsonrpc.get_result(response, 200, self.host))
-            for request in jsonrpc.find_requests(document):
-                answer = jsonrpc.build_response(request, responder or _support_nothing)
-                self._send(answer, headers)
+            if responder is not None:
+                self._outlet.answer_requests(document, headers, responder, self._post_url)
 
     def notify(self, method: str, headers: Mapping[str, str]) -> None:
         """As `Channel`."""
         self._send(jsonrpc.build_notification(method), headers)
+
+    def listen(self, headers: Mapping[str, str], responder: Responder) -> None:
+        """Nothing: what the server sends comes in the one stream."""
 
     def end_session(self, headers: Mapping[str, str]) -> None:
         """Nothing: the session ends with the stream."""
@@ -63,7 +66,7 @@ class EventChannel:
     def _send(self, message: Message, headers: Mapping[str, str]) -> None:
         if not self._post_url:
             self._connect()
-        with post(self._outlet, message, headers, self._post_url) as answer:
+        with self._outlet.post(message, headers, self._post_url) as answer:
             if not 200 <= answer.status < 300:
                 raise MCPServerError(self.host, answer.status)
 
@@ -96,7 +99,3 @@ class EventChannel:
         if event is None:
             raise BrokenStreamError(self.host)
         return event
-
-
-def _support_nothing(_method: str, _params: dict[str, Any]) -> None:
-    return None

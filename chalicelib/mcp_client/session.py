@@ -7,9 +7,10 @@ from enum import Enum
 from typing import Any
 
 from chalicelib.errors import CiboriumError
-from chalicelib.mcp_client.channel import HTTPChannel, Outlet
+from chalicelib.mcp_client.channel import HTTPChannel
 from chalicelib.mcp_client.errors import MCPServerError
 from chalicelib.mcp_client.event_channel import EventChannel
+from chalicelib.mcp_client.outlet import Outlet
 from chalicelib.mcp_client.wires import HEADER_MISMATCH, LegacyWire, ModernWire, Wire
 from chalicelib.sdk.mcp_servers import Transport
 from chalicelib.sdk.mcp_tools import Elicitation
@@ -129,8 +130,10 @@ class Session:
     def _detect(self, method: str, params: Mapping[str, Any]) -> dict[str, Any]:
         known = self._memory.find(self._endpoint)
         refusals: list[MCPServerError] = []
+        unmarked: dict[str, Any] | None = None
         for era in dict.fromkeys([known or Era.MODERN, *Era]):
-            if era is Era.EVENTS and refusals and refusals[0].status not in _NO_POST_HERE:
+            is_last_resort = era is Era.EVENTS and known is not era
+            if is_last_resort and (unmarked or refusals[0].status not in _NO_POST_HERE):
                 break
             wire = self._wires[era]
             try:
@@ -140,11 +143,20 @@ class Session:
                 if isinstance(exc, MCPServerError) and wire.is_foreign_to(exc):
                     refusals.append(exc)
                     continue
-                if era is Era.EVENTS and refusals:
-                    break  # It was a last resort.
+                if is_last_resort:
+                    break
                 raise
-            self._era = era
-            self._memory.remember(self._endpoint, era)
-            return result
+            if era is Era.MODERN and "resultType" not in result and known is not Era.MODERN:
+                # Every modern result has it; a lenient older server answers without a handshake.
+                unmarked = result
+                continue
+            return self._settle(era, result)
+        if unmarked is not None:
+            return self._settle(Era.MODERN, unmarked)
         # No wire is understood: the first refusal is the telling one.
         raise refusals[0]
+
+    def _settle(self, era: Era, result: dict[str, Any]) -> dict[str, Any]:
+        self._era = era
+        self._memory.remember(self._endpoint, era)
+        return result

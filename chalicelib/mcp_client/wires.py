@@ -156,3 +156,5 @@ class LegacyWire:
             headers[SESSION_HEADER] = answer.session_id
         self._headers = headers
         self._channel.notify("notifications/initialized", headers)
+        if self._capabilities:  # Otherwise the server has nothing to ask for.
+            self._channel.listen(headers, self._responder)

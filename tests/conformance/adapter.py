@@ -137,6 +137,8 @@ def play(scenario: Scenario) -> None:
         "elicitation-sep1034-client-defaults": _accept_defaults,
         "http-custom-headers": _repeat_calls,
         "http-invalid-tool-headers": _call_every_tool,
+        "initialize": Scenario.list_tools,
+        "json-schema-ref-no-deref": Scenario.list_tools,
         "json-schema-2020-12-preservation": _echo_schema,
         "request-metadata": _add_numbers,
         "sep-2322-client-request-state": _answer_questions,

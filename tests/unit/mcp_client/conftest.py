@@ -66,6 +66,11 @@ class ScriptedServer:
         return [json.loads(each.content) for each in self.requests if each.method == "POST"]
 
     @property
+    def ids(self) -> set[int]:
+        """The ids of the requests."""
+        return {message["id"] for message in self.messages if "id" in message}
+
+    @property
     def story(self) -> list[str]:
         """The JSON-RPC method of each POST, or the HTTP method."""
         return [
@@ -99,7 +104,7 @@ def result(fields: Message, **headers: str) -> Reply:
 
 def tools(*entries: Message, **fields: Any) -> Reply:
     """A page of tools."""
-    return result({"tools": list(entries), **fields})
+    return result({"tools": list(entries), "resultType": "complete", **fields})
 
 
 def initialized(version: str = LEGACY, session: str | None = "session-1") -> Reply:
@@ -129,9 +134,12 @@ def plain(status: int, body: str = "<html>sentinel-body", **headers: str) -> Rep
 
 
 def raw_json(body: str | bytes) -> Reply:
-    """Whatever calls itself JSON."""
-    return lambda _: httpx.Response(
-        200, content=body, headers={"Content-Type": "application/json; charset=utf-8"}
+    """Whatever calls itself JSON; `ID` in it is the request's id."""
+    raw = body if isinstance(body, bytes) else body.encode()
+    return lambda message: httpx.Response(
+        200,
+        content=raw.replace(b"ID", str(message["id"]).encode()),
+        headers={"Content-Type": "application/json; charset=utf-8"},
     )
 
 

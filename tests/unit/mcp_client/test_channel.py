@@ -29,7 +29,7 @@ from tests.unit.mcp_client.conftest import (
     tools,
 )
 
-PAGE: Message = {"tools": [tool()]}
+PAGE: Message = {"tools": [tool()], "resultType": "complete"}
 
 
 def test_the_answer_is_found_among_the_events_of_a_stream() -> None:
@@ -73,7 +73,7 @@ def break_off(message: Message) -> Any:
 def test_a_broken_stream_is_asked_for_anew_with_a_new_id_once(broken: Reply) -> None:
     server = ScriptedServer(broken, tools(tool()))
     assert len(server.list_tools()) == 1
-    assert [message["id"] for message in server.messages] == [1, 2]
+    assert len(server.ids) == 2
     with pytest.raises(BrokenStreamError, match="ended its stream before it answered"):
         ScriptedServer(broken, broken).list_tools()
 
@@ -98,19 +98,19 @@ def test_an_error_without_an_id_answers_our_request() -> None:
         (plain(200), "is its URL an MCP endpoint"),
         (plain(204, ""), "is its URL an MCP endpoint"),
         (accepted, "is its URL an MCP endpoint"),
-        (raw_json('{"jsonrpc":"2.0","id":1,"result":{"x":-Infinity}}'), "malformed JSON"),
+        (raw_json('{"jsonrpc":"2.0","id":ID,"result":{"x":-Infinity}}'), "malformed JSON"),
         (raw_json("<html>sentinel"), "malformed JSON"),
-        (raw_json('{"jsonrpc":"2.0","id":1,"result":{"tools":[],"x":NaN}}'), "malformed JSON"),
+        (raw_json('{"jsonrpc":"2.0","id":ID,"result":{"tools":[],"x":NaN}}'), "malformed JSON"),
         (raw_json(b"\xff\xfe\xfd"), "malformed JSON"),
         (raw_json("[" * 100_000), "malformed JSON"),
         (events(lambda _: [b"data: sentinel\n\n"]), "malformed JSON"),
         (raw_json("null"), "does not answer the request"),
         (raw_json('{"jsonrpc":"2.0","id":2,"result":{}}'), "does not answer the request"),
-        (raw_json('{"jsonrpc":"2.0","id":"1","result":{}}'), "does not answer the request"),
+        (raw_json('{"jsonrpc":"2.0","id":"ID","result":{}}'), "does not answer the request"),
         (raw_json('{"jsonrpc":"2.0","id":true,"result":{}}'), "does not answer the request"),
-        (raw_json('{"jsonrpc":"2.0","id":1}'), "neither result nor error"),
-        (raw_json('{"jsonrpc":"2.0","id":1,"result":[]}'), "neither result nor error"),
-        (raw_json('{"jsonrpc":"2.0","id":1,"error":"sentinel"}'), "neither result nor error"),
+        (raw_json('{"jsonrpc":"2.0","id":ID}'), "neither result nor error"),
+        (raw_json('{"jsonrpc":"2.0","id":ID,"result":[]}'), "neither result nor error"),
+        (raw_json('{"jsonrpc":"2.0","id":ID,"error":"sentinel"}'), "neither result nor error"),
         (rpc_error("sentinel"), "an error without a code"),
         (rpc_error(None), "an error without a code"),
     ],

@@ -71,8 +71,11 @@ def test_every_page_is_asked_for_with_the_cursor_of_the_one_before() -> None:
         ([tools(nextCursor=7)], "invalid or repeated page cursor"),
         ([tools(nextCursor=str(number)) for number in range(100)], "more than 100 pages"),
         ([tools(*(tool(f"tool{n}") for n in range(2001)))], "more than 2000 tools"),
-        ([result({})], "a list of tools that is none"),
-        ([result({"tools": {"a": tool()}})], "a list of tools that is none"),
+        ([result({"resultType": "complete"})], "a list of tools that is none"),
+        (
+            [result({"tools": {"a": tool()}, "resultType": "complete"})],
+            "a list of tools that is none",
+        ),
     ],
 )
 def test_a_listing_without_end_or_shape_is_a_protocol_error(

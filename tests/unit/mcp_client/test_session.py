@@ -43,7 +43,7 @@ def test_a_modern_request_says_everything_in_its_headers_and_meta() -> None:
     assert server.messages == [
         {
             "jsonrpc": "2.0",
-            "id": 1,
+            "id": server.messages[0]["id"],
             "method": "tools/list",
             "params": {
                 "_meta": {
@@ -69,12 +69,17 @@ def test_a_legacy_server_is_greeted_and_its_session_ended() -> None:
     assert server.messages[1:] == [
         {
             "jsonrpc": "2.0",
-            "id": 2,
+            "id": server.messages[1]["id"],
             "method": "initialize",
             "params": {"protocolVersion": LEGACY, "capabilities": {}, "clientInfo": CLIENT_INFO},
         },
         {"jsonrpc": "2.0", "method": "notifications/initialized"},
-        {"jsonrpc": "2.0", "id": 3, "method": "tools/list", "params": {}},
+        {
+            "jsonrpc": "2.0",
+            "id": server.messages[3]["id"],
+            "method": "tools/list",
+            "params": {},
+        },
     ]
     common = {
         "accept": "application/json, text/event-stream",
@@ -138,16 +143,24 @@ def test_a_version_that_the_server_asks_for_is_tried_once() -> None:
     refusal = rpc_error(-32022, supported=[MODERN])
     server = ScriptedServer(refusal, tools(tool()))
     assert len(server.list_tools()) == 1
-    assert [message["id"] for message in server.messages] == [1, 2]
+    assert len(server.ids) == 2
     with pytest.raises(MCPServerError):
         ScriptedServer(refusal, refusal).list_tools()
 
 
 @pytest.mark.parametrize("status", [400, 404, 405])
-def test_when_neither_wire_is_understood_the_first_error_is_told(status: int) -> None:
+def test_when_no_wire_is_understood_the_first_error_is_told(status: int) -> None:
     server = ScriptedServer(plain(status), plain(500))
     with pytest.raises(MCPServerError, match=f"HTTP status {status}"):
         server.list_tools()
+    assert server.story == ["tools/list", "initialize", "GET"]
+
+
+def test_an_error_that_no_older_transport_sends_ends_the_search() -> None:
+    server = ScriptedServer(plain(500), plain(404))
+    with pytest.raises(MCPServerError, match="HTTP status 500"):
+        server.list_tools()
+    assert server.story == ["tools/list", "initialize"]
 
 
 def test_an_error_after_the_handshake_is_told_and_the_session_ended() -> None:
@@ -263,15 +276,30 @@ def test_a_notification_that_is_refused_is_an_error() -> None:
     assert server.story[-1] == "DELETE"
 
 
-@pytest.mark.parametrize("fields", [{}, {"resultType": "complete"}])
-def test_a_result_without_a_type_is_complete(fields: Message) -> None:
-    assert len(ScriptedServer(tools(tool(), **fields)).list_tools()) == 1
+def test_a_result_without_a_type_is_complete_once_no_older_wire_is_understood() -> None:
+    unmarked = result({"tools": [tool()]})
+    server = ScriptedServer(unmarked, plain(405), unmarked)
+    assert len(server.list_tools()) == 1
+    assert len(server.list_tools()) == 1
+    assert server.story == ["tools/list", "initialize", "tools/list"]
 
 
-@pytest.mark.parametrize("kind", ["input_required", "sentinel", None, 1])
-def test_a_result_of_another_type_is_a_protocol_error(kind: object) -> None:
-    with pytest.raises(MCPProtocolError, match="unexpected type"):
+def test_a_lenient_older_server_that_answers_without_a_handshake_is_still_greeted() -> None:
+    unmarked = result({"tools": [tool()]})
+    server = ScriptedServer(unmarked, initialized(), accepted, unmarked)
+    assert len(server.list_tools()) == 1
+    assert server.story == ["tools/list", *HANDSHAKE, "tools/list", "DELETE"]
+
+
+@pytest.mark.parametrize("kind", ["sentinel", None, 1])
+def test_a_result_of_an_unknown_type_is_a_protocol_error(kind: object) -> None:
+    with pytest.raises(MCPProtocolError, match="unknown type"):
         ScriptedServer(result({"tools": [], "resultType": kind})).list_tools()
+
+
+def test_a_listing_may_not_ask_for_input() -> None:
+    with pytest.raises(MCPProtocolError, match="list of tools that is none"):
+        ScriptedServer(result({"resultType": "input_required", "requestState": "x"})).list_tools()
 
 
 def test_the_memory_of_eras_is_bounded() -> None:
