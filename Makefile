@@ -5,7 +5,7 @@ PYTHON := $(shell for each in python3.13 python3 python; do \
 BIN := .venv/bin
 RUN_TESTS := $(BIN)/python -m pytest -n 2
 
-.PHONY: help run demo test conformance check package deploy-local format clean setup setup-peers setup-node need-python
+.PHONY: help run demo test conformance rules-table check package deploy-local format clean setup setup-peers setup-node need-python
 
 help: ## What the commands do
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
@@ -21,6 +21,9 @@ test: setup setup-peers setup-node ## Run all tests
 
 conformance: setup setup-node ## Run the official MCP conformance suite against a running Ciborium
 	$(BIN)/python -m tests.conformance.run
+
+rules-table: setup setup-peers ## Run the tests of the MCP rules and write docs/mcp-conformance.md
+	$(BIN)/python -m tests.conformance.table
 
 check: setup ## Format, lint, types, import directions, templates
 	$(BIN)/ruff format --check

@@ -1,8 +1,10 @@
 """The registry's side of OAuth2 clients: getting one for a server, and giving it back."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 
+from chalicelib.errors import CiboriumError
 from chalicelib.logs import get_logger
 from chalicelib.mcp_servers.drafts import ServerDrafts
 from chalicelib.mcp_servers.errors import ServerNotFoundError, VersionConflictError
@@ -84,4 +86,5 @@ class ServerClients:
         """Delete the registration of a server's client, if it was ours to make; never fails."""
         uri = server.oauth2.registration_uri
         if uri:
-            self._provisioner.abandon(uri, self._drafts.open_registration_token(server))
+            with suppress(CiboriumError):  # The key service may not answer.
+                self._provisioner.abandon(uri, self._drafts.open_registration_token(server))

@@ -59,6 +59,7 @@ class ServerDrafts:
                     SERVER_CLIENT_SECRET, server_id, request.oauth2_client_secret
                 ),
                 issuer_is_pinned=bool(request.oauth2_issuer),
+                scopes_are_chosen=bool(request.oauth2_scopes),
                 **{name: getattr(request, f"oauth2_{name}") for name in _CLIENT_FIELDS},
             ),
             api_key_value=self._seal(SERVER_API_KEY, server_id, request.api_key_value),
@@ -90,19 +91,26 @@ class ServerDrafts:
         return replace(server, **changes)
 
     def build_client(self, server: MCPServer, found: ProvisionedClient) -> OAuth2Client:
-        """The client that discovery or registration yielded; what the admin chose stands."""
+        """The client that discovery or registration yielded; what the admin chose stands.
+
+        Except for a revocation endpoint of another authorization server than the one found: that
+        one must not see the tokens of this one.
+        """
+        known = server.oauth2
+        stays = known.issuer in {"", found.issuer}
         secret = self._seal(SERVER_CLIENT_SECRET, server.id, found.client_secret)
         if found.registration is Registration.MANUAL:
-            secret = server.oauth2.client_secret
+            secret = known.client_secret
         return OAuth2Client(
             client_id=found.client_id,
             client_secret=secret,
             auth_url=found.auth_url,
             token_url=found.token_url,
-            revocation_url=server.oauth2.revocation_url or found.revocation_url,
-            scopes=server.oauth2.scopes or found.scopes,
+            revocation_url=(known.revocation_url if stays else "") or found.revocation_url,
+            scopes=known.scopes if known.scopes_are_chosen else found.scopes,
+            scopes_are_chosen=known.scopes_are_chosen,
             issuer=found.issuer,
-            issuer_is_pinned=server.oauth2.issuer_is_pinned,
+            issuer_is_pinned=known.issuer_is_pinned,
             issues_iss=found.issues_iss,
             resource=found.resource,
             token_auth_method=found.token_auth_method,
@@ -128,6 +136,8 @@ class ServerDrafts:
             if getattr(request, f"oauth2_{name}") is not None
         }
         client = replace(server.oauth2, **changes)
+        if request.oauth2_scopes is not None:
+            client = replace(client, scopes_are_chosen=bool(request.oauth2_scopes))
         if request.oauth2_client_secret is not None:
             sealed = self._seal(SERVER_CLIENT_SECRET, server.id, request.oauth2_client_secret)
             client = replace(client, client_secret=sealed, token_auth_method="")

@@ -37,6 +37,8 @@ class OAuth2Client:
     revocation_url: str = ""
     scopes: str = ""
     """Separated by blanks, as RFC 6749 section 3.3 has it."""
+    scopes_are_chosen: bool = False
+    """Whether an admin named them; what the server asks for then does not replace them."""
     issuer: str = ""
     """Empty for a client that an admin entered by hand without it."""
     issuer_is_pinned: bool = False

@@ -41,6 +41,7 @@ class ServerItem(VersionedItem):
     oauth2_token_url = UnicodeAttribute()
     oauth2_revocation_url = UnicodeAttribute()
     oauth2_scopes = UnicodeAttribute()
+    oauth2_scopes_are_chosen = BooleanAttribute(default=False)
     oauth2_issuer = UnicodeAttribute()
     oauth2_issuer_is_pinned = BooleanAttribute(default=False)
     oauth2_issues_iss = BooleanAttribute()
@@ -202,6 +203,7 @@ class MCPServerRepository:
             oauth2_token_url=client.token_url,
             oauth2_revocation_url=client.revocation_url,
             oauth2_scopes=client.scopes,
+            oauth2_scopes_are_chosen=client.scopes_are_chosen,
             oauth2_issuer=client.issuer,
             oauth2_issuer_is_pinned=client.issuer_is_pinned,
             oauth2_issues_iss=client.issues_iss,
@@ -248,6 +250,7 @@ def _to_server(item: ServerItem) -> MCPServer:
             token_url=item.oauth2_token_url,
             revocation_url=item.oauth2_revocation_url,
             scopes=item.oauth2_scopes,
+            scopes_are_chosen=item.oauth2_scopes_are_chosen,
             issuer=item.oauth2_issuer,
             issuer_is_pinned=item.oauth2_issuer_is_pinned,
             issues_iss=item.oauth2_issues_iss,

@@ -2,9 +2,11 @@
 
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from urllib.parse import urlsplit
 
 from chalicelib.egress import Egress, EgressResponse
+from chalicelib.errors import CiboriumError
 from chalicelib.oauth2.documents import (
     Document,
     Name,
@@ -96,22 +98,36 @@ def register_client(
         # and servers draw the line between them differently.
         request["application_type"] = _OTHER_TYPE[str(request["application_type"])]
         response = _post(egress, server.registration_endpoint, request)
-    return _parse_client(response, display_url(server.registration_endpoint), method, redirect_uri)
+    shown_url = display_url(server.registration_endpoint)
+    document = _parse_document(response, shown_url)
+    problem = _find_problem(document, redirect_uri)
+    if problem:
+        with suppress(CiboriumError):
+            delete_registration(
+                egress, document.registration_client_uri, document.registration_access_token
+            )
+        raise RegistrationError(f"{shown_url} {problem}")
+    return _build_client(document, method)
 
 
-def delete_registration(egress: Egress, registration_uri: str, registration_token: str) -> None:
+def delete_registration(
+    egress: Egress, registration_uri: str | None, registration_token: str | None
+) -> None:
     """Delete a registration of ours (RFC 7592 section 2.3); whether it succeeds is not told.
+
+    Without a place and a token there is nothing that could be deleted.
 
     Raises:
         EgressRefusedError, EgressConnectionError, EgressTimeoutError, EgressResponseError: it could
             not be asked.
     """
-    egress.request(
-        "DELETE",
-        registration_uri,
-        headers={"Authorization": f"Bearer {registration_token}"},
-        budget=_FAREWELL_SECONDS,
-    )
+    if registration_uri and registration_token:
+        egress.request(
+            "DELETE",
+            registration_uri,
+            headers={"Authorization": f"Bearer {registration_token}"},
+            budget=_FAREWELL_SECONDS,
+        )
 
 
 def _post(egress: Egress, url: str, request: dict[str, object]) -> EgressResponse:
@@ -146,40 +162,42 @@ def _application_type(redirect_uri: str) -> str:
     return "web"
 
 
-def _parse_client(
-    response: EgressResponse, shown_url: str, asked_method: str, redirect_uri: str
-) -> RegisteredClient:
+def _parse_document(response: EgressResponse, shown_url: str) -> _ClientDocument:
     if response.status not in {200, 201}:
         raise RegistrationError(f"{shown_url} answered {_describe(response)}")
     try:
-        document = parse_document(_ClientDocument, response.body)
+        return parse_document(_ClientDocument, response.body)
     except UnusableDocumentError as exc:
         raise RegistrationError(
             f"{shown_url} answered HTTP {response.status}: {exc.message}"
         ) from exc
+
+
+def _find_problem(document: _ClientDocument, redirect_uri: str) -> str:
+    """Why a registration is of no use to us, as what the server did; empty if it is."""
     if not document.client_id:
-        raise RegistrationError(f"{shown_url} gave no client_id")
+        return "gave no client_id"
     if document.redirect_uris is not None and redirect_uri not in document.redirect_uris:
-        raise RegistrationError(f"{shown_url} registered another redirect URI than ours")
+        return "registered another redirect URI than ours"
+    method = document.token_endpoint_auth_method
+    if method is not None and method not in _METHODS:
+        return "wants another client authentication than we support"
+    if method not in {None, PUBLIC_CLIENT} and not document.client_secret:
+        return "gave no client_secret although it wants one"
+    return ""
+
+
+def _build_client(document: _ClientDocument, asked_method: str) -> RegisteredClient:
+    """The client as registered, which may differ from what was asked (RFC 7591 section 3.2.1)."""
+    unsaid = asked_method if document.client_secret else PUBLIC_CLIENT
     return RegisteredClient(
         client_id=document.client_id,
         client_secret=document.client_secret or None,
-        token_endpoint_auth_method=_agreed_method(document, asked_method, shown_url),
+        token_endpoint_auth_method=document.token_endpoint_auth_method or unsaid,
         client_secret_expires_at=document.client_secret_expires_at or 0,
         registration_client_uri=document.registration_client_uri,
         registration_access_token=document.registration_access_token,
     )
-
-
-def _agreed_method(document: _ClientDocument, asked: str, shown_url: str) -> str:
-    """What the server registered; it may differ from what was asked (RFC 7591 section 3.2.1)."""
-    if document.token_endpoint_auth_method is None:
-        return asked if document.client_secret else PUBLIC_CLIENT
-    if document.token_endpoint_auth_method not in _METHODS:
-        raise RegistrationError(f"{shown_url} wants another client authentication than we support")
-    if document.token_endpoint_auth_method != PUBLIC_CLIENT and not document.client_secret:
-        raise RegistrationError(f"{shown_url} gave no client_secret although it wants one")
-    return document.token_endpoint_auth_method
 
 
 def _describe(response: EgressResponse) -> str:

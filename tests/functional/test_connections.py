@@ -30,6 +30,7 @@ def test_a_person_connects_in_a_browser(world: World) -> None:
     assert is_connected(world, server_id)
 
 
+@pytest.mark.rule(58)
 def test_the_page_tells_only_our_own_origin(world: World) -> None:
     server_id = world.register()["id"]
     with world.browser() as browser:
@@ -42,6 +43,7 @@ def test_the_page_tells_only_our_own_origin(world: World) -> None:
     assert page.headers["referrer-policy"] == "no-referrer"
 
 
+@pytest.mark.rule(28, 30, 31, 36)
 def test_the_authorization_request_has_every_duty_fulfilled(world: World) -> None:
     server_id = world.register()["id"]
     with world.browser() as browser:
@@ -61,6 +63,7 @@ def test_the_authorization_request_has_every_duty_fulfilled(world: World) -> Non
     }
 
 
+@pytest.mark.rule(36, 58)
 def test_state_and_verifier_are_cookies_for_the_callback_alone(world: World) -> None:
     server_id = world.register()["id"]
     with world.browser() as browser:
@@ -93,6 +96,7 @@ def test_every_callback_clears_the_cookies_good_or_bad(world: World) -> None:
         assert all("=; " in each and "Max-Age=0" in each for each in cookies)
 
 
+@pytest.mark.rule(36, 48, 58)
 def test_a_flow_is_finished_once(world: World) -> None:
     server_id = world.register()["id"]
     with world.browser() as browser:
@@ -103,6 +107,7 @@ def test_a_flow_is_finished_once(world: World) -> None:
     assert "Invalid or missing OAuth2 state parameter." in again.text
 
 
+@pytest.mark.rule(36, 58)
 @pytest.mark.parametrize("spoil", ["no state", "other state", "no cookie", "no verifier", "forged"])
 def test_a_callback_that_no_flow_of_this_browser_asked_for_is_refused(
     world: World, spoil: str
@@ -130,6 +135,7 @@ def test_a_callback_that_no_flow_of_this_browser_asked_for_is_refused(
     assert not is_connected(world, server_id)
 
 
+@pytest.mark.rule(36, 58, "trap:isolation")
 def test_another_user_cannot_finish_a_flow_in_the_same_browser(world: World) -> None:
     server_id = world.register()["id"]
     mara = world.deployment.new_member("mara")
@@ -142,6 +148,7 @@ def test_another_user_cannot_finish_a_flow_in_the_same_browser(world: World) -> 
     assert error_of(answer) == (400, "oauth2_invalid_state")
 
 
+@pytest.mark.rule(58)
 def test_a_flow_is_given_up_after_ten_minutes(world: World) -> None:
     world.authorization_server.token_seconds = None
     server_id = world.register()["id"]
@@ -152,6 +159,7 @@ def test_a_flow_is_given_up_after_ten_minutes(world: World) -> None:
     assert error_of(answer) == (400, "oauth2_invalid_state")
 
 
+@pytest.mark.rule(41)
 def test_a_provider_that_refuses_is_quoted_once_the_answer_is_believed(world: World) -> None:
     world.authorization_server.denies = True
     server_id = world.register()["id"]
@@ -162,6 +170,7 @@ def test_a_provider_that_refuses_is_quoted_once_the_answer_is_believed(world: Wo
         assert "The user said no." in answer.text
 
 
+@pytest.mark.rule(41)
 def test_an_error_that_anybody_may_have_written_is_not_quoted(world: World) -> None:
     server_id = world.register()["id"]
     with world.browser() as browser:
@@ -182,6 +191,7 @@ def test_a_missing_code_is_400(world: World) -> None:
     assert error_of(answer) == (400, "oauth2_missing_code")
 
 
+@pytest.mark.rule(13, 39, 40)
 @pytest.mark.parametrize("iss", [None, "https://evil.example", f"{ISSUER}/"])
 def test_an_answer_of_another_issuer_is_refused_before_the_code_goes_anywhere(
     world: World, iss: str | None
@@ -220,6 +230,7 @@ def test_a_failed_exchange_is_502_and_says_nothing_of_the_providers_text(
     assert not is_connected(world, server_id)
 
 
+@pytest.mark.rule(43)
 def test_a_flow_does_not_survive_a_change_of_destination(world: World) -> None:
     server_id = world.register()["id"]
     with world.browser() as browser:
@@ -231,6 +242,7 @@ def test_a_flow_does_not_survive_a_change_of_destination(world: World) -> None:
     assert error_of(answer) == (409, "mcp_server_moved")
 
 
+@pytest.mark.rule(43)
 @pytest.mark.parametrize(
     "move",
     [
@@ -256,6 +268,7 @@ def test_a_change_of_destination_voids_every_connection(world: World, move: dict
             assert error_of(refused) == (409, "connect_required")
 
 
+@pytest.mark.rule(46)
 def test_an_expired_token_that_cannot_be_refreshed_no_longer_counts(world: World) -> None:
     world.authorization_server.issues_refresh_tokens = False
     server_id = world.register()["id"]
@@ -322,6 +335,7 @@ def test_a_provider_that_does_not_revoke_is_reported_and_the_tokens_are_gone(wor
         assert not is_connected(world, server_id)
 
 
+@pytest.mark.rule("trap:isolation")
 def test_disconnecting_touches_nobody_elses_tokens_and_is_no_oracle(world: World) -> None:
     server_id = world.register()["id"]
     with world.browser() as browser, world.deployment.new_member() as mara:
@@ -347,6 +361,7 @@ def test_deleting_a_server_removes_its_connections(world: World) -> None:
         assert browser.get(f"{SERVERS}/{server_id}/oauth2/connect").status_code == 404
 
 
+@pytest.mark.rule(27, 48, 58)
 @pytest.mark.parametrize("public_url", ["https://ciborium.example", "http://127.0.0.1:8000"])
 def test_links_come_from_the_public_url_and_never_from_the_host_header(
     local_aws: None, public_url: str
@@ -365,6 +380,7 @@ def test_links_come_from_the_public_url_and_never_from_the_host_header(
         assert ("Secure" in cookie) == public_url.startswith("https")
 
 
+@pytest.mark.rule(43)
 def test_a_journey_asks_the_two_servers_it_is_about(world: World) -> None:
     """A whole journey asks the MCP server and its authorization server, and nobody else."""
     server_id = world.register()["id"]
@@ -374,6 +390,7 @@ def test_a_journey_asks_the_two_servers_it_is_about(world: World) -> None:
     assert hosts == {"tickets.example", "login.example"}
 
 
+@pytest.mark.rule(13, 36, 58)
 def test_a_flows_two_cookies_belong_together(world: World) -> None:
     server_id = world.register()["id"]
     with world.browser() as browser:
@@ -400,6 +417,7 @@ def test_a_callback_without_a_session_clears_the_cookies_and_starts_again_after_
     assert len(answer.headers.get_list("set-cookie")) == 2
 
 
+@pytest.mark.rule(43)
 def test_tokens_that_come_too_late_to_be_kept_are_revoked(world: World) -> None:
     server_id = world.register()["id"]
     handle = world.authorization_server.handle

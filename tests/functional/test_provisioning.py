@@ -11,6 +11,7 @@ from tests.support.servers import SERVERS, server_body
 BODY = server_body(auth_type="oauth2", enabled=True, url=MCP_URL)
 
 
+@pytest.mark.rule(1, 14, 20)
 def test_a_url_is_enough(world: World) -> None:
     created = world.register()
     registered = world.authorization_server.registrations[0]
@@ -33,6 +34,7 @@ def test_what_the_admin_chose_stands(world: World) -> None:
     assert created["oauth2_revocation_url"] == chosen
 
 
+@pytest.mark.rule(6, 15, 19)
 def test_a_client_entered_by_hand_asks_nobody(world: World) -> None:
     world.register(
         oauth2_client_id="mine",
@@ -77,6 +79,7 @@ FAULTS = {
 }
 
 
+@pytest.mark.rule(5, 6, 55)
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_failing_step_is_named_with_its_url_and_leaves_nothing(world: World, fault: str) -> None:
     pages, url = FAULTS[fault]

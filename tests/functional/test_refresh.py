@@ -41,6 +41,7 @@ def bearer_tokens(world: World) -> list[str]:
     ]
 
 
+@pytest.mark.rule(30, "trap:early-refresh")
 def test_a_token_is_refreshed_ten_seconds_before_it_expires(world: World) -> None:
     server_id = connected(world)
     world.deployment.clock.advance(seconds=3589)
@@ -53,6 +54,7 @@ def test_a_token_is_refreshed_ten_seconds_before_it_expires(world: World) -> Non
     assert len(set(bearer_tokens(world))) == 2
 
 
+@pytest.mark.rule(47)
 def test_a_refreshed_token_and_its_rotated_refresh_token_are_used_from_then_on(
     world: World,
 ) -> None:
@@ -65,6 +67,7 @@ def test_a_refreshed_token_and_its_rotated_refresh_token_are_used_from_then_on(
     assert len(used) == len(set(used)) == 3
 
 
+@pytest.mark.rule(47)
 def test_a_provider_that_does_not_rotate_keeps_its_refresh_token(world: World) -> None:
     """RFC 6749 section 6; rule 47."""
     server_id = connected(world)
@@ -79,6 +82,7 @@ def test_a_provider_that_does_not_rotate_keeps_its_refresh_token(world: World) -
     assert {form["refresh_token"] for form in refreshes(world)} == {kept}
 
 
+@pytest.mark.rule("trap:refresh-before-asking")
 def test_a_token_that_the_server_refuses_is_refreshed_once_before_the_user_is_asked(
     world: World,
 ) -> None:
@@ -90,6 +94,7 @@ def test_a_token_that_the_server_refuses_is_refreshed_once_before_the_user_is_as
     assert len(refreshes(world)) == 1
 
 
+@pytest.mark.rule(51, "trap:refresh-before-asking")
 def test_a_server_that_refuses_every_token_costs_one_refresh_and_then_asks(world: World) -> None:
     server_id = connected(world)
     world.internet.add_page(MCP_URL, httpx.Response(401))
@@ -97,6 +102,7 @@ def test_a_server_that_refuses_every_token_costs_one_refresh_and_then_asks(world
     assert len(refreshes(world)) == 1
 
 
+@pytest.mark.rule("trap:transient-refresh-failure")
 @pytest.mark.parametrize("code", ["invalid_grant", "bad_refresh_token"])
 def test_a_refusal_for_good_is_remembered_and_the_provider_asked_no_more(
     world: World, code: str
@@ -115,6 +121,7 @@ def test_a_refusal_for_good_is_remembered_and_the_provider_asked_no_more(
     assert list_tools(world, server_id).status_code == 200
 
 
+@pytest.mark.rule("trap:transient-refresh-failure")
 @pytest.mark.parametrize(
     "answer",
     [
@@ -139,6 +146,7 @@ def test_any_other_failure_is_for_this_time_only(world: World, answer: httpx.Res
     assert list_tools(world, server_id).status_code == 200
 
 
+@pytest.mark.rule("trap:early-refresh")
 def test_a_failure_while_the_token_is_still_good_is_not_noticed(world: World) -> None:
     server_id = connected(world)
     world.internet.add_page(TOKEN_URL, httpx.Response(503))
@@ -162,6 +170,7 @@ def second_container(world: World, pause: threading.Event) -> Deployment:
     )
 
 
+@pytest.mark.rule("trap:concurrent-refresh")
 def test_two_lambdas_that_want_a_fresh_token_make_one_request_at_the_provider(
     world: World,
 ) -> None:
@@ -187,6 +196,7 @@ def test_two_lambdas_that_want_a_fresh_token_make_one_request_at_the_provider(
     assert len(set(bearer_tokens(world))) == 1
 
 
+@pytest.mark.rule("trap:concurrent-refresh")
 @pytest.mark.parametrize("action", ["disconnect", "delete"])
 def test_a_disconnect_or_a_deletion_during_a_refresh_wins(world: World, action: str) -> None:
     server_id = connected(world)
@@ -210,6 +220,7 @@ def test_a_disconnect_or_a_deletion_during_a_refresh_wins(world: World, action: 
             assert not admin.get(f"{SERVERS}/{server_id}").json()["auth_connected"]
 
 
+@pytest.mark.rule("trap:concurrent-refresh")
 def test_a_lease_whose_holder_died_is_taken_over(world: World) -> None:
     server_id = connected(world)
     world.deployment.clock.advance(hours=2)

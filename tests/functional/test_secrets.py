@@ -3,6 +3,7 @@
 import json
 
 import httpx
+import pytest
 
 from tests.support import aws
 from tests.support.deployment import ADMIN_TOKEN
@@ -70,6 +71,7 @@ def _flat(item: dict[str, dict[str, object]]) -> list[tuple[str, object]]:
     return [(name, content) for name, typed in item.items() for content in typed.values()]
 
 
+@pytest.mark.rule(44)
 def test_a_dump_of_every_table_reveals_no_secret(world: World) -> None:
     whole_journey(world)
     dump = dump_of_all_tables()
@@ -79,6 +81,7 @@ def test_a_dump_of_every_table_reveals_no_secret(world: World) -> None:
     assert "login.example" in dump  # What is no secret is there, so the dump is a real one.
 
 
+@pytest.mark.rule(44)
 def test_no_answer_and_no_log_line_shows_a_secret(world: World) -> None:
     answers = whole_journey(world)
     provider_codes = set(world.authorization_server.codes)
@@ -100,6 +103,7 @@ def _location(answer: httpx.Response) -> str:
     return str(answer.headers.get("location", ""))
 
 
+@pytest.mark.rule(44)
 def test_nothing_that_holds_a_secret_shows_it_when_printed(world: World) -> None:
     from chalicelib.identity.models import Actor
     from chalicelib.oauth2.flow import CallbackQuery

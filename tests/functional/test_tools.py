@@ -21,6 +21,7 @@ def authorizations(world: World) -> set[str]:
     return {each.headers.get("Authorization", "") for each in requests}
 
 
+@pytest.mark.rule(42)
 @pytest.mark.parametrize("is_modern", [True, False], ids=["2026-07-28", "2025-11-25"])
 def test_a_connected_user_sees_the_tools_on_either_wire(world: World, is_modern: bool) -> None:
     world.resource_server.is_modern = is_modern
@@ -66,6 +67,7 @@ def test_the_admins_lists_decide(
     assert list(tools) == TOOLS
 
 
+@pytest.mark.rule(43, "trap:isolation")
 def test_each_user_uses_their_own_connection_and_nobody_elses(world: World) -> None:
     server_id = world.register()["id"]
     mara = world.deployment.new_member("mara")
@@ -83,6 +85,7 @@ def test_each_user_uses_their_own_connection_and_nobody_elses(world: World) -> N
     assert len(authorizations(world)) == 1
 
 
+@pytest.mark.rule("trap:lazy-authorization")
 def test_a_token_that_the_server_no_longer_takes_means_connect_again(world: World) -> None:
     server_id = world.register()["id"]
     with world.browser() as browser:

@@ -16,6 +16,7 @@ import httpx
 
 from chalicelib.primitives import utc_now
 from tests.support.internet import FakeInternet, form_of, json_reply
+from tests.support.registration import Client, OAuthError, Registrations, change
 
 RFC8414 = "/.well-known/oauth-authorization-server{path}"
 OPENID_INSERTED = "/.well-known/openid-configuration{path}"
@@ -26,23 +27,6 @@ _CODE_SECONDS = 60
 
 class AuthorizationRefusedError(Exception):
     """The server shows its user an error page and sends the browser nowhere."""
-
-
-class _OAuthError(Exception):
-    def __init__(self, code: str, status: int = 400) -> None:
-        self.reply = json_reply(
-            status, {"error": code, "error_description": "upstream-text-that-must-not-be-shown"}
-        )
-
-
-@dataclass
-class Client:
-    """A registered client."""
-
-    id: str
-    secret: str | None
-    method: str
-    redirect_uris: list[str]
 
 
 @dataclass
@@ -69,16 +53,14 @@ class Token:
 
 
 @dataclass
-class AuthorizationServer:
-    """RFC 6749 with PKCE, RFC 7009, 7591, 8414, 8707 and 9207, and a user who approves it all.
+class AuthorizationServer(Registrations):
+    """RFC 6749 with PKCE, RFC 7009, 7591, 7592, 8414, 8707, 9207, and a user who approves it all.
 
     Attributes:
         places: where its metadata is published; `{path}` stands for the issuer's path.
         metadata_changes: members to replace in its metadata; None removes one.
         endpoint_query: a query that its endpoints' URLs carry.
         resources: the only ones that it gives tokens for; empty means any.
-        registered_method: what it registers clients with, whatever they ask for.
-        registration_changes: members to replace in its registration answers; None removes one.
         issues_iss: whether authorization responses carry `iss`.
         denies: whether its user refuses instead of approving.
     """
@@ -87,18 +69,13 @@ class AuthorizationServer:
     places: tuple[str, ...] = (RFC8414,)
     metadata_changes: dict[str, Any] = field(default_factory=dict)
     endpoint_query: str = ""
-    auth_methods: tuple[str, ...] = ("client_secret_basic", "client_secret_post", "none")
     resources: tuple[str, ...] = ()
-    registered_method: str | None = None
-    registration_changes: dict[str, Any] = field(default_factory=dict)
     issues_iss: bool = True
     issues_refresh_tokens: bool = True
     revokes_refresh_tokens: bool = True
     token_seconds: int | None = 3600
     denies: bool = False
     clock: Callable[[], datetime] = utc_now
-    clients: dict[str, Client] = field(default_factory=dict)
-    registrations: list[dict[str, Any]] = field(default_factory=list)
     codes: dict[str, Grant] = field(default_factory=dict)
     tokens: dict[str, Token] = field(default_factory=dict)
 
@@ -106,14 +83,6 @@ class AuthorizationServer:
         """Become reachable at the issuer's origin."""
         internet.add_host(self._origin, self.handle)
         return self
-
-    def add_client(
-        self, redirect_uri: str, method: str = "none", client_id: str = "client", secret: str = ""
-    ) -> Client:
-        """Register a client by hand."""
-        client = Client(client_id, secret or None, method, [redirect_uri])
-        self.clients[client.id] = client
-        return client
 
     def endpoint(self, name: str) -> str:
         """The URL of an endpoint: `authorize`, `token`, `register` or `revoke`."""
@@ -134,8 +103,9 @@ class AuthorizationServer:
             "code_challenge_methods_supported": ["S256"],
             "token_endpoint_auth_methods_supported": list(self.auth_methods),
             "authorization_response_iss_parameter_supported": self.issues_iss,
+            "client_id_metadata_document_supported": self.read_document is not None,
         }
-        return _change(document, self.metadata_changes)
+        return change(document, self.metadata_changes)
 
     def handle(self, request: httpx.Request) -> httpx.Response:
         """Answer as the server would."""
@@ -143,9 +113,11 @@ class AuthorizationServer:
         if request.method == "GET":
             places = {place.format(path=self._path) for place in self.places}
             return json_reply(200, self.metadata) if path in places else httpx.Response(404)
+        if request.method == "DELETE":
+            return self.answer_deletion(request)
         endpoints = {
             "token": self._answer_token_request,
-            "register": self._answer_registration,
+            "register": self.answer_registration,
             "revoke": self._answer_revocation,
         }
         name = path.removeprefix(f"{self._path}/")
@@ -153,7 +125,7 @@ class AuthorizationServer:
             return httpx.Response(404)
         try:
             return endpoints[name](request)
-        except _OAuthError as refusal:
+        except OAuthError as refusal:
             return refusal.reply
 
     def authorize(self, url: str) -> str:
@@ -167,7 +139,7 @@ class AuthorizationServer:
         asked = dict(pairs)
         if len(pairs) != len(asked) or endpoint != self.endpoint("authorize").partition("?")[0]:
             raise AuthorizationRefusedError("a parameter comes twice, or the endpoint is another")
-        client = self.clients.get(asked.get("client_id", ""))
+        client = self.find_client(asked.get("client_id", ""))
         if client is None or asked.get("redirect_uri") not in client.redirect_uris:
             raise AuthorizationRefusedError("unknown client or redirect URI")
         self._check_authorization_request(asked)
@@ -186,6 +158,11 @@ class AuthorizationServer:
         if found is None or found.kind != "access" or found.grant.resource != resource:
             return False
         return found.expires_at is None or found.expires_at > self.clock()
+
+    def grants(self, token: str, scopes: str) -> bool:
+        """Whether a token was given for scopes."""
+        found = self.tokens.get(token)
+        return found is not None and set(scopes.split()) <= set(found.grant.scope.split())
 
     @property
     def _origin(self) -> str:
@@ -223,26 +200,6 @@ class AuthorizationServer:
         )
         return code
 
-    def _answer_registration(self, request: httpx.Request) -> httpx.Response:
-        asked = httpx.Response(200, content=request.content).json()
-        self.registrations.append(asked)
-        method = self.registered_method or asked.get(
-            "token_endpoint_auth_method", "client_secret_basic"
-        )
-        if method not in self.auth_methods:
-            raise _OAuthError("invalid_client_metadata")
-        client = Client(
-            id=f"client/{len(self.clients) + 1}:é",  # Needs encoding wherever it is sent.
-            secret=None if method == "none" else f"s3cret %+&={secrets.token_urlsafe(8)}",
-            method=method,
-            redirect_uris=asked["redirect_uris"],
-        )
-        self.clients[client.id] = client
-        answer = {**asked, "client_id": client.id, "token_endpoint_auth_method": method}
-        if client.secret:
-            answer |= {"client_secret": client.secret, "client_secret_expires_at": 0}
-        return json_reply(201, _change(answer, self.registration_changes))
-
     def _answer_token_request(self, request: httpx.Request) -> httpx.Response:
         asked = _form(request)
         client = self._authenticate(request, asked)
@@ -251,31 +208,31 @@ class AuthorizationServer:
         elif asked.get("grant_type") == "refresh_token":
             grant = self._redeem_refresh_token(client, asked)
         else:
-            raise _OAuthError("unsupported_grant_type")
+            raise OAuthError("unsupported_grant_type")
         if asked.get("resource") != grant.resource:
-            raise _OAuthError("invalid_target")
+            raise OAuthError("invalid_target")
         return json_reply(200, self._issue_tokens(grant), **{"Cache-Control": "no-store"})
 
     def _redeem_code(self, client: Client, asked: dict[str, str]) -> Grant:
         grant = self.codes.get(asked.get("code", ""))
         if grant is None or grant.client_id != client.id or grant.expires_at <= self.clock():
-            raise _OAuthError("invalid_grant")
+            raise OAuthError("invalid_grant")
         if grant.used:
             # RFC 6749 section 4.1.2: what the code gave before is taken back.
             for token in grant.tokens:
                 self.tokens.pop(token, None)
-            raise _OAuthError("invalid_grant")
+            raise OAuthError("invalid_grant")
         grant.used = True
         digest = hashlib.sha256(asked.get("code_verifier", "").encode()).digest()
         verified = base64.urlsafe_b64encode(digest).decode().rstrip("=") == grant.challenge
         if not verified or asked.get("redirect_uri") != grant.redirect_uri:
-            raise _OAuthError("invalid_grant")
+            raise OAuthError("invalid_grant")
         return grant
 
     def _redeem_refresh_token(self, client: Client, asked: dict[str, str]) -> Grant:
         token = self.tokens.pop(asked.get("refresh_token", ""), None)
         if token is None or token.kind != "refresh" or token.grant.client_id != client.id:
-            raise _OAuthError("invalid_grant")
+            raise OAuthError("invalid_grant")
         return token.grant
 
     def _issue_tokens(self, grant: Grant) -> dict[str, Any]:
@@ -303,7 +260,7 @@ class AuthorizationServer:
         token = self.tokens.get(asked.get("token", ""))
         if token is not None and token.grant.client_id == client.id:
             if token.kind == "refresh" and not self.revokes_refresh_tokens:
-                raise _OAuthError("unsupported_token_type")
+                raise OAuthError("unsupported_token_type")
             revoked = token.grant.tokens if token.kind == "refresh" else [asked["token"]]
             for each in list(revoked):
                 self.tokens.pop(each, None)
@@ -316,13 +273,13 @@ class AuthorizationServer:
         method = "none" if secret is None else "client_secret_post"
         if header is not None:
             if client_id is not None or secret is not None:
-                raise _OAuthError("invalid_request")
+                raise OAuthError("invalid_request")
             method = "client_secret_basic"
             pair = base64.b64decode(header.removeprefix("Basic ")).decode().partition(":")
             client_id, secret = unquote_plus(pair[0]), unquote_plus(pair[2])
         client = self.clients.get(client_id or "")
         if client is None or client.method != method or client.secret != secret:
-            raise _OAuthError("invalid_client", 401)
+            raise OAuthError("invalid_client", 401)
         return client
 
 
@@ -330,9 +287,4 @@ def _form(request: httpx.Request) -> dict[str, str]:
     try:
         return form_of(request)
     except ValueError as exc:
-        raise _OAuthError("invalid_request") from exc
-
-
-def _change(document: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
-    changed = {**document, **changes}
-    return {name: value for name, value in changed.items() if value is not None}
+        raise OAuthError("invalid_request") from exc

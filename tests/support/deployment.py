@@ -77,6 +77,10 @@ class Deployment:
 
     def new_member(self, username: str = "mara") -> httpx.Client:
         """A client signed in as a new user without roles."""
+        return self.client(self.new_token(username))
+
+    def new_token(self, username: str) -> str:
+        """The token of a new user without roles."""
         with self.admin as admin:
             user = admin.post(
                 "/api/v2/users", json={"username": username, "email": f"{username}@example.com"}
@@ -84,7 +88,7 @@ class Deployment:
             token = admin.post(
                 f"/api/v2/users/{user.json()['id']}/keys/tokens", json={}
             ).raise_for_status()
-        return self.client(token.json()["key"])
+        return str(token.json()["key"])
 
 
 class _Lines(logging.Handler):

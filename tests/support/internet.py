@@ -35,6 +35,10 @@ class FakeInternet(httpx.BaseTransport):
         else:
             self._pages[url] = answer
 
+    def forget_page(self, url: str) -> None:
+        """Let a URL be answered by its host again."""
+        del self._pages[url]
+
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         request.read()
         self.requests.append(request)

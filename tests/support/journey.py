@@ -51,6 +51,37 @@ class World:
         """The whole way; the callback's answer."""
         return browser.get(self.authorize(browser, server_id))
 
+    def connect_as(self, token: str, server_id: str) -> None:
+        """A user connects in a browser of their own, a second later than whatever was before."""
+        self.deployment.clock.advance(seconds=1)
+        with self.browser(token) as browser:
+            answer = self.connect(browser, server_id)
+            assert answer.status_code == 200, answer.text
+
+    def connected(self, **changes: Any) -> str:
+        """The id of a server that the admin has registered and is connected to."""
+        server_id: str = self.register(**changes)["id"]
+        self.connect_as(ADMIN_TOKEN, server_id)
+        self.internet.requests.clear()
+        return server_id
+
+    def list_tools(self, server_id: str, token: str = ADMIN_TOKEN) -> httpx.Response:
+        """A user lists a server's tools."""
+        with self.deployment.client(token) as client:
+            return client.get(f"{SERVERS}/{server_id}/tools")
+
+    def asked_scopes(self, server_id: str, token: str = ADMIN_TOKEN) -> set[str]:
+        """The scopes that a user would be asked to grant now."""
+        with self.deployment.client(token) as client:
+            started = client.get(f"{SERVERS}/{server_id}/oauth2/connect")
+        asked = httpx.URL(started.headers["location"]).params
+        return set(asked.get("scope", "").split())
+
+    def add_authorization_server(self, issuer: str, **knobs: Any) -> AuthorizationServer:
+        """Another authorization server."""
+        server = AuthorizationServer(issuer, clock=self.deployment.clock, **knobs)
+        return server.join(self.internet)
+
 
 def start_world(**authorization_server: Any) -> World:
     """A deployment, an MCP server, and the authorization server that protects it."""
@@ -67,3 +98,8 @@ def start_world(**authorization_server: Any) -> World:
 def callback_path(server_id: str) -> str:
     """The path that a browser sees for a server's callback."""
     return f"{urlsplit(PUBLIC_URL).path}{SERVERS}/{server_id}/oauth2/callback"
+
+
+def connect_url(server_id: str) -> str:
+    """Where a user connects to a server."""
+    return f"{PUBLIC_URL}{SERVERS}/{server_id}/oauth2/connect"

@@ -31,6 +31,7 @@ class ResourceServer:
         challenge_scope: the scope that a 401 asks for.
         resource: what it calls itself, if not by its URL.
         metadata_changes: members to replace in its metadata; None removes one.
+        needed_scopes: what a method needs beyond a good token, by the method.
         is_modern: whether it speaks the stateless revision; the older one it always speaks.
     """
 
@@ -41,6 +42,7 @@ class ResourceServer:
     challenge_scope: str = ""
     resource: str = ""
     metadata_changes: dict[str, Any] = field(default_factory=dict)
+    needed_scopes: dict[str, str] = field(default_factory=dict)
     is_modern: bool = True
     tools: list[dict[str, Any]] = field(
         default_factory=lambda: [
@@ -83,7 +85,13 @@ class ResourceServer:
             return httpx.Response(401, headers=self._challenge())
         if request.method == "DELETE":
             return httpx.Response(200)
-        return self._answer(request, json.loads(request.content))
+        message = json.loads(request.content)
+        needed = self.needed_scopes.get(message["method"], "")
+        if not any(each.grants(_token_of(request), needed) for each in self.servers):
+            error = f'error="insufficient_scope", scope="{needed}"'
+            challenge = f'Bearer {error}, resource_metadata="{self.metadata_url}"'
+            return httpx.Response(403, headers={"WWW-Authenticate": challenge})
+        return self._answer(request, message)
 
     @property
     def _origin(self) -> str:
@@ -91,9 +99,8 @@ class ResourceServer:
         return f"{parts.scheme}://{parts.netloc}"
 
     def _is_authorized(self, request: httpx.Request) -> bool:
-        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-        resource = self.resource or self.url
-        return scheme == "Bearer" and any(each.accepts(token, resource) for each in self.servers)
+        token, resource = _token_of(request), self.resource or self.url
+        return any(each.accepts(token, resource) for each in self.servers)
 
     def _challenge(self) -> dict[str, str]:
         if not self.challenges:
@@ -130,6 +137,11 @@ class ResourceServer:
             return _result(message, {"tools": self.tools, **extra})
         error = {"code": -32601, "message": "Method not found"}
         return json_reply(404, {"jsonrpc": "2.0", "id": message.get("id"), "error": error})
+
+
+def _token_of(request: httpx.Request) -> str:
+    scheme, _, token = str(request.headers.get("Authorization", "")).partition(" ")
+    return token if scheme == "Bearer" else ""
 
 
 def _result(message: dict[str, Any], result: dict[str, Any], **headers: str) -> httpx.Response:

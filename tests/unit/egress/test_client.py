@@ -74,6 +74,7 @@ def test_cookies_are_not_kept(serve: Serve, egress: Egress) -> None:
     assert b"cookie" not in server.requests[1].lower()
 
 
+@pytest.mark.rule(52)
 def test_proxies_of_the_environment_are_not_used(
     serve: Serve, egress: Egress, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -86,6 +87,7 @@ def test_proxies_of_the_environment_are_not_used(
     assert egress.request("GET", server.url()).body == b"server"
 
 
+@pytest.mark.rule(52)
 def test_a_body_over_the_limit_is_refused_before_it_is_read(serve: Serve, egress: Egress) -> None:
     sent = threading.Event()
 
@@ -101,6 +103,7 @@ def test_a_body_over_the_limit_is_refused_before_it_is_read(serve: Serve, egress
     assert not sent.is_set()
 
 
+@pytest.mark.rule(52)
 def test_a_body_that_does_not_tell_its_length_is_cut_off_at_the_limit(
     serve: Serve, egress: Egress
 ) -> None:
@@ -126,6 +129,7 @@ def test_a_body_of_exactly_the_limit_is_accepted(serve: Serve, egress: Egress) -
         egress.request("GET", server.url(), max_bytes=999)
 
 
+@pytest.mark.rule(52)
 @pytest.mark.parametrize("coding", ["gzip", "br", "GZIP, identity"])
 def test_a_compressed_answer_is_refused(serve: Serve, egress: Egress, coding: str) -> None:
     bomb = gzip.compress(b"x" * 20 * MEBIBYTE)

@@ -53,23 +53,27 @@ BLOCKED = [
 UNUSUAL = ["2130706433", "0177.0.0.1", "0x7f.1", "0x7f000001", "127.1", "0", "127.0.0.0x1", "1.2.3"]
 
 
+@pytest.mark.rule(52, 54)
 @pytest.mark.parametrize("host", BLOCKED)
 def test_private_and_reserved_addresses_are_refused(host: str) -> None:
     with pytest.raises(EgressRefusedError, match="not permitted"):
         Egress().check_url(f"https://{host}/mcp")
 
 
+@pytest.mark.rule(54)
 @pytest.mark.parametrize("host", ["1.1.1.1", "100.63.255.255", "172.32.0.1", "[2606:4700::1111]"])
 def test_public_addresses_are_permitted(host: str) -> None:
     Egress().check_url(f"https://{host}/mcp")
 
 
+@pytest.mark.rule(54)
 @pytest.mark.parametrize("host", UNUSUAL)
 def test_addresses_in_an_unusual_notation_are_refused(host: str) -> None:
     with pytest.raises(EgressRefusedError):  # Or "not valid", where httpx refuses it already.
         Egress(LOCAL).check_url(f"https://{host}/mcp")
 
 
+@pytest.mark.rule(54)
 @pytest.mark.parametrize(
     "host", ["127.0.0.1.", "localhost", "LOCALHOST", "x.localhost", "①②⑦.0.0.1"]
 )
@@ -78,6 +82,7 @@ def test_other_spellings_of_loopback_are_refused(host: str) -> None:
         Egress().check_url(f"https://{host}/mcp")
 
 
+@pytest.mark.rule(38)
 @pytest.mark.parametrize(
     "url",
     [
@@ -107,17 +112,20 @@ def test_urls_that_are_not_plain_http_urls_are_refused_without_quoting_them(url:
     assert caught.value.__cause__ is None
 
 
+@pytest.mark.rule(53)
 def test_plain_http_to_a_public_server_is_refused() -> None:
     for egress in (Egress(), Egress([ipaddress.ip_network("10.0.0.0/8")])):
         with pytest.raises(EgressRefusedError, match=r"Plain http to 1\.1\.1\.1 is not permitted"):
             egress.check_url("http://1.1.1.1/mcp")
 
 
+@pytest.mark.rule(53)
 def test_plain_http_to_a_name_is_refused_when_no_private_network_is_allowed() -> None:
     with pytest.raises(EgressRefusedError, match="use https"):
         Egress().check_url("http://example.com/mcp")
 
 
+@pytest.mark.rule(53, 54)
 @pytest.mark.parametrize("scheme", ["http", "https"])
 def test_an_allowed_private_network_may_be_reached_and_no_other(scheme: str) -> None:
     egress = Egress([ipaddress.ip_network("10.20.0.0/16"), ipaddress.ip_network("fd00:1::/32")])
@@ -137,6 +145,7 @@ def test_a_refusal_names_the_host_and_the_setting_and_not_the_query() -> None:
     )
 
 
+@pytest.mark.rule(52)
 def test_urls_are_checked_before_a_replaced_transport_is_asked() -> None:
     asked: list[httpx.Request] = []
 

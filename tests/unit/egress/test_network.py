@@ -27,11 +27,13 @@ def assert_cut_off(egress: Egress, url: str, content: bytes | None = None) -> No
     assert time.monotonic() - started < PATIENCE
 
 
+@pytest.mark.rule(52)
 def test_a_server_that_never_answers_is_cut_off(serve: Serve, egress: Egress) -> None:
     server = serve(lambda connection, _: connection.hang())
     assert_cut_off(egress, server.url())
 
 
+@pytest.mark.rule(52)
 def test_headers_that_come_byte_by_byte_do_not_outlast_the_budget(
     serve: Serve, egress: Egress
 ) -> None:
@@ -39,6 +41,7 @@ def test_headers_that_come_byte_by_byte_do_not_outlast_the_budget(
     assert_cut_off(egress, server.url())
 
 
+@pytest.mark.rule(52)
 def test_a_body_that_comes_byte_by_byte_does_not_outlast_the_budget(
     serve: Serve, egress: Egress
 ) -> None:
@@ -65,6 +68,7 @@ def test_a_server_that_does_not_read_is_cut_off(egress: Egress) -> None:
         assert_cut_off(egress, url, content=b"x" * 50_000_000)
 
 
+@pytest.mark.rule(52)
 def test_a_server_that_does_not_accept_connections_is_cut_off(egress: Egress) -> None:
     with socket.create_server(("127.0.0.1", 0), backlog=0) as listener:
         address = listener.getsockname()

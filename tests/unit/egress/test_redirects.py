@@ -42,6 +42,7 @@ def test_a_get_without_credentials_follows_redirects(status: int, location: str)
     assert response.url == str(httpx.URL(START).join(location))
 
 
+@pytest.mark.rule(55)
 @pytest.mark.parametrize(
     "location",
     [
@@ -63,6 +64,7 @@ def test_a_redirect_is_checked_like_the_first_url(location: str) -> None:
     assert internet.urls == [START]
 
 
+@pytest.mark.rule(55)
 def test_a_redirect_of_a_real_server_to_a_private_address_is_refused(
     serve: Serve, egress: Egress
 ) -> None:
@@ -71,6 +73,7 @@ def test_a_redirect_of_a_real_server_to_a_private_address_is_refused(
         egress.request("GET", server.url())
 
 
+@pytest.mark.rule(55)
 def test_a_redirect_to_a_name_with_a_private_address_is_refused(serve: Serve) -> None:
     server = serve(always(answer("302 Found", Location="http://inside.test/")))
     egress = Egress(LOCAL, resolver=lambda _: ["10.0.0.1"])
@@ -79,6 +82,7 @@ def test_a_redirect_to_a_name_with_a_private_address_is_refused(serve: Serve) ->
     egress.close()
 
 
+@pytest.mark.rule(53, 55)
 def test_a_downgrade_from_https_to_plain_http_is_refused() -> None:
     internet = Internet("http://127.0.0.1/")
     with pytest.raises(EgressResponseError, match=r"a\.test redirects from https to plain http"):
@@ -86,6 +90,7 @@ def test_a_downgrade_from_https_to_plain_http_is_refused() -> None:
     assert internet.urls == [START]
 
 
+@pytest.mark.rule(55)
 def test_five_redirects_are_followed_and_a_sixth_is_not(serve: Serve, egress: Egress) -> None:
     server = serve(always(answer("302 Found", Location="/again")))
     with pytest.raises(EgressResponseError, match="redirects more than 5 times"):
@@ -98,6 +103,7 @@ def test_a_redirect_to_nonsense_is_refused() -> None:
         Internet("https://b.test:sentinel/").egress.request("GET", START)
 
 
+@pytest.mark.rule(43, 55)
 @pytest.mark.parametrize(
     ("method", "headers", "credentials"),
     [
@@ -120,6 +126,7 @@ def test_credentials_and_bodies_never_leave_their_origin(
             assert internet.urls == [START]
 
 
+@pytest.mark.rule(55)
 @pytest.mark.parametrize("status", [307, 308])
 def test_within_its_origin_a_request_with_credentials_is_repeated_whole(status: int) -> None:
     internet = Internet("https://A.test:443/new", status)
@@ -141,6 +148,7 @@ def test_a_redirect_status_without_a_location_is_an_answer() -> None:
     assert Internet("", 302).egress.request("GET", START).status == 302
 
 
+@pytest.mark.rule(52)
 def test_redirects_do_not_renew_the_budget(serve: Serve, egress: Egress) -> None:
     silent = serve(lambda connection, _: connection.hang())
     server = serve(always(answer("302 Found", Location=silent.url())))

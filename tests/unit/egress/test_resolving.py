@@ -20,6 +20,7 @@ def answers(*rounds: Sequence[str]) -> Resolver:
     return lambda _: remaining.pop(0)
 
 
+@pytest.mark.rule(55)
 def test_the_address_that_was_checked_is_dialled_without_asking_dns_again(serve: Serve) -> None:
     server = serve(always(answer(body=b"here")))
     egress = Egress(LOCAL, resolver=answers(["127.0.0.1"], ["10.0.0.1"]))
@@ -29,6 +30,7 @@ def test_the_address_that_was_checked_is_dialled_without_asking_dns_again(serve:
     assert f"Host: rebinding.test:{server.port}".encode() in server.requests[0]
 
 
+@pytest.mark.rule(55)
 def test_every_new_connection_is_checked_anew(serve: Serve) -> None:
     server = serve(always(answer(Connection="close")))
     egress = Egress(LOCAL, resolver=answers(["127.0.0.1"], ["10.0.0.1"]))
@@ -39,6 +41,7 @@ def test_every_new_connection_is_checked_anew(serve: Serve) -> None:
     assert len(server.requests) == 1
 
 
+@pytest.mark.rule(54, 55)
 @pytest.mark.parametrize("private", ["10.0.0.1", "169.254.169.254", "::ffff:10.0.0.1", "fe80::1%1"])
 @pytest.mark.parametrize("scheme", ["http", "https"])
 def test_one_private_address_among_permitted_ones_refuses_the_name(
@@ -54,6 +57,7 @@ def test_one_private_address_among_permitted_ones_refuses_the_name(
     assert server.connections == 0
 
 
+@pytest.mark.rule(53)
 def test_plain_http_to_a_name_with_a_public_address_is_refused() -> None:
     egress = Egress(LOCAL, resolver=answers(["1.1.1.1"]))
     with pytest.raises(EgressRefusedError, match=r"Plain http to public\.test is not permitted"):
@@ -87,6 +91,7 @@ def test_a_name_without_usable_addresses_is_a_connection_error(addresses: list[s
         egress.request("GET", "https://odd.test/")
 
 
+@pytest.mark.rule(52)
 def test_a_slow_name_server_does_not_outlast_the_budget() -> None:
     over = threading.Event()
 

@@ -116,6 +116,7 @@ def https_url(server: LoopbackServer, host: str) -> str:
     return server.url("/x", host=host, scheme="https")
 
 
+@pytest.mark.rule(55)
 def test_the_certificate_the_server_name_and_the_host_are_those_of_the_url(
     serve: Serve, authority: Authority, trusting: Egress
 ) -> None:
@@ -128,6 +129,7 @@ def test_the_certificate_the_server_name_and_the_host_are_those_of_the_url(
     assert f"\r\nHost: {NAME}:{server.port}\r\n".encode() in server.requests[0]
 
 
+@pytest.mark.rule(55)
 def test_a_certificate_for_another_name_is_refused(
     serve: Serve, authority: Authority, trusting: Egress
 ) -> None:

@@ -32,6 +32,7 @@ from tests.unit.mcp_client.conftest import (
 PAGE: Message = {"tools": [tool()], "resultType": "complete"}
 
 
+@pytest.mark.rule(59)
 def test_the_answer_is_found_among_the_events_of_a_stream() -> None:
     stream = events(
         lambda message: [
@@ -69,6 +70,7 @@ def break_off(message: Message) -> Any:
     raise httpx.ReadError("sentinel")
 
 
+@pytest.mark.rule(67)
 @pytest.mark.parametrize("broken", [events(lambda _: [b"data: {"]), events(break_off)])
 def test_a_broken_stream_is_asked_for_anew_with_a_new_id_once(broken: Reply) -> None:
     server = ScriptedServer(broken, tools(tool()))
@@ -170,6 +172,7 @@ def test_a_flood_is_cut_off() -> None:
         ScriptedServer(flood).list_tools()
 
 
+@pytest.mark.rule(43, 55)
 def test_credentials_do_not_follow_a_redirect_to_another_origin() -> None:
     def redirect(message: Message) -> httpx.Response:
         return httpx.Response(307, headers={"Location": "https://elsewhere.test/mcp"})

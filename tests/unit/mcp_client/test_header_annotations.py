@@ -34,6 +34,7 @@ def test_schemas_whose_annotations_can_be_sent_are_valid(schema: dict[str, Any])
     assert has_valid_header_annotations(schema)
 
 
+@pytest.mark.rule(64)
 @pytest.mark.parametrize(
     "schema",
     [

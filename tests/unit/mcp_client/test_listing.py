@@ -85,6 +85,7 @@ def test_a_listing_without_end_or_shape_is_a_protocol_error(
         ScriptedServer(*replies).list_tools()
 
 
+@pytest.mark.rule(64)
 def test_tools_that_cannot_be_used_are_left_out_and_logged(
     caplog: pytest.LogCaptureFixture,
 ) -> None:

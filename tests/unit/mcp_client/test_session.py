@@ -37,6 +37,7 @@ def mcp_headers(request: httpx.Request) -> dict[str, str]:
     }
 
 
+@pytest.mark.rule(42, 60, 62)
 def test_a_modern_request_says_everything_in_its_headers_and_meta() -> None:
     server = ScriptedServer(tools(tool()))
     assert [each.name for each in server.list_tools()] == ["search"]
@@ -63,6 +64,7 @@ def test_a_modern_request_says_everything_in_its_headers_and_meta() -> None:
     }
 
 
+@pytest.mark.rule(42, 70)
 def test_a_legacy_server_is_greeted_and_its_session_ended() -> None:
     server = ScriptedServer(plain(400), initialized(), accepted, tools(tool()))
     assert [each.name for each in server.list_tools()] == ["search"]
@@ -98,6 +100,7 @@ def test_a_legacy_server_is_greeted_and_its_session_ended() -> None:
     assert session.items() <= mcp_headers(farewell).items()
 
 
+@pytest.mark.rule(68)
 @pytest.mark.parametrize(
     "refusal",
     [
@@ -119,6 +122,7 @@ def test_an_error_that_is_not_of_the_modern_wire_leads_to_the_handshake(refusal:
     assert server.story == ["tools/list", *HANDSHAKE, "tools/list"]
 
 
+@pytest.mark.rule(68)
 @pytest.mark.parametrize(
     ("refusal", "told"),
     [
@@ -139,6 +143,7 @@ def test_an_outage_or_a_modern_error_leads_nowhere_else(refusal: Reply, told: st
     assert caught.value.message == f"The MCP server at mcp.test answered with {told}."
 
 
+@pytest.mark.rule(61)
 def test_a_version_that_the_server_asks_for_is_tried_once() -> None:
     refusal = rpc_error(-32022, supported=[MODERN])
     server = ScriptedServer(refusal, tools(tool()))
@@ -172,6 +177,7 @@ def test_an_error_after_the_handshake_is_told_and_the_session_ended() -> None:
     assert server.story[-1] == "DELETE"
 
 
+@pytest.mark.rule(68)
 def test_the_era_of_a_server_is_remembered() -> None:
     server = ScriptedServer(plain(400), initialized(), accepted, tools())
     server.list_tools()
@@ -179,6 +185,7 @@ def test_the_era_of_a_server_is_remembered() -> None:
     assert server.story[5:] == [*HANDSHAKE, "tools/list", "DELETE"]
 
 
+@pytest.mark.rule(68)
 def test_a_server_that_has_become_modern_is_found_out() -> None:
     server = ScriptedServer(plain(400), initialized(session=None), accepted, tools())
     server.list_tools()
@@ -187,6 +194,7 @@ def test_a_server_that_has_become_modern_is_found_out() -> None:
     assert server.story[4:] == ["initialize", "tools/list", "tools/list"]
 
 
+@pytest.mark.rule(68)
 def test_a_server_that_has_become_legacy_is_found_out() -> None:
     server = ScriptedServer(tools())
     server.list_tools()
@@ -194,6 +202,7 @@ def test_a_server_that_has_become_legacy_is_found_out() -> None:
     assert len(server.list_tools()) == 1
 
 
+@pytest.mark.rule(70)
 def test_a_forgotten_session_is_begun_anew_once() -> None:
     server = ScriptedServer(plain(400), initialized(session="first"), accepted, plain(404))
     server.then(initialized(session="second"), accepted, tools(tool()))
@@ -241,6 +250,7 @@ def test_a_farewell_that_fails_is_nobodys_concern() -> None:
         assert server.story[-1] == "DELETE"
 
 
+@pytest.mark.rule(2)
 @pytest.mark.parametrize(
     "before", [[], [plain(400)], [plain(400), initialized()], [plain(400), initialized(), accepted]]
 )
@@ -276,6 +286,7 @@ def test_a_notification_that_is_refused_is_an_error() -> None:
     assert server.story[-1] == "DELETE"
 
 
+@pytest.mark.rule(65, "trap:absent-result-type")
 def test_a_result_without_a_type_is_complete_once_no_older_wire_is_understood() -> None:
     unmarked = result({"tools": [tool()]})
     server = ScriptedServer(unmarked, plain(405), unmarked)
@@ -284,6 +295,7 @@ def test_a_result_without_a_type_is_complete_once_no_older_wire_is_understood() 
     assert server.story == ["tools/list", "initialize", "tools/list"]
 
 
+@pytest.mark.rule(68)
 def test_a_lenient_older_server_that_answers_without_a_handshake_is_still_greeted() -> None:
     unmarked = result({"tools": [tool()]})
     server = ScriptedServer(unmarked, initialized(), accepted, unmarked)
@@ -291,6 +303,7 @@ def test_a_lenient_older_server_that_answers_without_a_handshake_is_still_greete
     assert server.story == ["tools/list", *HANDSHAKE, "tools/list", "DELETE"]
 
 
+@pytest.mark.rule(65)
 @pytest.mark.parametrize("kind", ["sentinel", None, 1])
 def test_a_result_of_an_unknown_type_is_a_protocol_error(kind: object) -> None:
     with pytest.raises(MCPProtocolError, match="unknown type"):

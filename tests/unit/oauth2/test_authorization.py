@@ -24,6 +24,7 @@ def build(endpoint: str, scopes: tuple[str, ...] = ("read", "files:write")) -> s
     )
 
 
+@pytest.mark.rule(28, 30)
 def test_the_url_carries_everything_that_the_request_needs() -> None:
     url = build("https://auth.example/authorize")
     assert url.startswith("https://auth.example/authorize?")
@@ -39,16 +40,19 @@ def test_the_url_carries_everything_that_the_request_needs() -> None:
     }
 
 
+@pytest.mark.rule(32)
 def test_scope_is_omitted_when_there_is_none_to_ask_for() -> None:
     assert "scope" not in parse_qs(urlsplit(build("https://auth.example/a", ())).query)
 
 
+@pytest.mark.rule("trap:endpoint-query")
 def test_a_query_of_the_endpoint_is_kept_as_it_is() -> None:
     url = build("https://auth.example/authorize?tenant=a%20b&flag")
     assert url.count("?") == 1
     assert urlsplit(url).query.startswith("tenant=a%20b&flag&response_type=code&")
 
 
+@pytest.mark.rule(48, "trap:endpoint-query")
 @pytest.mark.parametrize(
     "query", ["response_type=token", "sc%6Fpe=admin", "redirect_uri=https://evil.example", "&"]
 )
@@ -63,6 +67,7 @@ def test_a_query_of_the_endpoint_cannot_replace_our_parameters(query: str) -> No
     )
 
 
+@pytest.mark.rule(37)
 @pytest.mark.parametrize(
     "endpoint",
     [
@@ -77,6 +82,7 @@ def test_a_browser_may_be_sent_to_https_and_to_its_own_machine(endpoint: str) ->
     assert build(endpoint).startswith(f"{endpoint}?")
 
 
+@pytest.mark.rule(37, 38)
 @pytest.mark.parametrize(
     "endpoint",
     [
@@ -115,6 +121,7 @@ def test_a_browser_is_never_sent_anywhere_else(endpoint: str) -> None:
 ISSUER = "https://auth.example/tenant"
 
 
+@pytest.mark.rule(39)
 @pytest.mark.parametrize(("iss", "iss_supported"), [(ISSUER, True), (ISSUER, False), (None, False)])
 def test_the_response_of_the_server_that_was_asked_is_believed(
     iss: str | None, iss_supported: bool
@@ -122,6 +129,7 @@ def test_the_response_of_the_server_that_was_asked_is_believed(
     validate_authorization_response(expected_issuer=ISSUER, iss=iss, iss_supported=iss_supported)
 
 
+@pytest.mark.rule(40)
 @pytest.mark.parametrize("iss_supported", [True, False])
 @pytest.mark.parametrize(
     "iss",
@@ -143,6 +151,7 @@ def test_another_spelling_of_the_issuer_is_another_issuer(iss: str, iss_supporte
     assert not iss or iss not in str(refused.value)
 
 
+@pytest.mark.rule(39)
 def test_an_issuer_that_was_promised_may_not_be_missing() -> None:
     with pytest.raises(AuthorizationResponseError):
         validate_authorization_response(expected_issuer=ISSUER, iss=None, iss_supported=True)

@@ -9,6 +9,7 @@ def parse(*values: str) -> list[tuple[str, dict[str, str]]]:
     return [(each.scheme, dict(each.parameters)) for each in parse_challenges(values)]
 
 
+@pytest.mark.rule(2)
 @pytest.mark.parametrize(
     ("header", "expected"),
     [
@@ -37,11 +38,13 @@ def test_challenges_of_several_header_lines_keep_their_order() -> None:
     ]
 
 
+@pytest.mark.rule(2, "trap:quoted-challenge")
 def test_what_another_scheme_quotes_is_no_challenge() -> None:
     quoted = 'Basic realm="Bearer resource_metadata=https://evil.example"'
     assert find_bearer_challenge([quoted]) is None
 
 
+@pytest.mark.rule(2)
 @pytest.mark.parametrize(
     ("header", "expected"),
     [
@@ -66,6 +69,7 @@ def test_a_hostile_header_takes_no_time(text: str) -> None:
     assert time.perf_counter() - started < 0.5
 
 
+@pytest.mark.rule(3)
 def test_of_two_bearer_challenges_the_one_that_names_the_metadata_counts() -> None:
     found = find_bearer_challenge(["Bearer realm=x", 'Bearer resource_metadata="https://m"'])
     assert found == Challenge("bearer", {"resource_metadata": "https://m"})

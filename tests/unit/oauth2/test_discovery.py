@@ -32,6 +32,7 @@ def failure(egress: Egress, url: str = MCP) -> str:
     return failed.value.message
 
 
+@pytest.mark.rule(1, 9)
 def test_a_url_leads_to_its_authorization_server(
     internet: FakeInternet, egress: Egress, auth: AuthorizationServer, mcp: ResourceServer
 ) -> None:
@@ -44,6 +45,7 @@ def test_a_url_leads_to_its_authorization_server(
     assert internet.calls == [f"POST {MCP}", f"GET {PRM}/mcp", f"GET {SERVER_METADATA}"]
 
 
+@pytest.mark.rule(2)
 def test_the_probe_is_a_request_that_an_mcp_server_understands(
     internet: FakeInternet, egress: Egress, mcp: ResourceServer
 ) -> None:
@@ -58,6 +60,7 @@ def test_the_probe_is_a_request_that_an_mcp_server_understands(
     assert "Authorization" not in probe.headers
 
 
+@pytest.mark.rule(3)
 def test_the_place_that_the_challenge_names_is_used(
     internet: FakeInternet, egress: Egress, mcp: ResourceServer
 ) -> None:
@@ -68,6 +71,7 @@ def test_the_place_that_the_challenge_names_is_used(
     assert internet.urls[0] == "https://tools.example/custom/metadata"
 
 
+@pytest.mark.rule(4)
 def test_without_a_challenge_the_path_comes_first(
     internet: FakeInternet, egress: Egress, mcp: ResourceServer
 ) -> None:
@@ -78,6 +82,7 @@ def test_without_a_challenge_the_path_comes_first(
     assert PRM not in internet.urls
 
 
+@pytest.mark.rule(4, 31)
 def test_then_the_root_and_its_resource_is_kept_as_spelled(
     internet: FakeInternet, egress: Egress, mcp: ResourceServer
 ) -> None:
@@ -87,6 +92,7 @@ def test_then_the_root_and_its_resource_is_kept_as_spelled(
     assert internet.urls[:2] == [f"{PRM}/mcp", PRM]
 
 
+@pytest.mark.rule(31)
 def test_a_trailing_slash_of_the_path_is_kept(
     internet: FakeInternet, egress: Egress, auth: AuthorizationServer
 ) -> None:
@@ -95,6 +101,7 @@ def test_a_trailing_slash_of_the_path_is_kept(
     assert internet.urls[0] == f"{PRM}/mcp/"
 
 
+@pytest.mark.rule(31)
 def test_a_fragment_of_the_url_is_not_sent(
     internet: FakeInternet, egress: Egress, mcp: ResourceServer
 ) -> None:
@@ -102,6 +109,7 @@ def test_a_fragment_of_the_url_is_not_sent(
     assert internet.calls[:2] == [f"POST {MCP}", f"GET {PRM}/mcp"]
 
 
+@pytest.mark.rule(4, 52)
 def test_a_place_that_the_challenge_names_wrongly_falls_back_to_the_known_ones(
     internet: FakeInternet, egress: Egress, mcp: ResourceServer
 ) -> None:
@@ -110,6 +118,7 @@ def test_a_place_that_the_challenge_names_wrongly_falls_back_to_the_known_ones(
     assert discover(egress, MCP).resource == MCP
 
 
+@pytest.mark.rule(4)
 @pytest.mark.parametrize(
     "page",
     [
@@ -133,6 +142,7 @@ def test_an_unusable_document_falls_to_the_next_place(
     assert discover(egress, MCP).resource == MCP
 
 
+@pytest.mark.rule(2, "trap:quoted-challenge")
 def test_several_header_lines_of_challenges_are_all_read(
     internet: FakeInternet, egress: Egress, mcp: ResourceServer
 ) -> None:
@@ -151,6 +161,7 @@ def endless_stream() -> Iterator[bytes]:
         yield b": still here\n\n"
 
 
+@pytest.mark.rule(4)
 @pytest.mark.parametrize(
     "answer",
     [
@@ -186,6 +197,7 @@ def test_a_server_that_breaks_the_probe_off_is_asked_for_its_metadata_all_the_sa
     assert discover(egress, MCP).resource == MCP
 
 
+@pytest.mark.rule(5)
 @pytest.mark.parametrize(
     "resource",
     ["https://evil.example/mcp", "https://tools.example/other", "https://tools.example/mcp/admin"],
@@ -200,6 +212,7 @@ def test_metadata_of_another_resource_ends_the_search(
     assert internet.calls == [f"POST {MCP}", f"GET {PRM}/mcp"]
 
 
+@pytest.mark.rule(9, 10, 11, "trap:mounted-server")
 @pytest.mark.parametrize(
     ("issuer", "place", "expected_urls"),
     [
@@ -233,6 +246,7 @@ def test_server_metadata_is_found_at_the_ordered_places(
     assert internet.urls[1:] == expected_urls
 
 
+@pytest.mark.rule(12)
 def test_metadata_of_another_issuer_is_not_used(
     internet: FakeInternet, egress: Egress, auth: AuthorizationServer, mcp: ResourceServer
 ) -> None:
@@ -244,6 +258,7 @@ def test_metadata_of_another_issuer_is_not_used(
     assert [call for call in internet.calls if call.startswith("POST")] == [f"POST {MCP}"]
 
 
+@pytest.mark.rule(12, "trap:trailing-slash")
 def test_a_trailing_slash_makes_another_issuer_and_the_error_says_so(
     egress: Egress, auth: AuthorizationServer, mcp: ResourceServer
 ) -> None:
@@ -251,6 +266,7 @@ def test_a_trailing_slash_makes_another_issuer_and_the_error_says_so(
     assert "differs from the one asked for, by a trailing slash" in failure(egress)
 
 
+@pytest.mark.rule(12)
 def test_the_next_place_may_have_the_right_issuer(
     internet: FakeInternet, egress: Egress, auth: AuthorizationServer, mcp: ResourceServer
 ) -> None:
@@ -259,6 +275,7 @@ def test_the_next_place_may_have_the_right_issuer(
     assert discover(egress, MCP).server.issuer == auth.issuer
 
 
+@pytest.mark.rule(29)
 @pytest.mark.parametrize("methods", [None, [], ["plain"]])
 def test_a_server_that_does_not_promise_pkce_is_refused(
     internet: FakeInternet,
@@ -273,6 +290,7 @@ def test_a_server_that_does_not_promise_pkce_is_refused(
     assert not auth.registrations
 
 
+@pytest.mark.rule(7, "trap:first-server-only")
 def test_authorization_servers_are_tried_in_order(
     internet: FakeInternet, egress: Egress, auth: AuthorizationServer
 ) -> None:
@@ -285,6 +303,7 @@ def test_authorization_servers_are_tried_in_order(
     assert discover(egress, MCP).server.issuer == auth.issuer
 
 
+@pytest.mark.rule(7, 52)
 def test_no_more_authorization_servers_are_tried_than_a_request_has_time_for(
     internet: FakeInternet, egress: Egress, mcp: ResourceServer
 ) -> None:
@@ -295,16 +314,19 @@ def test_no_more_authorization_servers_are_tried_than_a_request_has_time_for(
     assert len(internet.urls) == 1 + 5 * 2
 
 
+@pytest.mark.rule(32, 33, 34)
 def test_scopes_are_those_of_the_challenge(egress: Egress, mcp: ResourceServer) -> None:
     """Rules 32 and 33: the challenge counts, whatever the metadata lists."""
     mcp.challenge_scope = "tools:list extra"
     assert discover(egress, MCP).scopes == ("tools:list", "extra")
 
 
+@pytest.mark.rule(32)
 def test_else_they_are_those_of_the_resource(egress: Egress, mcp: ResourceServer) -> None:
     assert discover(egress, MCP).scopes == ("read", "write")
 
 
+@pytest.mark.rule(32, 34)
 @pytest.mark.parametrize("scopes", [None, []])
 def test_else_there_are_none_and_never_those_of_the_authorization_server(
     egress: Egress, mcp: ResourceServer, scopes: list[str] | None
@@ -315,6 +337,7 @@ def test_else_there_are_none_and_never_those_of_the_authorization_server(
     assert found.server.scopes_supported == ("everything", "and", "more")
 
 
+@pytest.mark.rule(6, 38)
 def test_the_error_names_the_step_and_every_url_with_its_problem(
     internet: FakeInternet, egress: Egress
 ) -> None:
@@ -331,6 +354,7 @@ def test_the_error_names_the_step_and_every_url_with_its_problem(
     )
 
 
+@pytest.mark.rule(6)
 def test_the_error_of_the_second_step_names_only_its_own_urls(
     internet: FakeInternet, egress: Egress, auth: AuthorizationServer, mcp: ResourceServer
 ) -> None:
@@ -341,6 +365,7 @@ def test_the_error_of_the_second_step_names_only_its_own_urls(
     )
 
 
+@pytest.mark.rule(52)
 def test_a_server_that_may_not_be_reached_is_refused_at_once(
     internet: FakeInternet, egress: Egress
 ) -> None:
@@ -349,6 +374,7 @@ def test_a_server_that_may_not_be_reached_is_refused_at_once(
     assert internet.calls == []
 
 
+@pytest.mark.rule(52, 53)
 @pytest.mark.parametrize("issuer", ["https://10.0.0.1", "http://auth.example", "file:///etc"])
 def test_an_authorization_server_that_may_not_be_reached_is_not_asked(
     internet: FakeInternet, egress: Egress, mcp: ResourceServer, issuer: str
@@ -375,6 +401,7 @@ def test_documents_are_asked_for_as_json_of_the_newest_protocol(
         assert request.headers["MCP-Protocol-Version"] == "2026-07-28"
 
 
+@pytest.mark.rule(52)
 def test_discovery_gives_up_in_time(
     internet: FakeInternet, egress: Egress, mcp: ResourceServer
 ) -> None:

@@ -24,6 +24,7 @@ def test_a_providers_own_words_are_short_and_printable(
     assert ProviderRefusedError(error, description).detail == detail
 
 
+@pytest.mark.rule(38)
 @pytest.mark.parametrize(
     ("url", "shown"),
     [

@@ -17,6 +17,7 @@ PRM = "https://h.example/.well-known/oauth-protected-resource"
 ISSUER = "https://auth.example"
 
 
+@pytest.mark.rule(4)
 @pytest.mark.parametrize(
     ("server_url", "expected"),
     [
@@ -33,6 +34,7 @@ def test_resource_metadata_is_looked_for_by_path_then_at_the_root(
     assert build_protected_resource_metadata_urls(server_url, None) == expected
 
 
+@pytest.mark.rule(3)
 def test_the_place_that_the_challenge_names_comes_first_and_only_once() -> None:
     urls = build_protected_resource_metadata_urls("https://h.example/mcp", "https://m.example/x")
     assert urls == ["https://m.example/x", f"{PRM}/mcp", PRM]
@@ -42,6 +44,7 @@ def test_the_place_that_the_challenge_names_comes_first_and_only_once() -> None:
     ]
 
 
+@pytest.mark.rule(11, "trap:trailing-slash")
 @pytest.mark.parametrize("issuer", ["https://auth.example", "https://auth.example/"])
 def test_an_issuer_without_a_path_has_two_places(issuer: str) -> None:
     assert build_authorization_server_metadata_urls(issuer) == [
@@ -50,6 +53,7 @@ def test_an_issuer_without_a_path_has_two_places(issuer: str) -> None:
     ]
 
 
+@pytest.mark.rule(10, "trap:mounted-server")
 @pytest.mark.parametrize(
     "issuer", ["https://auth.example:8443/a/b", "https://auth.example:8443/a/b/"]
 )
@@ -61,6 +65,7 @@ def test_an_issuer_with_a_path_has_three_places_and_never_the_root(issuer: str) 
     ]
 
 
+@pytest.mark.rule(38)
 @pytest.mark.parametrize(
     "issuer",
     [
@@ -78,6 +83,7 @@ def test_what_no_issuer_can_be_has_no_place(issuer: str) -> None:
         build_authorization_server_metadata_urls(issuer)
 
 
+@pytest.mark.rule(5)
 @pytest.mark.parametrize(
     ("resource", "server_url"),
     [
@@ -96,6 +102,7 @@ def test_a_resource_covers_its_own_paths(resource: str, server_url: str) -> None
     assert is_resource_of(resource, server_url)
 
 
+@pytest.mark.rule(5)
 @pytest.mark.parametrize(
     "resource",
     [
@@ -123,6 +130,7 @@ def resource_document(**changes: Any) -> bytes:
     return json.dumps({**document, **changes}).encode()
 
 
+@pytest.mark.rule(31)
 def test_resource_metadata_is_kept_as_spelled() -> None:
     found = parse_protected_resource_metadata(
         resource_document(
@@ -186,6 +194,7 @@ def test_what_server_metadata_leaves_out_has_the_defaults_of_rfc_8414() -> None:
     )
 
 
+@pytest.mark.rule(12, 27, 29, 37)
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
@@ -225,6 +234,7 @@ def test_server_metadata_that_breaks_a_rule_is_unusable(
     assert refused.value.message == reason
 
 
+@pytest.mark.rule(27)
 def test_an_issuer_on_plain_http_may_have_endpoints_on_plain_http() -> None:
     issuer = "http://localhost:9000"
     endpoints = {

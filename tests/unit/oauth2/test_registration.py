@@ -35,6 +35,7 @@ def refusal(egress: Egress, redirect_uri: str = REDIRECT_URI) -> str:
     return refused.value.message
 
 
+@pytest.mark.rule(20, 21, 45)
 def test_the_request_is_that_of_a_web_client_with_refresh_tokens(
     egress: Egress, auth: AuthorizationServer, mcp: ResourceServer
 ) -> None:
@@ -59,6 +60,7 @@ def test_scope_is_omitted_when_there_is_none_to_ask_for(
     assert "scope" not in auth.registrations[0]
 
 
+@pytest.mark.rule(21)
 @pytest.mark.parametrize(
     "redirect_uri",
     ["http://localhost:8000/callback", "http://127.0.0.1:8000/callback", "https://localhost/cb"],
@@ -70,6 +72,7 @@ def test_a_redirect_to_the_users_own_machine_is_that_of_a_native_client(
     assert auth.registrations[0]["application_type"] == "native"
 
 
+@pytest.mark.rule(27)
 def test_a_redirect_over_plain_http_to_another_machine_is_never_registered(
     egress: Egress, auth: AuthorizationServer, mcp: ResourceServer
 ) -> None:
@@ -77,6 +80,7 @@ def test_a_redirect_over_plain_http_to_another_machine_is_never_registered(
     assert auth.registrations == []
 
 
+@pytest.mark.rule(20)
 @pytest.mark.parametrize(
     ("listed", "chosen"),
     [
@@ -170,6 +174,7 @@ def test_both_statuses_of_success_are_accepted(
     assert client.client_secret_expires_at == 0
 
 
+@pytest.mark.rule(15)
 def test_a_server_without_registration_needs_manual_configuration(
     internet: FakeInternet, egress: Egress, auth: AuthorizationServer, mcp: ResourceServer
 ) -> None:
@@ -206,6 +211,7 @@ def test_a_refusal_tells_its_status_and_code_and_nothing_else(
     assert "sentinel" not in message
 
 
+@pytest.mark.rule(22)
 def test_a_refused_redirect_uri_is_explained(
     internet: FakeInternet, egress: Egress, mcp: ResourceServer
 ) -> None:
@@ -215,6 +221,7 @@ def test_a_refused_redirect_uri_is_explained(
     assert "it does not accept our redirect URI" in refusal(egress)
 
 
+@pytest.mark.rule(27)
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
@@ -236,6 +243,7 @@ def test_an_answer_that_does_not_fit_the_request_is_refused(
     assert reason in refusal(egress)
 
 
+@pytest.mark.rule(44)
 def test_secrets_are_in_no_representation_and_in_no_traceback(
     internet: FakeInternet, egress: Egress, mcp: ResourceServer
 ) -> None:

@@ -5,8 +5,9 @@ from chalicelib.egress import Egress, EgressResponseError
 from chalicelib.oauth2.errors import RevocationError
 from chalicelib.oauth2.models import ClientCredentials
 from chalicelib.oauth2.revocation import revoke_token
-from tests.support.authorization_server import AuthorizationServer, Client, Grant, Token
+from tests.support.authorization_server import AuthorizationServer, Grant, Token
 from tests.support.internet import FakeInternet, form_of
+from tests.support.registration import Client
 
 REVOKE_URL = "https://auth.example/revoke"
 CLIENT = ClientCredentials("id", "secret", "client_secret_basic")

@@ -62,6 +62,7 @@ def refusal(egress: Egress, **changes: str) -> TokenExchangeError:
     return refused.value
 
 
+@pytest.mark.rule("trap:double-authentication")
 @pytest.mark.parametrize("method", ["client_secret_basic", "client_secret_post", "none"])
 def test_a_code_becomes_tokens_with_exactly_one_client_authentication(
     internet: FakeInternet, egress: Egress, auth: AuthorizationServer, method: str
@@ -83,6 +84,7 @@ def test_a_code_becomes_tokens_with_exactly_one_client_authentication(
     assert ("client_secret" in form) == (method == "client_secret_post")
 
 
+@pytest.mark.rule(28, 30)
 def test_the_form_is_that_of_an_authorization_code_grant(
     internet: FakeInternet, egress: Egress
 ) -> None:
@@ -102,6 +104,7 @@ def test_the_form_is_that_of_an_authorization_code_grant(
     assert "sentinel" not in str(request.url)
 
 
+@pytest.mark.rule("trap:endpoint-query")
 def test_a_query_of_the_endpoint_is_kept(internet: FakeInternet, egress: Egress) -> None:
     url = f"{TOKEN_URL}?tenant=a%20b"
     internet.add_page(url, {"access_token": "t"})
@@ -176,6 +179,7 @@ def test_a_lifetime_is_seconds_or_unknown(
     assert exchange(egress).expires_in == understood
 
 
+@pytest.mark.rule(46)
 @pytest.mark.parametrize("refresh_token", ["", None, "gone"])
 def test_no_refresh_token_is_none(
     internet: FakeInternet, egress: Egress, refresh_token: str | None
@@ -228,6 +232,7 @@ def test_a_refusal_tells_its_status_and_code_and_nothing_else(
     assert refusal(egress).detail == expected
 
 
+@pytest.mark.rule(48, 55)
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 def test_the_code_and_the_secret_follow_no_redirect_to_another_origin(
     internet: FakeInternet, egress: Egress, status: int
@@ -239,12 +244,14 @@ def test_the_code_and_the_secret_follow_no_redirect_to_another_origin(
     assert internet.calls == [f"POST {TOKEN_URL}"]
 
 
+@pytest.mark.rule(52)
 def test_a_private_endpoint_is_never_asked(internet: FakeInternet, egress: Egress) -> None:
     with pytest.raises(EgressRefusedError):
         exchange(egress, token_endpoint="https://10.0.0.1/token")
     assert internet.calls == []
 
 
+@pytest.mark.rule(44)
 def test_secrets_are_in_no_representation() -> None:
     tokens = TokenResponse(
         access_token="sentinel",
