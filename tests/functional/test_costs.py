@@ -108,6 +108,14 @@ COSTS: dict[str, tuple[Step, tuple[int, int, int, int]]] = {
         lambda c: c.client.get(f"{SERVERS}/{c.server_id}/tools"),
         (3, 0, 0, 1),
     ),
+    f"POST {ONE}/tools/call": (
+        lambda c: c.client.post(f"{SERVERS}/{c.server_id}/tools/call", json={"name": "search"}),
+        (3, 0, 0, 2),
+    ),
+    "GET /api/experimental/mcp/tools": (
+        lambda c: c.client.get("/api/experimental/mcp/tools"),
+        (3, 0, 0, 1),
+    ),
     f"GET {ONE}/oauth2/connect": (
         lambda c: c.client.get(f"{SERVERS}/{c.server_id}/oauth2/connect"),
         (3, 0, 0, 0),

@@ -190,14 +190,6 @@ def test_an_admin_tests_a_disabled_server_and_a_member_does_not_see_it(world: Wo
             assert error_of(refused) == (404, "mcp_server_not_found")
 
 
-def test_the_older_event_transport_is_refused_in_words(world: World) -> None:
-    with world.deployment.admin as admin:
-        created = create_server(admin, transport="sse")
-        refused = admin.get(f"{SERVERS}/{created['id']}/tools")
-    assert error_of(refused) == (400, "unsupported_transport")
-    assert "streamable_http" in refused.text
-
-
 def nested(depth: int) -> dict[str, object]:
     schema: dict[str, object] = {"type": "object"}
     for _ in range(depth):
@@ -230,3 +222,27 @@ def test_a_listing_is_bounded_over_all_its_pages(world: World) -> None:
         refused = admin.get(f"{SERVERS}/{created['id']}/tools")
     assert error_of(refused) == (502, "mcp_protocol_error")
     assert len(world.internet.requests) == 5
+
+
+@pytest.mark.rule(56)
+def test_a_schema_is_passed_on_exactly_as_it_came_and_its_references_are_not_fetched(
+    world: World,
+) -> None:
+    schema = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "type": "object",
+        "properties": {
+            "a": {"$ref": "https://evil.example/schema.json"},
+            "b": {"type": ["string", "null"], "default": None},
+        },
+        "additionalProperties": False,
+        "$defs": {"x": {"enum": [None, 1, "ü"]}},
+    }
+    world.resource_server.tools = [{"name": "search", "inputSchema": schema}]
+    server_id = world.register()["id"]
+    with world.browser() as browser:
+        world.connect(browser, server_id)
+        world.internet.requests.clear()
+        found = browser.get(f"{SERVERS}/{server_id}/tools").json()["tools"]
+    assert found[0]["input_schema"] == schema
+    assert {str(each.url) for each in world.internet.requests} == {MCP_URL}

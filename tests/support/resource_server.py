@@ -33,6 +33,7 @@ class ResourceServer:
         metadata_changes: members to replace in its metadata; None removes one.
         needed_scopes: what a method needs beyond a good token, by the method.
         is_modern: whether it speaks the stateless revision; the older one it always speaks.
+        list_fields: what a list of tools says beside them, such as how long it is fresh.
     """
 
     url: str
@@ -44,6 +45,7 @@ class ResourceServer:
     metadata_changes: dict[str, Any] = field(default_factory=dict)
     needed_scopes: dict[str, str] = field(default_factory=dict)
     is_modern: bool = True
+    list_fields: dict[str, Any] = field(default_factory=dict)
     tools: list[dict[str, Any]] = field(
         default_factory=lambda: [
             {"name": name, "description": f"The tool {name}.", "inputSchema": {"type": "object"}}
@@ -134,7 +136,10 @@ class ResourceServer:
 
     def _answer_method(self, message: dict[str, Any], extra: dict[str, Any]) -> httpx.Response:
         if message["method"] == "tools/list":
-            return _result(message, {"tools": self.tools, **extra})
+            return _result(message, {"tools": self.tools, **extra, **self.list_fields})
+        if message["method"] == "tools/call":
+            text = json.dumps(message["params"]["arguments"])
+            return _result(message, {"content": [{"type": "text", "text": text}], **extra})
         error = {"code": -32601, "message": "Method not found"}
         return json_reply(404, {"jsonrpc": "2.0", "id": message.get("id"), "error": error})
 

@@ -31,6 +31,8 @@ class ScriptedServer:
         self.pauses: list[float] = []
         self.streams: list[Callable[[], httpx.Response]] = []
         self.farewell: Callable[[], httpx.Response] = lambda: httpx.Response(204)
+        self.route: Callable[[Message], Reply | None] = lambda _: None
+        """Gives some messages, which come at their own time, a reply out of turn."""
         self._replies = list(replies)
         egress = Egress(transport=httpx.MockTransport(self._handle))
         self.client = MCPClient(egress, self.pauses.append)
@@ -84,8 +86,12 @@ class ScriptedServer:
             return self.farewell()
         if request.method == "GET":
             return self.streams.pop(0)() if self.streams else httpx.Response(405)
+        message = json.loads(request.content)
+        reply = self.route(message)
+        if reply is not None:
+            return reply(message)
         assert self._replies, f"Unexpected: {request.content!r}"
-        return self._replies.pop(0)(json.loads(request.content))
+        return self._replies.pop(0)(message)
 
 
 def tool(name: str = "search", **fields: Any) -> Message:
