@@ -2,8 +2,11 @@
 
 Every client scenario that a revision of the specification requires is run alone. It passes only if
 every check passes without a warning, in time, and the adapter ends well; in the suite's own
-parallel mode a crash may count as a success. `--only TEXT` runs the scenarios whose name contains
-the text, `--revision` one revision; `--verbose` shows what the suite prints.
+parallel mode a crash may count as a success. Then come the negative controls: with one duty
+neglected (`broken.py`), its scenario must fail.
+
+`--only TEXT` runs what contains the text in its name, `--revision` one revision; `--verbose` shows
+what the suite prints.
 """
 
 import argparse
@@ -13,10 +16,11 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from infra.local.environments import node_modules, node_path
+from tests.conformance.broken import DUTIES
 from tests.support.local_stack import ADMIN_TOKEN, LocalRun
 
 REVISIONS = ("2025-11-25", "2026-07-28")
@@ -58,34 +62,62 @@ def run_scenario(broker: LocalRun, scenario: str, revision: str) -> Outcome:
     return Outcome(scenario, revision, done.returncode == 0, seconds, done.stdout + done.stderr)
 
 
-def start_broker(state: Path) -> LocalRun:
-    """A Ciborium whose Client ID Metadata Document has the URL that the suite asks for."""
-    return LocalRun(state, CIBORIUM_CLIENT_METADATA_URL=CLIENT_METADATA_URL)
+class BrokenRun(LocalRun):
+    """The same program, with duties that can be switched off."""
+
+    program = "tests.conformance.broken"
+
+
+def run_required(broker: LocalRun, revision: str, options: argparse.Namespace) -> list[Outcome]:
+    """Every required scenario of a revision, and some that count for nothing."""
+    required = required_scenarios(revision)
+    outcomes = []
+    for scenario in [*required, *UNSCORED]:
+        if options.only in scenario:
+            outcome = run_scenario(broker, scenario, revision)
+            outcomes.append(outcome)
+            _print(outcome, verbose=options.verbose, scored=scenario in required)
+    scored = [each for each in outcomes if each.scenario in required]
+    passed = sum(each.passed for each in scored)
+    print(f"{revision}: {passed} of {len(scored)} required scenarios passed.\n", flush=True)
+    return scored
+
+
+def run_controls(broker: LocalRun, switch: Path, options: argparse.Namespace) -> list[Outcome]:
+    """Each duty neglected, and its scenario; one that passes all the same has proved nothing."""
+    outcomes = []
+    for name, duty in DUTIES.items():
+        if options.only not in f"{name} {duty.scenario}":
+            continue
+        switch.write_text(name, encoding="utf-8")
+        outcome = run_scenario(broker, duty.scenario, duty.revision)
+        outcomes.append(replace(outcome, passed=not outcome.passed))
+        mark = "FAIL" if outcome.passed else "pass"
+        print(f"{mark}  {outcome.seconds:5.1f} s  without {name}: {duty.scenario}", flush=True)
+    noticed = sum(each.passed for each in outcomes)
+    print(f"Of {len(outcomes)} neglected duties, {noticed} were noticed.\n", flush=True)
+    return outcomes
 
 
 def main() -> None:
-    """Run the scenarios and print the score."""
+    """Run the scenarios and the controls, and print the score."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", default="")
     parser.add_argument("--revision", choices=REVISIONS)
     parser.add_argument("--verbose", action="store_true")
     options = parser.parse_args()
-    failed, ran = False, 0
-    with tempfile.TemporaryDirectory() as folder, start_broker(Path(folder)) as broker:
-        for revision in [options.revision] if options.revision else REVISIONS:
-            scenarios = required_scenarios(revision)
-            outcomes = []
-            for scenario in [*scenarios, *UNSCORED]:
-                if options.only in scenario:
-                    outcome = run_scenario(broker, scenario, revision)
-                    outcomes.append(outcome)
-                    _print(outcome, verbose=options.verbose, scored=scenario in scenarios)
-            scored = [each for each in outcomes if each.scenario in scenarios]
-            passed = sum(each.passed for each in scored)
-            print(f"{revision}: {passed} of {len(scored)} required scenarios passed.\n", flush=True)
-            failed = failed or passed < len(scored)
-            ran += len(outcomes)
-    sys.exit(1 if failed or not ran else 0)
+    outcomes: list[Outcome] = []
+    # The suite asks for this very URL.
+    metadata = {"CIBORIUM_CLIENT_METADATA_URL": CLIENT_METADATA_URL}
+    with tempfile.TemporaryDirectory() as folder:
+        with LocalRun(Path(folder, "state"), **metadata) as broker:
+            for revision in [options.revision] if options.revision else REVISIONS:
+                outcomes += run_required(broker, revision, options)
+        switch = Path(folder, "neglected")
+        switch.touch()
+        with BrokenRun(Path(folder, "broken"), str(switch), **metadata) as broker:
+            outcomes += run_controls(broker, switch, options)
+    sys.exit(0 if outcomes and all(each.passed for each in outcomes) else 1)
 
 
 def _print(outcome: Outcome, *, verbose: bool, scored: bool) -> None:

@@ -26,10 +26,12 @@ _STOP_SECONDS = 30
 class LocalRun:
     """`make run`'s own program, as a process; stopped by a signal, like a user would."""
 
+    program = "infra.local.run"
+
     def __init__(self, state: Path, *arguments: str, **environment: str) -> None:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
-        self._command = [sys.executable, "-m", "infra.local.run", *arguments]
+        self._command = [sys.executable, "-m", self.program, *arguments]
         self._environment = _clean_environment() | {
             "CIBORIUM_PORT": str(self.port),
             "CIBORIUM_STATE_DIR": str(state),
