@@ -39,6 +39,7 @@ def test_the_page_tells_only_our_own_origin(world: World) -> None:
     assert f'postMessage({message},"https://ciborium.example")' in page.text
     policy = page.headers["content-security-policy"]
     assert "default-src 'none'" in policy
+    assert "frame-ancestors 'none'" in policy
     assert "unsafe-inline" not in policy
     assert page.headers["referrer-policy"] == "no-referrer"
 
@@ -205,6 +206,24 @@ def test_an_answer_of_another_issuer_is_refused_before_the_code_goes_anywhere(
         answer = browser.get(callback, headers={"Accept": "application/json"})
     assert error_of(answer) == (400, "oauth2_wrong_issuer")
     assert world.internet.requests == []
+
+
+@pytest.mark.rule(39, 41)
+@pytest.mark.parametrize("iss", [None, "https://evil.example", f"{ISSUER}/"])
+def test_an_error_of_another_issuer_is_neither_believed_nor_quoted(
+    world: World, iss: str | None
+) -> None:
+    world.authorization_server.denies = True
+    server_id = world.register()["id"]
+    with world.browser() as browser:
+        callback = world.authorize(browser, server_id).copy_remove_param("iss")
+        callback = callback.copy_set_param("error_uri", "https://evil.example/help")
+        if iss:
+            callback = callback.copy_set_param("iss", iss)
+        answer = browser.get(callback, headers={"Accept": "application/json"})
+    assert error_of(answer) == (400, "oauth2_wrong_issuer")
+    for text in ("access_denied", "said no", "evil"):
+        assert text not in answer.text
 
 
 @pytest.mark.parametrize(

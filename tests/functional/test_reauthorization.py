@@ -1,5 +1,8 @@
 """What a user is told when a server refuses their request: step up, connect again, or give up."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 import httpx
 import pytest
 
@@ -182,3 +185,22 @@ def test_a_user_who_disconnects_while_being_refused_may_connect_again(world: Wor
 
     world.internet.add_page(MCP_URL, refuse)
     assert error_of(world.list_tools(server_id)) == (409, "step_up_required")
+
+
+@pytest.mark.rule(51)
+def test_refusals_at_the_same_moment_are_one_try(world: World) -> None:
+    server_id = world.connected()
+    world.resource_server.needed_scopes = {"tools/list": "admin"}
+    together = threading.Barrier(4, timeout=10)
+
+    def answer_together(request: httpx.Request) -> httpx.Response:
+        together.wait()
+        return world.resource_server.handle(request)
+
+    world.internet.add_page(METADATA, answer_together)
+    with ThreadPoolExecutor(4) as pool:
+        refusals = pool.map(world.list_tools, [server_id] * 4)
+        assert {error_of(each) for each in refusals} == {(409, "step_up_required")}
+    assert world.asked_scopes(server_id) == {"read", "write", "admin"}
+    world.connect_as(ADMIN_TOKEN, server_id)
+    assert world.list_tools(server_id).status_code == 200

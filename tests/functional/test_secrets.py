@@ -20,6 +20,7 @@ SENTINELS = {
 def whole_journey(world: World) -> list[httpx.Response]:
     """Everything that touches a secret; every answer on the way."""
     answers: list[httpx.Response] = []
+    world.authorization_server.manages_registrations = True
     with world.browser() as browser, world.deployment.admin as admin:
         browser.event_hooks["response"].append(answers.append)
         admin.event_hooks["response"].append(answers.append)
@@ -53,7 +54,9 @@ def secrets_of(world: World) -> set[str]:
     assert len(clients) == 1
     assert len(tokens) == 2
     assert len(codes) == 1
-    return {*clients, *tokens, *codes, *SENTINELS.values(), ADMIN_TOKEN}
+    management = set(world.authorization_server.management_tokens.values())
+    assert len(management) == 1
+    return {*clients, *tokens, *codes, *management, *SENTINELS.values(), ADMIN_TOKEN}
 
 
 def dump_of_all_tables() -> str:

@@ -144,6 +144,7 @@ FAULTS = {
 }
 
 
+@pytest.mark.rule(52, 55)
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_server_that_misbehaves_is_described_to_an_admin_and_not_quoted(
     world: World, fault: str

@@ -2,6 +2,8 @@ import socket
 import struct
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import SimpleNamespace
 
 import pytest
@@ -12,12 +14,27 @@ from chalicelib.egress import (
     EgressConnectionError,
     EgressTimeoutError,
     deadline,
+    network,
 )
 from tests.support.loopback import Connection, always, answer
 from tests.unit.egress.conftest import LOCAL, Serve
 
 BUDGET = 0.3
 PATIENCE = 1.5
+
+
+@contextmanager
+def full_listener() -> Iterator[str]:
+    """The URL of a server that accepts no connection: Linux drops them once its queue is full."""
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as listener:
+        address = listener.getsockname()
+        waiting = [socket.socket() for _ in range(4)]
+        for each in waiting:
+            each.setblocking(False)
+            each.connect_ex(address)
+        yield f"http://127.0.0.1:{address[1]}/"
+        for each in waiting:
+            each.close()
 
 
 def assert_cut_off(egress: Egress, url: str, content: bytes | None = None) -> None:
@@ -52,6 +69,7 @@ def test_a_body_that_comes_byte_by_byte_does_not_outlast_the_budget(
     assert_cut_off(egress, serve(drip).url())
 
 
+@pytest.mark.rule(52)
 def test_interim_answers_without_end_do_not_outlast_the_budget(
     serve: Serve, egress: Egress
 ) -> None:
@@ -61,6 +79,7 @@ def test_interim_answers_without_end_do_not_outlast_the_budget(
     assert_cut_off(egress, server.url())
 
 
+@pytest.mark.rule(52)
 def test_a_server_that_does_not_read_is_cut_off(egress: Egress) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
@@ -70,19 +89,22 @@ def test_a_server_that_does_not_read_is_cut_off(egress: Egress) -> None:
 
 @pytest.mark.rule(52)
 def test_a_server_that_does_not_accept_connections_is_cut_off(egress: Egress) -> None:
-    with socket.create_server(("127.0.0.1", 0), backlog=0) as listener:
-        address = listener.getsockname()
-        # Linux drops further attempts once the queue of a listener is full.
-        waiting = [socket.socket() for _ in range(4)]
-        for each in waiting:
-            each.setblocking(False)
-            each.connect_ex(address)
-        started = time.monotonic()
-        with pytest.raises(EgressTimeoutError, match="could not be connected to in time"):
-            egress.request("GET", f"http://127.0.0.1:{address[1]}/", budget=BUDGET)
-        assert time.monotonic() - started < PATIENCE
-        for each in waiting:
-            each.close()
+    started = time.monotonic()
+    with full_listener() as url, pytest.raises(EgressTimeoutError, match="connected to in time"):
+        egress.request("GET", url, budget=BUDGET)
+    assert time.monotonic() - started < PATIENCE
+
+
+@pytest.mark.rule(52)
+def test_a_connection_has_less_time_than_the_whole_request(
+    egress: Egress, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert network._CONNECT_SECONDS == 5
+    monkeypatch.setattr(network, "_CONNECT_SECONDS", BUDGET)
+    started = time.monotonic()
+    with full_listener() as url, pytest.raises(EgressTimeoutError, match="connected to in time"):
+        egress.request("GET", url)
+    assert time.monotonic() - started < PATIENCE
 
 
 def test_a_server_that_breaks_off_while_it_is_sent_to_is_a_connection_error(

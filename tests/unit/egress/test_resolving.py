@@ -42,7 +42,20 @@ def test_every_new_connection_is_checked_anew(serve: Serve) -> None:
 
 
 @pytest.mark.rule(54, 55)
-@pytest.mark.parametrize("private", ["10.0.0.1", "169.254.169.254", "::ffff:10.0.0.1", "fe80::1%1"])
+@pytest.mark.parametrize(
+    "private",
+    [
+        *("10.0.0.1", "169.254.169.254", "100.64.0.1", "0.0.0.0", "240.0.0.1"),  # noqa: S104
+        *(
+            "::ffff:10.0.0.1",
+            "::10.0.0.1",
+            "64:ff9b::a00:1",
+            "2002:a00:1::",
+            "fe80::1%1",
+            "fd00::1",
+        ),
+    ],
+)
 @pytest.mark.parametrize("scheme", ["http", "https"])
 def test_one_private_address_among_permitted_ones_refuses_the_name(
     serve: Serve, private: str, scheme: str

@@ -181,6 +181,7 @@ def test_a_server_that_speaks_plain_http_is_a_connection_error(trusting: Egress)
         greeter.join()
 
 
+@pytest.mark.rule(52)
 def test_slow_dripping_inside_tls_does_not_outlast_the_budget(
     serve: Serve, authority: Authority, trusting: Egress
 ) -> None:
