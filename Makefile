@@ -22,7 +22,7 @@ test: setup setup-peers setup-node ## Run all tests
 conformance: setup setup-node ## Run the official MCP conformance suite against a running Ciborium
 	$(BIN)/python -m tests.conformance.run
 
-rules-table: setup setup-peers ## Run the tests of the MCP rules and write docs/mcp-conformance.md
+rules-table: setup setup-peers setup-node ## Run the tests of the MCP rules and write docs/mcp-conformance.md
 	$(BIN)/python -m tests.conformance.table
 
 check: setup ## Format, lint, types, import directions, templates

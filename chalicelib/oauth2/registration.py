@@ -33,7 +33,8 @@ from chalicelib.oauth2.urls import display_url, is_loopback
 _METHODS = (CLIENT_SECRET_POST, CLIENT_SECRET_BASIC, PUBLIC_CLIENT)
 _OTHER_TYPE = {"web": "native", "native": "web"}
 _FAREWELL_SECONDS = 3.0
-_ADJUSTABLE_ERRORS = frozenset({"invalid_redirect_uri", "invalid_client_metadata"})
+_METADATA_ERROR = "invalid_client_metadata"
+_ADJUSTABLE_ERRORS = frozenset({"invalid_redirect_uri", _METADATA_ERROR})
 # RFC 7591 section 3.2.2, and RFC 6750 section 3.1 for servers that want an initial access token.
 _KNOWN_ERRORS = frozenset(
     (
@@ -92,12 +93,7 @@ def register_client(
     }
     if scopes:
         request["scope"] = " ".join(scopes)
-    response = _post(egress, server.registration_endpoint, request)
-    if find_error_code(response, _KNOWN_ERRORS) in _ADJUSTABLE_ERRORS:
-        # The kinds of client have different rules for redirect URIs (OIDC Registration section 2),
-        # and servers draw the line between them differently.
-        request["application_type"] = _OTHER_TYPE[str(request["application_type"])]
-        response = _post(egress, server.registration_endpoint, request)
+    response = _ask(egress, server.registration_endpoint, request)
     shown_url = display_url(server.registration_endpoint)
     document = _parse_document(response, shown_url)
     problem = _find_problem(document, redirect_uri)
@@ -128,6 +124,23 @@ def delete_registration(
             headers={"Authorization": f"Bearer {registration_token}"},
             budget=_FAREWELL_SECONDS,
         )
+
+
+def _ask(egress: Egress, url: str, request: dict[str, object]) -> EgressResponse:
+    """Ask for a registration; if that is refused for its form, in other forms."""
+    response = _post(egress, url, request)
+    refusal = find_error_code(response, _ADJUSTABLE_ERRORS)
+    may_be_the_scope = refusal == _METADATA_ERROR and "scope" in request
+    if refusal:
+        # The kinds of client have different rules for redirect URIs (OIDC Registration section 2),
+        # and servers draw the line between them differently.
+        other = _OTHER_TYPE[str(request["application_type"])]
+        response = _post(egress, url, {**request, "application_type": other})
+    if may_be_the_scope and find_error_code(response, _ADJUSTABLE_ERRORS):
+        # Some servers register only scopes of their own, although they grant a resource's as well.
+        without_scope = {name: value for name, value in request.items() if name != "scope"}
+        response = _post(egress, url, without_scope)
+    return response
 
 
 def _post(egress: Egress, url: str, request: dict[str, object]) -> EgressResponse:

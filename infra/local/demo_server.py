@@ -2,11 +2,13 @@
 
 Runs in the peers' environment. It prints its MCP endpoint once it listens, and ends when its
 standard input does. `--port 0` takes a free port; `--token-seconds` is the access tokens' lifetime;
-`--clients` names a file that keeps the registered clients from one run to the next.
+`--clients` names a file that keeps the registered clients from one run to the next; `--requests`
+names one that gets a line for each request.
 """
 
 import argparse
 import json
+import logging
 import os
 import socket
 import sys
@@ -81,6 +83,7 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--token-seconds", type=int, default=3600)
     parser.add_argument("--clients", type=Path)
+    parser.add_argument("--requests", type=Path)
     arguments = parser.parse_args()
     in_memory.DEFAULT_ACCESS_TOKEN_EXPIRY_SECONDS = arguments.token_seconds
     listener = socket.create_server((_HOST, arguments.port))
@@ -90,7 +93,12 @@ def main() -> None:
     print(f"{base_url}/mcp", flush=True)
     import uvicorn
 
-    uvicorn.Server(uvicorn.Config(app, log_level="warning")).run(sockets=[listener])
+    config = uvicorn.Config(app, log_level="warning")
+    if arguments.requests:
+        log = logging.getLogger("uvicorn.access")
+        log.setLevel(logging.INFO)
+        log.handlers[:] = [logging.FileHandler(arguments.requests)]
+    uvicorn.Server(config).run(sockets=[listener])
 
 
 def _end_with_input() -> None:

@@ -96,6 +96,22 @@ def test_a_server_that_takes_our_redirect_uri_from_nobody_is_asked_twice_and_exp
 
 
 @pytest.mark.rule(22)
+@pytest.mark.parametrize("refused_types", [(), ("native",)])
+def test_a_server_that_registers_no_scopes_of_the_resource_gets_us_without_scopes(
+    world: World, refused_types: tuple[str, ...]
+) -> None:
+    """As oidc-provider does, which grants them all the same."""
+    provider = world.authorization_server
+    provider.registered_scopes, provider.refused_types = (), refused_types
+    server_id = world.connected()
+    asked = [each.get("scope") for each in provider.registrations]
+    assert asked == ["read write", "read write", None]
+    assert provider.registrations[-1]["application_type"] == "web"
+    with world.deployment.admin as admin:
+        assert admin.get(f"{SERVERS}/{server_id}").json()["oauth2_scopes"] == "read write"
+
+
+@pytest.mark.rule(22)
 @pytest.mark.parametrize(
     "answer",
     [

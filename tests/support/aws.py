@@ -1,15 +1,32 @@
 """AWS in process: moto, with the tables, the key and the queue of the real template."""
 
 import json
+import threading
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import botocore.session
+import pytest
+from moto.core.botocore_stubber import BotocoreStubber
 
 DATA_TEMPLATE = Path(__file__).parents[2] / "infra" / "data.yaml"
 REGION = "us-east-1"
 STAGE = "test"
+
+
+def make_writes_atomic(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let moto answer one request after the other.
+
+    It checks a write's condition in one step and writes in another; of two threads both would win.
+    """
+    process_request, lock = BotocoreStubber.process_request, threading.RLock()
+
+    def process_alone(stubber: BotocoreStubber, request: Any) -> Any:
+        with lock:
+            return process_request(stubber, request)
+
+    monkeypatch.setattr(BotocoreStubber, "process_request", process_alone)
 
 
 def create_stack() -> None:

@@ -56,6 +56,7 @@ class Deployment:
     services: Services
     app: Chalice
     clock: FakeClock
+    egress: Egress
     aws_calls: aws.CallCounter
     log_lines: list[str] = field(default_factory=list)
 
@@ -119,11 +120,12 @@ def start_deployment(
     counter.watch(database.connection.client)
     kms = aws.client("kms")
     counter.watch(kms)
+    egress = Egress(settings.allowed_private_cidrs, transport=transport)
     services = build_services(
         settings,
         database=database,
         kms_client=kms_client or (lambda: kms),
-        egress=Egress(settings.allowed_private_cidrs, transport=transport),
+        egress=egress,
         clock=clock,
         pause=pause,
     )
@@ -131,7 +133,7 @@ def start_deployment(
     register(app, lambda: services)
     owner = services.identity.ensure_first_owner(ADMIN_TOKEN)
     services.organizations.ensure_default(owner)
-    deployment = Deployment(settings, services, app, clock, counter)
+    deployment = Deployment(settings, services, app, clock, egress, counter)
     handler = _Lines(deployment.log_lines)
     logs.get_logger().handlers[:] = [handler]
     logs.get_logger().setLevel("DEBUG")

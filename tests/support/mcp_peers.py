@@ -1,10 +1,11 @@
 """Real MCP servers, each in its own process and in the peers' own environment."""
 
 import os
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from tests.support.processes import running
 
 _PROGRAM = Path(__file__).parent / "peers" / "mcp_server.py"
 _DEFAULT_PYTHON = ".local/venvs/peers/bin/python"
@@ -21,23 +22,5 @@ def running_mcp_server(*flags: str) -> Iterator[str]:
     python = peers_python()
     if not python.exists():
         raise FileNotFoundError(f"{python} is missing: set CIBORIUM_PEERS_PYTHON.")
-    process = subprocess.Popen(
-        [python, "-u", _PROGRAM, *flags],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )
-    assert process.stdout is not None
-    try:
-        with process.stdout:
-            url = process.stdout.readline().strip()
-            if not url:
-                raise RuntimeError(f"The MCP server did not start: exit code {process.wait(5)}.")
-            yield url
-    finally:
-        process.terminate()
-        try:
-            process.wait(5)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+    with running([python, "-u", _PROGRAM, *flags]) as url:
+        yield url

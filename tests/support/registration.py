@@ -38,6 +38,7 @@ class Registrations:
         registered_method: what it registers clients with, whatever they ask for.
         registration_changes: members to replace in its registration answers; None removes one.
         refused_types: the kinds of client whose redirect URIs it does not take.
+        registered_scopes: the only ones that it registers clients for; None means any.
         secret_expires_at: when the secrets that it gives end, in seconds since 1970.
         manages_registrations: whether a client can delete its registration.
         read_document: reads a client's metadata document; without it, it takes none.
@@ -48,6 +49,7 @@ class Registrations:
     registered_method: str | None = None
     registration_changes: dict[str, Any] = field(default_factory=dict)
     refused_types: tuple[str, ...] = ()
+    registered_scopes: tuple[str, ...] | None = None
     secret_expires_at: int = 0
     manages_registrations: bool = False
     read_document: Callable[[str], dict[str, Any]] | None = None
@@ -79,6 +81,9 @@ class Registrations:
         self.registrations.append(asked)
         if asked["application_type"] in self.refused_types:
             raise OAuthError("invalid_redirect_uri")
+        scopes = set(asked.get("scope", "").split())
+        if self.registered_scopes is not None and scopes - set(self.registered_scopes):
+            raise OAuthError("invalid_client_metadata")
         method = self.registered_method or asked.get(
             "token_endpoint_auth_method", "client_secret_basic"
         )
