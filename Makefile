@@ -5,7 +5,7 @@ PYTHON := $(shell for each in python3.13 python3 python; do \
 BIN := .venv/bin
 RUN_TESTS := $(BIN)/python -m pytest -n 2
 
-.PHONY: help run demo test conformance rules-table check package deploy-local format clean setup setup-peers setup-node need-python
+.PHONY: help run demo test conformance rules-table bench-listing check package deploy-local format clean setup setup-peers setup-node need-python
 
 help: ## What the commands do
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
@@ -24,6 +24,9 @@ conformance: setup setup-node ## Run the official MCP conformance suite against 
 
 rules-table: setup setup-peers setup-node ## Run the tests of the MCP rules and write docs/mcp-conformance.md
 	$(BIN)/python -m tests.conformance.table
+
+bench-listing: setup ## Time the listing of many MCP servers against the slowest of them
+	$(BIN)/python -m tests.bench.listing
 
 check: setup ## Format, lint, types, import directions, templates
 	$(BIN)/ruff format --check
