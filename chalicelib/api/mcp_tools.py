@@ -3,8 +3,13 @@
 from chalicelib.api.replies import Reply, json_reply
 from chalicelib.api.routing import Call, Route
 from chalicelib.api.wire import to_server_tools, to_tool, to_tool_reply
+from chalicelib.mcp_client.errors import ListingTooLargeError
 from chalicelib.mcp_client.models import ToolCall
-from chalicelib.sdk.mcp_tools import AllTools, CallToolRequest, MCPServerTools
+from chalicelib.mcp_client.service import ServerTools
+from chalicelib.sdk.mcp_tools import AllTools, CallToolRequest, MCPServerTools, ServerToolsEntry
+
+# A Lambda's answer may have 6 MB.
+_MOST_BYTES = 5 * 1024 * 1024
 
 
 def list_all_tools(call: Call) -> Reply:
@@ -12,7 +17,7 @@ def list_all_tools(call: Call) -> Reply:
     named = call.query("server_ids")
     ids = None if named is None else [each.strip() for each in named.split(",") if each.strip()]
     found = call.services.tools.list_all(call.actor, ids)
-    return json_reply(AllTools(servers=[to_server_tools(each, call.request_id) for each in found]))
+    return json_reply(AllTools(servers=_fit(found, call.request_id)))
 
 
 def list_tools(call: Call, server_id: str) -> Reply:
@@ -37,6 +42,20 @@ def call_tool(call: Call, server_id: str) -> Reply:
         ),
     )
     return json_reply(to_tool_reply(result))
+
+
+def _fit(found: list[ServerTools], request_id: str) -> list[ServerToolsEntry]:
+    """The servers' entries; the tools for which there is no room are to be listed by themselves."""
+    entries, size = [], 0
+    for each in found:
+        entry = to_server_tools(each, request_id)
+        added = len(entry.model_dump_json())
+        if size + added > _MOST_BYTES:
+            left_out = ServerTools(each.server, error=ListingTooLargeError())
+            entry, added = to_server_tools(left_out, request_id), 0
+        entries.append(entry)
+        size += added
+    return entries
 
 
 _ONE = "/api/experimental/mcp/servers/{server_id}/tools"

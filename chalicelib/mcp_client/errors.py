@@ -4,6 +4,7 @@ from chalicelib.errors import (
     ForbiddenError,
     InvalidInputError,
     NotFoundError,
+    PayloadTooLargeError,
     UpstreamError,
     Validation,
 )
@@ -97,6 +98,15 @@ class TooManyServersError(InvalidInputError):
             f"At most {most} MCP servers can be listed at once. Name some in server_ids.",
             validations=[Validation("server_ids", detail)],
         )
+
+
+class ListingTooLargeError(PayloadTooLargeError):
+    """The tools of a server do not fit into an answer beside those of the others."""
+
+    code = "mcp_tools_too_large"
+
+    def __init__(self) -> None:
+        super().__init__("There is no room for this server's tools here. List it by itself.")
 
 
 class ToolsUnavailableError(UpstreamError):
