@@ -9,7 +9,7 @@ import httpx
 
 from tests.support.deployment import error_of
 from tests.support.journey import World
-from tests.support.servers import NOWHERE, create_server
+from tests.support.servers import NOWHERE, SERVERS, create_server
 
 TOOLS = "/api/experimental/mcp/tools"
 Answer = Callable[[httpx.Request], httpx.Response]
