@@ -116,7 +116,9 @@ def build_services(
         urls=urls,
         clock=clock,
     )
-    access_tokens = AccessTokens(connection_repository, tokens, refresher, urls, clock)
+    access_tokens = AccessTokens(
+        connection_repository, tokens, refresher, reauthorizer, urls, clock
+    )
     return Services(
         public_url=settings.public_url,
         oauth2_urls=urls,

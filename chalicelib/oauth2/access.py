@@ -1,9 +1,10 @@
 """Users' connections in use: the header that authorises a request, refreshed when it must be."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
 
-from chalicelib.errors import CiboriumError
+from chalicelib.errors import CiboriumError, UpstreamError, UpstreamTimeoutError
 from chalicelib.identity.models import Actor
 from chalicelib.mcp_servers.models import MCPServer
 from chalicelib.oauth2.errors import (
@@ -13,6 +14,7 @@ from chalicelib.oauth2.errors import (
 )
 from chalicelib.oauth2.models import Connection
 from chalicelib.oauth2.own_urls import OwnURLs
+from chalicelib.oauth2.reauthorization import Reauthorizer
 from chalicelib.oauth2.refreshing import TokenRefresher
 from chalicelib.oauth2.repository import ConnectionRepository
 from chalicelib.oauth2.tokens import TokenSealer
@@ -29,12 +31,14 @@ class AccessTokens:
         repository: ConnectionRepository,
         tokens: TokenSealer,
         refresher: TokenRefresher,
+        reauthorizer: Reauthorizer,
         urls: OwnURLs,
         clock: Clock,
     ) -> None:
         self._repository = repository
         self._tokens = tokens
         self._refresher = refresher
+        self._reauthorizer = reauthorizer
         self._urls = urls
         self._clock = clock
 
@@ -57,6 +61,7 @@ class AccessTokens:
 
         Raises:
             ConnectRequiredError: there is no usable connection.
+            AuthorizationServerChangedError: an admin must help.
             RefreshError, RefreshBusyError, EgressConnectionError, EgressTimeoutError: the provider
                 did not renew an expired token this time.
         """
@@ -67,6 +72,7 @@ class AccessTokens:
 
         Raises:
             ConnectRequiredError: the connection has gone or ended meanwhile.
+            AuthorizationServerChangedError: an admin must help.
             RefreshError, RefreshBusyError, EgressConnectionError, EgressTimeoutError: the provider
                 did not renew the token this time.
         """
@@ -101,9 +107,21 @@ class AccessTokens:
             # Our client has to be registered anew, which connecting does; its grants end with it.
             raise self._connect_required(server)
         try:
-            return self._refresher.refresh(connection, server)
+            with self._noticing_a_move(server):
+                return self._refresher.refresh(connection, server)
         except (RefreshRefusedError, ConnectionGoneError) as exc:
             raise self._connect_required(server) from exc
+
+    @contextmanager
+    def _noticing_a_move(self, server: MCPServer) -> Iterator[None]:
+        """An authorization server that does not renew may be one that the server has left."""
+        try:
+            yield
+        except (UpstreamError, UpstreamTimeoutError) as exc:
+            moved = self._reauthorizer.find_move(server)
+            if moved is None:
+                raise
+            raise moved from exc
 
     def _connect_required(self, server: MCPServer) -> ConnectRequiredError:
         return ConnectRequiredError(self._urls.connect(server.id))

@@ -95,6 +95,20 @@ def test_after_three_grants_the_user_is_asked_no_more(world: World, status: str)
     assert "connect_url" not in refused.json()
 
 
+@pytest.mark.rule(51)
+def test_a_token_that_was_good_for_a_while_uses_up_no_try_when_it_ends(world: World) -> None:
+    """A server whose tokens last some minutes, does not say so, and does not renew them."""
+    world.authorization_server.issues_refresh_tokens = False
+    world.authorization_server.token_seconds = None
+    server_id = world.connected()
+    for _ in range(5):
+        assert world.list_tools(server_id).status_code == 200
+        world.deployment.clock.advance(minutes=6)
+        world.authorization_server.tokens.clear()
+        assert error_of(world.list_tools(server_id)) == (409, "connect_required")
+        world.connect_as(ADMIN_TOKEN, server_id)
+
+
 def give_up(world: World, server_id: str) -> None:
     """Let the admin use up all tries at a server."""
     world.internet.add_page(MCP_URL, TIRELESS["403"][0])
