@@ -56,7 +56,7 @@ def test_a_tool_is_called_with_the_arguments_exactly_as_they_came(
     assert [each["arguments"] for each in calls_sent(world)] == [SEARCH["arguments"]]
 
 
-@pytest.mark.rule(42, 43)
+@pytest.mark.rule(42, 43, "trap:isolation")
 def test_a_call_carries_the_callers_own_token_and_nobody_elses(
     world: World, server_id: str, admin: httpx.Client
 ) -> None:
