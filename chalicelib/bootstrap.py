@@ -12,13 +12,17 @@ import botocore.session
 from botocore.config import Config
 
 from chalicelib import logs
+from chalicelib.audit import AuditRepository
+from chalicelib.audit.service import AuditService
 from chalicelib.chats.repository import ChatRepository
 from chalicelib.chats.service import ChatService
 from chalicelib.config import PublicURL, Settings
 from chalicelib.egress import Egress
-from chalicelib.encryption import Vault
+from chalicelib.encryption import Cursors, Vault
+from chalicelib.encryption.fields import AUDIT_CURSOR
 from chalicelib.encryption.keys import KMSKeyring
 from chalicelib.encryption.repository import DataKeyRepository
+from chalicelib.identity.models import Actor
 from chalicelib.identity.repository import IdentityRepository
 from chalicelib.identity.service import IdentityService
 from chalicelib.mcp_client.catalog import ToolCatalog
@@ -53,6 +57,7 @@ class Services:
 
     public_url: PublicURL
     oauth2_urls: OwnURLs
+    audit: AuditService[Actor]
     identity: IdentityService
     organizations: OrganizationService
     mcp_servers: MCPServerService
@@ -84,12 +89,14 @@ def build_services(
 
     keyring = KMSKeyring(kms_client, settings.kms_key_alias, settings.stage)
     vault = Vault(DataKeyRepository(database), keyring, clock)
+    audit_retention = timedelta(days=settings.audit_retention_days)
+    audit = AuditRepository(database, clock, audit_retention)
     session_lifetime = timedelta(hours=settings.session_hours)
-    identity = IdentityService(IdentityRepository(database), clock, session_lifetime)
-    organizations = OrganizationService(OrganizationRepository(database), identity, clock)
+    identity = IdentityService(IdentityRepository(database, audit), clock, session_lifetime)
+    organizations = OrganizationService(OrganizationRepository(database, audit), identity, clock)
 
-    server_repository = MCPServerRepository(database)
-    connection_repository = ConnectionRepository(database, server_repository)
+    server_repository = MCPServerRepository(database, audit)
+    connection_repository = ConnectionRepository(database, audit, server_repository)
     registry = ConnectionRegistry(connection_repository, clock)
     servers = MCPServerService(
         repository=server_repository,
@@ -122,6 +129,13 @@ def build_services(
     return Services(
         public_url=settings.public_url,
         oauth2_urls=urls,
+        audit=AuditService(
+            audit,
+            Cursors(vault, AUDIT_CURSOR),
+            organizations.require_audit_reader,
+            clock,
+            audit_retention,
+        ),
         identity=identity,
         organizations=organizations,
         mcp_servers=servers,
@@ -134,7 +148,7 @@ def build_services(
             MCPClient(egress, pause),
             ToolCatalog(clock),
         ),
-        chats=ChatService(ChatRepository(database), organizations, servers, clock),
+        chats=ChatService(ChatRepository(database, audit), organizations, servers, clock),
         find_unreachable=partial(_find_unreachable, database, vault),
     )
 

@@ -3,13 +3,14 @@
 from collections.abc import Callable
 
 from chalicelib.api.errors import build_error_body
+from chalicelib.audit.models import Event, EventPage
 from chalicelib.chats.models import Chat, Message, MessagePage
 from chalicelib.identity.models import User
 from chalicelib.mcp_client.models import ToolResult
 from chalicelib.mcp_client.service import GovernedTool, ServerTools
 from chalicelib.mcp_servers.service import ServerView
 from chalicelib.organizations.models import Membership, Organization
-from chalicelib.sdk import chats, identity, mcp_servers, mcp_tools, organizations
+from chalicelib.sdk import audit, chats, identity, mcp_servers, mcp_tools, organizations
 
 
 def to_user(user: User, organization_ids: list[str]) -> identity.User:
@@ -154,4 +155,37 @@ def _to_message(message: Message) -> chats.ChatMessage:
         created_at=message.created_at,
         role=message.role,
         content=[chats.MessagePart(type="text", text=text) for text in message.texts],
+    )
+
+
+def to_events(page: EventPage) -> audit.AuditEvents:
+    """A page of the audit log."""
+    return audit.AuditEvents(
+        events=[to_event(event) for event in page.events], next_cursor=page.next_cursor or None
+    )
+
+
+def to_event(event: Event) -> audit.AuditEvent:
+    """One event of the audit log."""
+    return audit.AuditEvent(
+        id=event.id,
+        time=event.time,
+        action=event.action,
+        object_type=event.object_type,
+        object_id=event.object_id,
+        organization_id=event.organization_id,
+        actor_id=event.actor_id,
+        actor_username=event.actor_username or None,
+        request_id=event.request.request_id or None,
+        source_ip=event.request.source_ip or None,
+        user_agent=event.request.user_agent or None,
+        diff={
+            name: audit.AuditChange(
+                old=change.old,
+                new=change.new,
+                secret=change.secret or None,
+                abridged=change.abridged or None,
+            )
+            for name, change in event.diff.items()
+        },
     )

@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+from chalicelib.audit import Action, ObjectType, diff
+from chalicelib.chats.auditing import describe_chat
 from chalicelib.chats.errors import ChatNotFoundError, InvalidPageError
 from chalicelib.chats.models import Chat, Message, MessagePage, build_title
 from chalicelib.chats.repository import ChatRepository
@@ -59,7 +61,14 @@ class ChatService:
             created_at=now,
             updated_at=now,
         )
-        self._repository.add(chat, first)
+        event = actor.did(
+            Action.CREATE,
+            ObjectType.CHAT,
+            chat.id,
+            diff({}, describe_chat(chat)),
+            organization_id=chat.organization_id,
+        )
+        self._repository.add(chat, first, event)
         return chat
 
     def list_own(self, actor: Actor, *, limit: int, after_id: str | None) -> list[Chat]:

@@ -9,6 +9,7 @@ SERVER_CUSTOM_HEADERS = SealedField("servers", "custom_headers")
 CONNECTION_ACCESS_TOKEN = SealedField("connections", "access_token")
 CONNECTION_REFRESH_TOKEN = SealedField("connections", "refresh_token")
 AUTHORIZATION_FLOW = SealedField("cookies", "mcp_oauth2_verifier", stored=False)
+AUDIT_CURSOR = SealedField("cursors", "audit", stored=False)
 
 SEALED_FIELDS = (
     SERVER_CLIENT_SECRET,
@@ -18,4 +19,5 @@ SEALED_FIELDS = (
     CONNECTION_ACCESS_TOKEN,
     CONNECTION_REFRESH_TOKEN,
     AUTHORIZATION_FLOW,
+    AUDIT_CURSOR,
 )

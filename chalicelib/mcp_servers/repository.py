@@ -15,11 +15,11 @@ from pynamodb.attributes import (
     UnicodeAttribute,
 )
 
+from chalicelib.audit import AuditRepository, NewEvent
 from chalicelib.mcp_servers.errors import ServerNotFoundError, SlugTakenError, VersionConflictError
 from chalicelib.mcp_servers.models import MCPServer, OAuth2Client, Registration
 from chalicelib.sdk.mcp_servers import AuthType, Availability, Transport
 from chalicelib.storage import Database, Item, Transaction, UTCDateTime, VersionedItem
-from chalicelib.storage.conditions import refused_as
 
 _PARTITION = "SERVER"
 
@@ -78,8 +78,9 @@ class SlugGuardItem(Item):
 class MCPServerRepository:
     """Stores MCP servers."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, audit: AuditRepository) -> None:
         self._database = database
+        self._audit = audit
         self._servers = database.bind(ServerItem, "servers")
         self._slugs = database.bind(SlugGuardItem, "servers")
 
@@ -98,18 +99,23 @@ class MCPServerRepository:
         found = (_to_server(item) for item in self._servers.query(_PARTITION, consistent_read=True))
         return [server for server in found if not server.deleting]
 
-    def add(self, server: MCPServer) -> None:
+    def add(self, server: MCPServer, event: NewEvent) -> None:
         """Store a new server.
 
         Raises:
             SlugTakenError: another server has the slug.
         """
-        transaction = self._database.transaction()
-        self._claim_slug(transaction, server)
-        transaction.put(self._to_item(server), self._servers.absent(), VersionConflictError())
-        transaction.commit()
+        self._add(self._audit.transaction(event), server)
 
-    def replace(self, before: MCPServer, after: MCPServer) -> None:
+    def reserve(self, server: MCPServer) -> None:
+        """Store a server that waits for its discovery; `replace` completes it and records it.
+
+        Raises:
+            SlugTakenError: another server has the slug.
+        """
+        self._add(self._database.transaction(), server)
+
+    def replace(self, before: MCPServer, after: MCPServer, event: NewEvent) -> None:
         """Store a changed server in place of the one that was read.
 
         Raises:
@@ -117,24 +123,21 @@ class MCPServerRepository:
             VersionConflictError: somebody has written the server since.
         """
         unchanged = self._servers.at_version(before.version)
-        if after.slug == before.slug:
-            with refused_as(VersionConflictError()):
-                self._to_item(after).save(condition=unchanged)
-            return
-        transaction = self._database.transaction()
-        self._claim_slug(transaction, after)
-        self._release_slug(transaction, before)
+        transaction = self._audit.transaction(event)
+        if after.slug != before.slug:
+            self._claim_slug(transaction, after)
+            self._release_slug(transaction, before)
         transaction.put(self._to_item(after), unchanged, VersionConflictError())
         transaction.commit()
 
-    def hide(self, server: MCPServer) -> MCPServer:
+    def hide(self, server: MCPServer, event: NewEvent) -> MCPServer:
         """Mark a server as being deleted and free its slug, all at once; returns it as it is then.
 
         Raises:
             VersionConflictError: somebody has written the server since it was read.
         """
         hidden = replace(server, deleting=True, enabled=False, version=server.version + 1)
-        transaction = self._database.transaction()
+        transaction = self._audit.transaction(event)
         self._release_slug(transaction, server)
         transaction.put(
             self._to_item(hidden),
@@ -145,7 +148,7 @@ class MCPServerRepository:
         return hidden
 
     def remove(self, server: MCPServer) -> None:
-        """Remove a server; one that is not hidden frees its slug.
+        """Remove a server that is hidden, or was only reserved; the latter frees its slug.
 
         Raises:
             VersionConflictError: somebody has written the server since it was read.
@@ -169,6 +172,11 @@ class MCPServerRepository:
             & (self._servers.deleting == False),  # noqa: E712 -- a condition, not a comparison
             ServerNotFoundError(),
         )
+
+    def _add(self, transaction: Transaction, server: MCPServer) -> None:
+        self._claim_slug(transaction, server)
+        transaction.put(self._to_item(server), self._servers.absent(), VersionConflictError())
+        transaction.commit()
 
     def _claim_slug(self, transaction: Transaction, server: MCPServer) -> None:
         transaction.put(

@@ -4,9 +4,11 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
+from chalicelib.audit import Action, NewEvent, ObjectType, diff
 from chalicelib.encryption import Vault
 from chalicelib.identity.models import Actor
 from chalicelib.identity.permissions import Permission
+from chalicelib.mcp_servers.auditing import describe_server
 from chalicelib.mcp_servers.clients import ServerClients
 from chalicelib.mcp_servers.drafts import ServerDrafts
 from chalicelib.mcp_servers.errors import (
@@ -163,9 +165,9 @@ class MCPServerService:
         check_complete(server, discovery_possible=True)
         self._check_urls(server)
         if server.auth_type is AuthType.OAUTH2 and server.oauth2.needs_discovery:
-            server = self._add_with_discovery(server)
+            server = self._add_with_discovery(actor, server)
         else:
-            self._repository.add(server)
+            self._repository.add(server, _created(actor, server))
         return ServerView(server, auth_connected=False, redacted=False)
 
     def update(
@@ -196,7 +198,9 @@ class MCPServerService:
             version=before.version + 1,
             grant_generation=before.grant_generation + (1 if moved else 0),
         )
-        self._repository.replace(before, after)
+        changes = diff(describe_server(before), describe_server(after))
+        event = actor.did(Action.UPDATE, ObjectType.MCP_SERVER, after.id, changes)
+        self._repository.replace(before, after, event)
         if moved:
             self._connections.remove_all(after.id)
         if before.oauth2.registration_uri != after.oauth2.registration_uri:
@@ -218,19 +222,21 @@ class MCPServerService:
         if server is None:
             raise ServerNotFoundError
         if not server.deleting:
-            server = self._repository.hide(server)
+            was = diff(describe_server(server), {})
+            event = actor.did(Action.DELETE, ObjectType.MCP_SERVER, server.id, was)
+            server = self._repository.hide(server, event)
         self._connections.remove_all(server.id)
         self._clients.abandon(server)
         self._repository.remove(server)
 
-    def replace_client(self, server: MCPServer) -> MCPServer:
+    def replace_client(self, actor: Actor, server: MCPServer) -> MCPServer:
         """For the other services: as `ServerClients.replace`.
 
         Raises:
             DiscoveryError, RegistrationError: there is no way to get one; nothing has changed.
             ServerNotFoundError: the server was deleted meanwhile.
         """
-        return self._clients.replace(server)
+        return self._clients.replace(actor, server)
 
     def _remove_abandoned(self, slug: str) -> bool:
         """Remove what a create left that was killed during discovery; whether there was one."""
@@ -263,19 +269,22 @@ class MCPServerService:
         if server.oauth2.auth_url:
             self._provisioner.check_authorization_url(server.oauth2.auth_url)
 
-    def _add_with_discovery(self, server: MCPServer) -> MCPServer:
-        """Store the row, which fixes the redirect URI, then complete it; remove it on failure."""
+    def _add_with_discovery(self, actor: Actor, server: MCPServer) -> MCPServer:
+        """Store the row, which fixes the redirect URI, then complete it; remove it on failure.
+
+        Only the completion is an event: before it there is no server that anybody could use.
+        """
         incomplete = replace(server, enabled=False)
         try:
-            self._repository.add(incomplete)
+            self._repository.reserve(incomplete)
         except SlugTakenError:
             if not self._remove_abandoned(server.slug):
                 raise
-            self._repository.add(incomplete)
+            self._repository.reserve(incomplete)
         try:
             complete = self._clients.complete(server)
             try:
-                self._repository.replace(incomplete, complete)
+                self._repository.replace(incomplete, complete, _created(actor, complete))
             except Exception:
                 self._clients.abandon(complete)
                 raise
@@ -284,3 +293,8 @@ class MCPServerService:
                 self._repository.remove(incomplete)
             raise
         return complete
+
+
+def _created(actor: Actor, server: MCPServer) -> NewEvent:
+    made = diff({}, describe_server(server))
+    return actor.did(Action.CREATE, ObjectType.MCP_SERVER, server.id, made)

@@ -125,7 +125,7 @@ class Reauthorizer:
         if server.oauth2.registration is Registration.MANUAL or server.oauth2.issuer_is_pinned:
             return AuthorizationServerChangedError()
         try:
-            self._servers.replace_client(server)
+            self._servers.replace_client(actor, server)
         except (InvalidInputError, UpstreamError, UpstreamTimeoutError) as exc:
             return exc if tells_why else AuthorizationServerChangedError()
         return None

@@ -4,6 +4,7 @@ import secrets
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+from chalicelib.audit import Action, ObjectType, diff
 from chalicelib.encryption import DEPLOYMENT_SCOPE, Vault, organization_scope
 from chalicelib.errors import (
     CiboriumError,
@@ -16,6 +17,7 @@ from chalicelib.identity.permissions import Permission
 from chalicelib.mcp_servers.errors import InvalidServerIDError, ServerNotFoundError
 from chalicelib.mcp_servers.models import MCPServer
 from chalicelib.mcp_servers.service import MCPServerService
+from chalicelib.oauth2.auditing import describe_connection
 from chalicelib.oauth2.authorization import build_authorization_url, validate_authorization_response
 from chalicelib.oauth2.client_metadata import ClientMetadata, build_client_metadata
 from chalicelib.oauth2.errors import (
@@ -144,8 +146,10 @@ class ConnectionService:
         connection = self._tokens.seal(
             tokens, actor.user_id, server, requested_scope=flow.scope, key_scope=scope
         )
+        made = diff({}, describe_connection(connection))
+        event = actor.did(Action.CONNECT, ObjectType.CONNECTION, server.id, made)
         try:
-            self._repository.put(connection, server)
+            self._repository.put(connection, server, event)
         except ServerNotFoundError as exc:
             self._provider.revoke_unstored(server, tokens)
             raise ServerMovedError from exc
@@ -164,7 +168,9 @@ class ConnectionService:
         connection = self._repository.find(actor.user_id, parsed)
         if connection is None:
             return Disconnected(revoked=False)
-        self._repository.remove(actor.user_id, parsed)
+        was = diff(describe_connection(connection), {})
+        event = actor.did(Action.DISCONNECT, ObjectType.CONNECTION, parsed, was)
+        self._repository.remove(connection, event)
         return self._revoke(connection)
 
     def client_metadata(self, server_id: str) -> ClientMetadata:
@@ -195,7 +201,7 @@ class ConnectionService:
         if not server.oauth2.has_expired(self._clock()):
             return server
         try:
-            return self._servers.replace_client(server)
+            return self._servers.replace_client(actor, server)
         except (InvalidInputError, UpstreamError, UpstreamTimeoutError) as exc:
             if actor.may(Permission.MCP_SERVER_READ):
                 raise

@@ -2,9 +2,12 @@
 
 from contextlib import suppress
 
-from chalicelib.identity.models import Actor, User
+from chalicelib.audit import Action, NewEvent, ObjectType, diff
+from chalicelib.identity.errors import NotAllowedError
+from chalicelib.identity.models import OPERATOR, Actor, User
 from chalicelib.identity.permissions import Permission
 from chalicelib.identity.service import IdentityService
+from chalicelib.organizations.auditing import describe_membership, describe_organization
 from chalicelib.organizations.errors import (
     MemberExistsError,
     NotAMemberError,
@@ -40,10 +43,8 @@ class OrganizationService:
         organization = self._new(
             request.name, request.display_name or request.name, request.description
         )
-        self._repository.add(
-            organization,
-            self._membership(organization.id, actor.user_id, OrganizationRole.ADMIN),
-        )
+        admin = self._membership(organization.id, actor.user_id, OrganizationRole.ADMIN)
+        self._repository.add(organization, admin, _created(actor, organization))
         return organization
 
     def get(self, actor: Actor, organization_id: str) -> Organization:
@@ -105,8 +106,22 @@ class OrganizationService:
             else OrganizationRole.MEMBER
         )
         added = self._membership(wanted, user.id, role)
-        self._repository.add_member(added)
+        self._repository.add_member(added, _joined(actor, added))
         return added
+
+    def require_audit_reader(self, actor: Actor, organization_id: str | None) -> None:
+        """Insist that the actor may read the audit log: an admin their organisation's, owners all.
+
+        Raises:
+            NotAllowedError: the actor is neither.
+            OrganizationNotFoundError: there is no such organisation, or the actor may not know.
+        """
+        if actor.may(Permission.AUDIT_READ):
+            return
+        if organization_id is None:
+            raise NotAllowedError
+        if not self._require_visible(actor, self._parse(organization_id)).is_admin:
+            raise NotAllowedError
 
     def require_member(self, actor: Actor, organization_id: str) -> Membership:
         """The actor's membership in an organisation.
@@ -130,13 +145,13 @@ class OrganizationService:
             organization = self._new(_DEFAULT_NAME, "Default", "", is_default=True)
             admin = self._membership(organization.id, owner.id, OrganizationRole.ADMIN)
             try:
-                self._repository.add(organization, admin)
+                self._repository.add(organization, admin, _created(OPERATOR, organization))
             except OrganizationExistsError:  # Another process was quicker.
                 return self.ensure_default(owner)
             return organization
         admin = self._membership(organization_id, owner.id, OrganizationRole.ADMIN)
         with suppress(MemberExistsError):
-            self._repository.add_member(admin)
+            self._repository.add_member(admin, _joined(OPERATOR, admin))
         found = self._repository.find(organization_id)
         if found is None:
             raise OrganizationNotFoundError
@@ -176,3 +191,23 @@ class OrganizationService:
             created_at=now,
             updated_at=now,
         )
+
+
+def _created(actor: Actor, organization: Organization) -> NewEvent:
+    return actor.did(
+        Action.CREATE,
+        ObjectType.ORGANIZATION,
+        organization.id,
+        diff({}, describe_organization(organization)),
+        organization_id=organization.id,
+    )
+
+
+def _joined(actor: Actor, membership: Membership) -> NewEvent:
+    return actor.did(
+        Action.CREATE,
+        ObjectType.ORGANIZATION_MEMBER,
+        membership.user_id,
+        diff({}, describe_membership(membership)),
+        organization_id=membership.organization_id,
+    )

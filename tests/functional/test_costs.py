@@ -18,6 +18,7 @@ from tests.support.servers import SERVERS, create_server, server_body
 DOCUMENT = Path(__file__).parents[2] / "docs" / "costs.md"
 CHATS = "/api/experimental/chats"
 ORGANIZATIONS = "/api/v2/organizations"
+AUDIT = "/api/v2/audit"
 
 
 class Caller:
@@ -136,6 +137,8 @@ COSTS: dict[str, tuple[Step, tuple[int, int, int, int]]] = {
         lambda c: c.client.get(f"{CHATS}/{c.chat_id}/messages"),
         (3, 0, 0, 0),
     ),
+    f"GET {AUDIT}": (lambda c: c.client.get(f"{AUDIT}?actor=me"), (2, 0, 0, 0)),
+    f"GET {AUDIT}/export": (lambda c: c.client.get(f"{AUDIT}/export?actor=me"), (2, 0, 0, 0)),
 }
 TOKEN = "admin-token-for-tests-0123456789abcdef"
 READS = {"GetItem", "Query", "DescribeTable"}
