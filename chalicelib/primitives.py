@@ -23,12 +23,16 @@ def new_time_ordered_id(now: datetime) -> str:
 
     Twelve of its random bits give the time below the millisecond (section 6.2, method 3).
     """
-    return str(uuid.UUID(int=_first_int_at(now) | 0x2 << 62 | secrets.randbits(62)))
+    milliseconds, rest = _split(now)
+    time = milliseconds << 80 | 0x7 << 76 | rest << 64
+    return str(uuid.UUID(int=time | 0x2 << 62 | secrets.randbits(62)))
 
 
 def first_id_at(moment: datetime) -> str:
     """The least text of a time-ordered identifier of a moment: a bound for ranges, not an id."""
-    return str(uuid.UUID(int=_first_int_at(moment)))
+    milliseconds, rest = _split(moment)
+    # Nothing but the time for a whole millisecond: the id before it is of an earlier one then.
+    return str(uuid.UUID(int=milliseconds << 80 | (0x7 << 76 | rest << 64 if rest else 0)))
 
 
 def time_of_id(time_ordered_id: str) -> datetime:
@@ -51,8 +55,8 @@ def parse_id(text: str) -> str | None:
     return canonical if text.lower() == canonical else None
 
 
-def _first_int_at(moment: datetime) -> int:
-    """48 bits of milliseconds since 1970, the version, 12 bits of what is left of the time."""
+def _split(moment: datetime) -> tuple[int, int]:
+    """The milliseconds since 1970, and in 4096th parts of one what is left of the time."""
     microseconds = (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
     milliseconds, rest = divmod(max(microseconds, 1000), 1000)
-    return milliseconds << 80 | 0x7 << 76 | rest * 4096 // 1000 << 64
+    return milliseconds, rest * 4096 // 1000

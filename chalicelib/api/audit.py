@@ -39,8 +39,10 @@ def export_events(call: Call) -> Reply:
         cursor=call.query("cursor") or "",
     )
     lines = [to_event(event).model_dump_json(exclude_none=True) + "\n" for event in page.events]
-    headers = {NEXT_CURSOR: page.next_cursor} if page.next_cursor else {}
-    return Reply(200, "".join(lines), "application/x-ndjson", headers)
+    headers = {"Content-Type": "application/x-ndjson"}  # Also of a page without a line.
+    if page.next_cursor:
+        headers[NEXT_CURSOR] = page.next_cursor
+    return Reply(200, "".join(lines), headers["Content-Type"], headers)
 
 
 def _filter(call: Call) -> EventFilter:
