@@ -151,6 +151,6 @@ def _session_hours(text: str) -> int:
 
 
 def _audit_retention_days(text: str) -> int:
-    if not text.isdigit() or not 1 <= int(text) <= 3650:
+    if not text.isdecimal() or not 1 <= int(text) <= 3650:
         raise SettingsError("CIBORIUM_AUDIT_RETENTION_DAYS must be a whole number from 1 to 3650.")
     return int(text)

@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
+from chalicelib.sdk.mcp_servers import CreateMCPServerConfigRequest
 from tests.support import aws
 from tests.support.authorization_server import AuthorizationServer
 from tests.support.deployment import ADMIN_TOKEN, Deployment, error_of, start_deployment
@@ -108,6 +109,34 @@ def test_creation_and_deletion_tell_what_there_was(deployment: Deployment) -> No
     assert (created["action"], deleted["action"]) == ("create", "delete")
     assert created["diff"] == {name: {"new": value} for name, value in fields.items()}
     assert deleted["diff"] == {name: {"old": value} for name, value in fields.items()}
+
+
+def test_every_field_of_a_server_is_recorded_and_every_secret_one_as_such(
+    deployment: Deployment,
+) -> None:
+    """A field that is added to the API and not to the log fails here."""
+    secrets: dict[str, Any] = {
+        "oauth2_client_secret": "sentinel-1",
+        "api_key_value": "sentinel-2",
+        "custom_headers": {"X-A": "sentinel-3"},
+    }
+    texts = ("description", "oauth2_scopes", "api_key_header", "oauth2_client_id")
+    urls = ("oauth2_auth_url", "oauth2_token_url", "oauth2_revocation_url", "oauth2_issuer")
+    body = {
+        **dict.fromkeys(texts, "text"),
+        **dict.fromkeys(urls, "https://login.example/x"),
+        "icon_url": "/icon",
+        "tool_allow_list": ["a"],
+        "tool_deny_list": ["b"],
+        "auth_type": "oauth2",
+        **secrets,
+    }
+    with deployment.admin as admin:
+        create_server(admin, **body)
+        (event,) = events(admin, object_type="mcp_server")
+    assert event["diff"].keys() == CreateMCPServerConfigRequest.model_fields.keys()
+    told = {name for name, change in event["diff"].items() if change == {"secret": True}}
+    assert told == secrets.keys()
 
 
 def test_people_tokens_and_sign_ins_are_recorded(deployment: Deployment) -> None:
