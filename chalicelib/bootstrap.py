@@ -26,6 +26,7 @@ from chalicelib.mcp_client.client import MCPClient
 from chalicelib.mcp_client.credentials import Credentials
 from chalicelib.mcp_client.service import ToolService
 from chalicelib.mcp_servers.repository import MCPServerRepository
+from chalicelib.mcp_servers.selection import ServerSelection
 from chalicelib.mcp_servers.service import MCPServerService
 from chalicelib.oauth2.access import AccessTokens
 from chalicelib.oauth2.own_urls import OwnURLs
@@ -96,6 +97,7 @@ def build_services(
         vault=vault,
         provisioner=OAuth2Provisioner(egress, urls.client_metadata),
         connections=registry,
+        organizations=organizations,
         check_url=egress.check_url,
         callback_url=urls.callback,
         clock=clock,
@@ -134,7 +136,9 @@ def build_services(
             MCPClient(egress, pause),
             ToolCatalog(clock),
         ),
-        chats=ChatService(ChatRepository(database), organizations, servers, clock),
+        chats=ChatService(
+            ChatRepository(database), organizations, ServerSelection(server_repository), clock
+        ),
         find_unreachable=partial(_find_unreachable, database, vault),
     )
 

@@ -80,6 +80,7 @@ def to_server(view: ServerView, callback_url: Callable[[str], str]) -> mcp_serve
         model_intent=server.model_intent,
         allow_in_plan_mode=server.allow_in_plan_mode,
         forward_coder_headers=server.forward_coder_headers,
+        organization_ids=list(server.organization_ids),
         created_at=server.created_at,
         updated_at=server.updated_at,
         auth_connected=view.auth_connected,

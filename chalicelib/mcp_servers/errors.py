@@ -56,7 +56,7 @@ class InvalidServerError(InvalidInputError):
 
 
 class InvalidSelectionError(InvalidInputError):
-    """A chat asks for servers that do not exist or are disabled."""
+    """A chat asks for servers that are not there, disabled, or not for it and its owner."""
 
     code = "invalid_mcp_server_ids"
 

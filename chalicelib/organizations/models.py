@@ -38,3 +38,8 @@ class Membership:
     def is_admin(self) -> bool:
         """Whether the member manages the organisation."""
         return OrganizationRole.ADMIN in self.roles
+
+    @property
+    def all_group_ids(self) -> frozenset[str]:
+        """The groups that the member is in: that of everyone, which has the organisation's id."""
+        return frozenset({self.organization_id})

@@ -1,5 +1,6 @@
 """Organisations, and who belongs to them."""
 
+from collections.abc import Sequence
 from contextlib import suppress
 
 from chalicelib.identity.models import Actor, User
@@ -70,9 +71,19 @@ class OrganizationService:
 
     def ids_of(self, user_id: str) -> list[str]:
         """The ids of the organisations that a user belongs to, longest-standing first."""
-        return [
-            membership.organization_id for membership in self._repository.list_memberships(user_id)
-        ]
+        return [membership.organization_id for membership in self.memberships_of(user_id)]
+
+    def memberships_of(self, user_id: str) -> list[Membership]:
+        """A user's memberships with their roles and groups, longest-standing first; one read."""
+        return self._repository.list_memberships(user_id)
+
+    def list_all(self) -> list[Organization]:
+        """Every organisation, for the other services; they decide who may ask."""
+        return self._repository.list_all()
+
+    def find_missing(self, organization_ids: Sequence[str]) -> list[str]:
+        """Those of the ids that are no organisation's, for the other services; a read for each."""
+        return [each for each in organization_ids if self._repository.find(each) is None]
 
     def list_members(self, actor: Actor, organization_id: str) -> list[Membership]:
         """The members of an organisation.
