@@ -25,6 +25,7 @@ from chalicelib.mcp_client.catalog import ToolCatalog
 from chalicelib.mcp_client.client import MCPClient
 from chalicelib.mcp_client.credentials import Credentials
 from chalicelib.mcp_client.service import ToolService
+from chalicelib.mcp_servers.access_lists import AccessListService
 from chalicelib.mcp_servers.repository import MCPServerRepository
 from chalicelib.mcp_servers.selection import ServerSelection
 from chalicelib.mcp_servers.service import MCPServerService
@@ -57,6 +58,7 @@ class Services:
     identity: IdentityService
     organizations: OrganizationService
     mcp_servers: MCPServerService
+    access_lists: AccessListService
     connections: ConnectionService
     tools: ToolService
     chats: ChatService
@@ -127,6 +129,7 @@ def build_services(
         identity=identity,
         organizations=organizations,
         mcp_servers=servers,
+        access_lists=AccessListService(server_repository, servers, organizations, identity, clock),
         connections=connections,
         tools=ToolService(
             servers,

@@ -19,6 +19,7 @@ from chalicelib.api.cookies import parse_cookies, session_cookie_name
 from chalicelib.api.errors import (
     BodyTooLargeError,
     ForeignOriginError,
+    InvalidQueryError,
     body_error,
     error_reply,
     plain_error_reply,
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
 M = TypeVar("M", bound=BaseModel)
 _MOST_BODY_BYTES = 256 * 1024
+_DEFAULT_LIMIT = 50
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _HEADERS = {
     "Cache-Control": "no-store",
@@ -86,6 +88,28 @@ class Call:
         """A query parameter's value; of several the last."""
         parameters = self._request.query_params
         return None if parameters is None else parameters.get(name)
+
+    def number(self, name: str) -> int | None:
+        """A query parameter that is a whole number.
+
+        Raises:
+            InvalidQueryError: it is something else.
+        """
+        text = self.query(name)
+        if text is None:
+            return None
+        if not (text.isascii() and text.isdigit() and len(text) <= 12):
+            raise InvalidQueryError(name, "must be a whole number")
+        return int(text)
+
+    def limit(self) -> int:
+        """How many things a page shall have; services say how many it may have.
+
+        Raises:
+            InvalidQueryError: it is not a whole number.
+        """
+        asked = self.number("limit")
+        return _DEFAULT_LIMIT if asked is None else asked
 
     @property
     def path(self) -> str:

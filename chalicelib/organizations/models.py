@@ -26,6 +26,26 @@ class Organization:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """Some members of an organisation, under a name."""
+
+    id: str
+    organization_id: str
+    name: str
+    display_name: str
+
+
+def everyone_of(organization: Organization) -> Group:
+    """The group of all members: it has the organisation's id, and is stored nowhere."""
+    return Group(
+        id=organization.id,
+        organization_id=organization.id,
+        name="everyone",
+        display_name="Everyone",
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Membership:
     """A person in an organisation."""
 

@@ -1,6 +1,6 @@
 """Organisations, and who belongs to them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
 from chalicelib.identity.models import Actor, User
@@ -12,7 +12,13 @@ from chalicelib.organizations.errors import (
     OrganizationExistsError,
     OrganizationNotFoundError,
 )
-from chalicelib.organizations.models import Membership, Organization, OrganizationRole
+from chalicelib.organizations.models import (
+    Group,
+    Membership,
+    Organization,
+    OrganizationRole,
+    everyone_of,
+)
 from chalicelib.organizations.repository import OrganizationRepository
 from chalicelib.primitives import Clock, new_id, parse_id
 from chalicelib.sdk.organizations import AddMemberRequest, CreateOrganizationRequest
@@ -80,6 +86,14 @@ class OrganizationService:
     def list_all(self) -> list[Organization]:
         """Every organisation, for the other services; they decide who may ask."""
         return self._repository.list_all()
+
+    def iterate_members(self, organization_id: str) -> Iterator[Membership]:
+        """The members of an organisation, by id, for the other services."""
+        return self._repository.iterate_members(organization_id)
+
+    def groups_of(self, organization: Organization) -> list[Group]:
+        """An organisation's groups, that of everyone first, for the other services."""
+        return [everyone_of(organization)]
 
     def find_missing(self, organization_ids: Sequence[str]) -> list[str]:
         """Those of the ids that are no organisation's, for the other services; a read for each."""
