@@ -29,7 +29,9 @@ from chalicelib.mcp_client.catalog import ToolCatalog
 from chalicelib.mcp_client.client import MCPClient
 from chalicelib.mcp_client.credentials import Credentials
 from chalicelib.mcp_client.service import ToolService
+from chalicelib.mcp_servers.access_lists import AccessListService
 from chalicelib.mcp_servers.repository import MCPServerRepository
+from chalicelib.mcp_servers.selection import ServerSelection
 from chalicelib.mcp_servers.service import MCPServerService
 from chalicelib.oauth2.access import AccessTokens
 from chalicelib.oauth2.own_urls import OwnURLs
@@ -61,6 +63,7 @@ class Services:
     identity: IdentityService
     organizations: OrganizationService
     mcp_servers: MCPServerService
+    access_lists: AccessListService
     connections: ConnectionService
     tools: ToolService
     chats: ChatService
@@ -103,6 +106,7 @@ def build_services(
         vault=vault,
         provisioner=OAuth2Provisioner(egress, urls.client_metadata),
         connections=registry,
+        organizations=organizations,
         check_url=egress.check_url,
         callback_url=urls.callback,
         clock=clock,
@@ -139,6 +143,7 @@ def build_services(
         identity=identity,
         organizations=organizations,
         mcp_servers=servers,
+        access_lists=AccessListService(server_repository, servers, organizations, identity, clock),
         connections=connections,
         tools=ToolService(
             servers,
@@ -148,7 +153,12 @@ def build_services(
             MCPClient(egress, pause),
             ToolCatalog(clock),
         ),
-        chats=ChatService(ChatRepository(database, audit), organizations, servers, clock),
+        chats=ChatService(
+            ChatRepository(database, audit),
+            organizations,
+            ServerSelection(server_repository),
+            clock,
+        ),
         find_unreachable=partial(_find_unreachable, database, vault),
     )
 

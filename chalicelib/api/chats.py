@@ -5,8 +5,6 @@ from chalicelib.api.routing import Call, Route
 from chalicelib.api.wire import to_chat, to_messages
 from chalicelib.sdk.chats import CreateChatRequest
 
-_DEFAULT_LIMIT = 50
-
 
 def create_chat(call: Call) -> Reply:
     """Start a chat with its first message."""
@@ -19,7 +17,7 @@ def list_chats(call: Call) -> Reply:
     """The caller's chats, the latest changed first."""
     chats = call.services.chats.list_own(
         call.actor,
-        limit=_limit(call),
+        limit=call.limit(),
         after_id=call.query("after_id"),
     )
     return json_reply([to_chat(chat) for chat in chats])
@@ -35,16 +33,11 @@ def list_messages(call: Call, chat_id: str) -> Reply:
     page = call.services.chats.list_messages(
         call.actor,
         chat_id,
-        limit=_limit(call),
+        limit=call.limit(),
         after_id=call.number("after_id"),
         before_id=call.number("before_id"),
     )
     return json_reply(to_messages(page))
-
-
-def _limit(call: Call) -> int:
-    limit = call.number("limit")
-    return _DEFAULT_LIMIT if limit is None else limit
 
 
 _ALL = "/api/experimental/chats"

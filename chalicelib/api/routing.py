@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 M = TypeVar("M", bound=BaseModel)
 _MOST_BODY_BYTES = 256 * 1024
 _LONGEST_USER_AGENT = 256
+_DEFAULT_LIMIT = 50
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _HEADERS = {
     "Cache-Control": "no-store",
@@ -110,6 +111,15 @@ class Call:
         if not (text.isascii() and text.isdigit() and len(text) <= 12):
             raise InvalidQueryError(name, "must be a whole number")
         return int(text)
+
+    def limit(self) -> int:
+        """How many things a page shall have; services say how many it may have.
+
+        Raises:
+            InvalidQueryError: it is not a whole number.
+        """
+        asked = self.number("limit")
+        return _DEFAULT_LIMIT if asked is None else asked
 
     @property
     def path(self) -> str:

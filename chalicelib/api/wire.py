@@ -8,9 +8,18 @@ from chalicelib.chats.models import Chat, Message, MessagePage
 from chalicelib.identity.models import User
 from chalicelib.mcp_client.models import ToolResult
 from chalicelib.mcp_client.service import GovernedTool, ServerTools
+from chalicelib.mcp_servers.access_lists import Entries
 from chalicelib.mcp_servers.service import ServerView
 from chalicelib.organizations.models import Membership, Organization
-from chalicelib.sdk import audit, chats, identity, mcp_servers, mcp_tools, organizations
+from chalicelib.sdk import (
+    audit,
+    chats,
+    identity,
+    mcp_access,
+    mcp_servers,
+    mcp_tools,
+    organizations,
+)
 
 
 def to_user(user: User, organization_ids: list[str]) -> identity.User:
@@ -81,9 +90,33 @@ def to_server(view: ServerView, callback_url: Callable[[str], str]) -> mcp_serve
         model_intent=server.model_intent,
         allow_in_plan_mode=server.allow_in_plan_mode,
         forward_coder_headers=server.forward_coder_headers,
+        organization_ids=list(server.organization_ids),
         created_at=server.created_at,
         updated_at=server.updated_at,
         auth_connected=view.auth_connected,
+    )
+
+
+def to_acl(entries: Entries) -> mcp_access.MCPServerACL:
+    """Who may see and use a server, or could be allowed to."""
+    return mcp_access.MCPServerACL(
+        users=[
+            mcp_access.ACLUser(
+                id=each.user.id, username=each.user.username, name=each.user.name, role=each.role
+            )
+            for each in entries.users
+        ],
+        groups=[
+            mcp_access.ACLGroup(
+                id=each.group.id,
+                name=each.group.name,
+                display_name=each.group.display_name,
+                organization_id=each.organization.id,
+                organization_name=each.organization.name,
+                role=each.role,
+            )
+            for each in entries.groups
+        ],
     )
 
 

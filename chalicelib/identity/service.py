@@ -2,6 +2,7 @@
 
 import hashlib
 import secrets
+from collections.abc import Sequence
 from datetime import timedelta
 
 from chalicelib.audit import Action, ObjectType, RequestContext, diff
@@ -79,6 +80,10 @@ class IdentityService:
         if user is None:
             raise UserNotFoundError
         return user
+
+    def find_users(self, user_ids: Sequence[str]) -> dict[str, User]:
+        """Users by id, for the other services; those who are gone are missing."""
+        return self._repository.find_users(user_ids)
 
     def create_user(self, actor: Actor, request: CreateUserRequest) -> User:
         """Add a person.

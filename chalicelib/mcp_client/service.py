@@ -103,7 +103,7 @@ class ToolService:
             InvalidServerIDError, ServerNotFoundError: there is no such server for the actor.
             TooManyServersError: these are too many for one request.
         """
-        servers = self._servers.list_enabled(server_ids)
+        servers = self._servers.list_usable(actor, server_ids)
         if len(servers) > MOST_SERVERS:
             raise TooManyServersError(MOST_SERVERS)
         connections = self._tokens.find_connections(actor, servers)

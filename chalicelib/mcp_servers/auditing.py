@@ -9,7 +9,7 @@ def describe_server(server: MCPServer) -> Snapshot:
 
     Of what discovery found, only what the API shows.
     """
-    client = server.oauth2
+    client, access = server.oauth2, server.access_list
     return {
         "display_name": server.display_name,
         "slug": server.slug,
@@ -35,4 +35,7 @@ def describe_server(server: MCPServer) -> Snapshot:
         "model_intent": server.model_intent,
         "allow_in_plan_mode": server.allow_in_plan_mode,
         "forward_coder_headers": server.forward_coder_headers,
+        "organization_ids": server.organization_ids,
+        "user_roles": None if access is None else sorted(access.user_ids),
+        "group_roles": None if access is None else sorted(access.group_ids),
     }

@@ -72,6 +72,14 @@ class OAuth2Client:
         return self.secret_expires_at is not None and self.secret_expires_at <= now
 
 
+@dataclass(frozen=True, slots=True)
+class AccessList:
+    """Who may see and use a server, of the members of its organisations."""
+
+    user_ids: frozenset[str] = frozenset()
+    group_ids: frozenset[str] = frozenset()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MCPServer:
     """An MCP server that admins manage. Secrets are sealed values, never plain."""
@@ -107,6 +115,10 @@ class MCPServer:
     """Counts changes of destination: a connection made under an older one is void."""
     deleting: bool = False
     """Hidden from everybody while what hangs on it is removed."""
+    organization_ids: tuple[str, ...] = ()
+    """Whose members it is for; empty: every organisation, also those yet to come."""
+    access_list: AccessList | None = None
+    """None: everyone in its organisations."""
 
     def is_abandoned(self, now: datetime) -> bool:
         """Whether it waits for a discovery that must have ended: its request is long over."""

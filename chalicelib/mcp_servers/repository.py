@@ -10,6 +10,7 @@ from typing import Any
 from pynamodb.attributes import (
     BinaryAttribute,
     BooleanAttribute,
+    JSONAttribute,
     ListAttribute,
     NumberAttribute,
     UnicodeAttribute,
@@ -17,7 +18,7 @@ from pynamodb.attributes import (
 
 from chalicelib.audit import AuditRepository, NewEvent
 from chalicelib.mcp_servers.errors import ServerNotFoundError, SlugTakenError, VersionConflictError
-from chalicelib.mcp_servers.models import MCPServer, OAuth2Client, Registration
+from chalicelib.mcp_servers.models import AccessList, MCPServer, OAuth2Client, Registration
 from chalicelib.sdk.mcp_servers import AuthType, Availability, Transport
 from chalicelib.storage import Database, Item, Transaction, UTCDateTime, VersionedItem
 
@@ -67,6 +68,9 @@ class ServerItem(VersionedItem):
     updated_at = UTCDateTime()
     grant_generation = NumberAttribute()
     deleting = BooleanAttribute()
+    organization_ids: ListAttribute[Any] = ListAttribute(of=UnicodeAttribute, default=list)
+    # Absent for a server that is for everyone in its organisations.
+    access_list: JSONAttribute = JSONAttribute(null=True)
 
 
 class SlugGuardItem(Item):
@@ -193,7 +197,7 @@ class MCPServerRepository:
         )
 
     def _to_item(self, server: MCPServer) -> ServerItem:
-        client = server.oauth2
+        client, access = server.oauth2, server.access_list
         return self._servers(
             PK=_PARTITION,
             SK=server.id,
@@ -238,6 +242,8 @@ class MCPServerRepository:
             version=server.version,
             grant_generation=server.grant_generation,
             deleting=server.deleting,
+            organization_ids=list(server.organization_ids),
+            access_list=None if access is None else _to_lists(access),
         )
 
 
@@ -286,4 +292,16 @@ def _to_server(item: ServerItem) -> MCPServer:
         version=int(item.version),
         grant_generation=int(item.grant_generation),
         deleting=item.deleting,
+        organization_ids=tuple(item.organization_ids),
+        access_list=_to_access_list(item.access_list),
     )
+
+
+def _to_lists(access: AccessList) -> dict[str, list[str]]:
+    return {"users": sorted(access.user_ids), "groups": sorted(access.group_ids)}
+
+
+def _to_access_list(stored: dict[str, list[str]] | None) -> AccessList | None:
+    if stored is None:
+        return None
+    return AccessList(frozenset(stored["users"]), frozenset(stored["groups"]))

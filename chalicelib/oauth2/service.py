@@ -94,14 +94,14 @@ class ConnectionService:
     def start(self, actor: Actor, server_id: str) -> StartedFlow:
         """Begin an authorization code flow with PKCE (RFC 6749 section 4.1.1, RFC 7636).
 
-        Any signed-in user may connect to an enabled server.
+        Whoever may see an enabled server may connect to it.
 
         Raises:
-            InvalidServerIDError, ServerNotFoundError: there is no such server.
+            InvalidServerIDError, ServerNotFoundError: there is no such server for the actor.
             CannotConnectError: it is disabled, or has no OAuth2 client.
             DiscoveryError, RegistrationError: its client has expired and there is no other.
         """
-        server = self._with_valid_client(actor, self._connectable(server_id))
+        server = self._with_valid_client(actor, self._connectable(actor, server_id))
         pkce, state = new_pkce(), secrets.token_urlsafe(_STATE_BYTES)
         flow = Flow(
             state=state,
@@ -130,7 +130,7 @@ class ConnectionService:
         until then not even its error text is shown (RFC 9207 section 2.4).
 
         Raises:
-            InvalidServerIDError, ServerNotFoundError: there is no such server.
+            InvalidServerIDError, ServerNotFoundError: there is no such server for the actor.
             CannotConnectError: it is disabled, or has no OAuth2 client.
             ProviderRefusedError: the authorization server reports an error.
             MissingCodeError, InvalidStateError: this is not the answer to a flow of this browser.
@@ -138,7 +138,7 @@ class ConnectionService:
             ServerMovedError: an admin changed the server meanwhile.
             TokenExchangeError: the authorization server gave no token for the code.
         """
-        server = self._connectable(server_id)
+        server = self._connectable(actor, server_id)
         flow = self._verified_flow(actor, server, query)
         tokens = self._exchange(actor, server, query.code, flow)
         organization_ids = self._organizations.ids_of(actor.user_id)
@@ -180,7 +180,7 @@ class ConnectionService:
             InvalidServerIDError, ServerNotFoundError: there is no such server with OAuth2, or this
                 deployment offers no documents.
         """
-        server = self._servers.require(server_id)
+        server = self._servers.require_for_anybody(server_id)
         url = self._urls.client_metadata(server.id)
         if url is None or server.auth_type is not AuthType.OAUTH2:
             raise ServerNotFoundError
@@ -207,8 +207,8 @@ class ConnectionService:
                 raise
             raise CannotConnectError("MCP server OAuth2 client has expired.") from exc
 
-    def _connectable(self, server_id: str) -> MCPServer:
-        server = self._servers.require(server_id)
+    def _connectable(self, actor: Actor, server_id: str) -> MCPServer:
+        server = self._servers.require_visible(actor, server_id)
         if not server.enabled:
             raise CannotConnectError("MCP server is not enabled.")
         if server.auth_type is not AuthType.OAUTH2:
@@ -238,7 +238,7 @@ class ConnectionService:
 
     def _revoke(self, connection: Connection) -> Disconnected:
         try:
-            server = self._servers.require(connection.server_id)
+            server = self._servers.require_for_anybody(connection.server_id)
         except ServerNotFoundError:
             return Disconnected(revoked=False)
         if connection.grant_generation != server.grant_generation:

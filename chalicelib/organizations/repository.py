@@ -5,6 +5,7 @@ ORG#<id>    / MEMBER#<user>   a membership; in the lookup index under USER#<user
 NAME#<name> / guard           keeps a name unique
 """
 
+from collections.abc import Iterator
 from typing import Any
 
 from pynamodb.attributes import BooleanAttribute, ListAttribute, UnicodeAttribute
@@ -108,6 +109,17 @@ class OrganizationRepository:
             consistent_read=True,
         )
         return [_to_membership(item) for item in found]
+
+    def iterate_members(self, organization_id: str) -> Iterator[Membership]:
+        """All members of an organisation, by id; a read for each hundred that are consumed."""
+        found = self._members.query(
+            _key(organization_id),
+            self._members.SK.startswith("MEMBER#"),
+            consistent_read=True,
+            limit=None,
+            page_size=100,
+        )
+        return map(_to_membership, found)
 
     def add_member(self, membership: Membership, event: NewEvent) -> None:
         """Store a new membership.

@@ -1,5 +1,6 @@
 """Organisations, and who belongs to them."""
 
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
 from chalicelib.audit import Action, NewEvent, ObjectType, diff
@@ -14,7 +15,13 @@ from chalicelib.organizations.errors import (
     OrganizationExistsError,
     OrganizationNotFoundError,
 )
-from chalicelib.organizations.models import Membership, Organization, OrganizationRole
+from chalicelib.organizations.models import (
+    Group,
+    Membership,
+    Organization,
+    OrganizationRole,
+    everyone_of,
+)
 from chalicelib.organizations.repository import OrganizationRepository
 from chalicelib.primitives import Clock, new_id, parse_id
 from chalicelib.sdk.organizations import AddMemberRequest, CreateOrganizationRequest
@@ -71,9 +78,27 @@ class OrganizationService:
 
     def ids_of(self, user_id: str) -> list[str]:
         """The ids of the organisations that a user belongs to, longest-standing first."""
-        return [
-            membership.organization_id for membership in self._repository.list_memberships(user_id)
-        ]
+        return [membership.organization_id for membership in self.memberships_of(user_id)]
+
+    def memberships_of(self, user_id: str) -> list[Membership]:
+        """A user's memberships with their roles and groups, longest-standing first; one read."""
+        return self._repository.list_memberships(user_id)
+
+    def list_all(self) -> list[Organization]:
+        """Every organisation, for the other services; they decide who may ask."""
+        return self._repository.list_all()
+
+    def iterate_members(self, organization_id: str) -> Iterator[Membership]:
+        """The members of an organisation, by id, for the other services."""
+        return self._repository.iterate_members(organization_id)
+
+    def groups_of(self, organization: Organization) -> list[Group]:
+        """An organisation's groups, that of everyone first, for the other services."""
+        return [everyone_of(organization)]
+
+    def find_missing(self, organization_ids: Sequence[str]) -> list[str]:
+        """Those of the ids that are no organisation's, for the other services; a read for each."""
+        return [each for each in organization_ids if self._repository.find(each) is None]
 
     def list_members(self, actor: Actor, organization_id: str) -> list[Membership]:
         """The members of an organisation.

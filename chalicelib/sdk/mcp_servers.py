@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr, StringConstraints
 
-from chalicelib.sdk.base import Name, Reply, Request, Slug
+from chalicelib.sdk.base import ID, Name, Reply, Request, Slug
 
 
 class Transport(StrEnum):
@@ -113,6 +113,10 @@ def _check_custom_headers(headers: dict[str, SecretStr]) -> dict[str, SecretStr]
     return {_check_header_name(name): _check_header_value(value) for name, value in headers.items()}
 
 
+def _without_duplicates(ids: list[str]) -> list[str]:
+    return list(dict.fromkeys(ids))
+
+
 def _check_tool_names(names: list[str]) -> list[str]:
     _check_size(names)
     return list(dict.fromkeys(name for name in names if name))
@@ -135,6 +139,7 @@ ToolNames = Annotated[
     Field(max_length=512),
     AfterValidator(_check_tool_names),
 ]
+OrganizationIDs = Annotated[list[ID], Field(max_length=100), AfterValidator(_without_duplicates)]
 
 
 class CreateMCPServerConfigRequest(Request):
@@ -164,6 +169,7 @@ class CreateMCPServerConfigRequest(Request):
     model_intent: bool = False
     allow_in_plan_mode: bool = False
     forward_coder_headers: bool = False
+    organization_ids: OrganizationIDs = Field(default_factory=list)
 
 
 class UpdateMCPServerConfigRequest(Request):
@@ -193,6 +199,7 @@ class UpdateMCPServerConfigRequest(Request):
     model_intent: bool | None = None
     allow_in_plan_mode: bool | None = None
     forward_coder_headers: bool | None = None
+    organization_ids: OrganizationIDs | None = None
 
 
 class MCPServerConfig(Reply):
@@ -224,6 +231,7 @@ class MCPServerConfig(Reply):
     model_intent: bool
     allow_in_plan_mode: bool
     forward_coder_headers: bool
+    organization_ids: list[str]
     created_at: datetime
     updated_at: datetime
     auth_connected: bool

@@ -13,6 +13,7 @@ import pytest
 
 from chalicelib.api import ROUTES
 from tests.support.journey import World
+from tests.support.people import default_organization, join, new_person
 from tests.support.servers import SERVERS, create_server, server_body
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "costs.md"
@@ -105,6 +106,17 @@ COSTS: dict[str, tuple[Step, tuple[int, int, int, int]]] = {
         (3, 1, 0, 0),
     ),
     f"DELETE {ONE}": (lambda c: c.client.delete(f"{SERVERS}/{c.other_id}"), (3, 2, 0, 0)),
+    f"GET {ONE}/acl": (lambda c: c.client.get(f"{SERVERS}/{c.server_id}/acl"), (3, 0, 0, 0)),
+    f"PATCH {ONE}/acl": (
+        lambda c: c.client.patch(
+            f"{SERVERS}/{c.server_id}/acl", json={"group_roles": {c.organization_id: ""}}
+        ),
+        (3, 1, 0, 0),
+    ),
+    f"GET {ONE}/acl/available": (
+        lambda c: c.client.get(f"{SERVERS}/{c.server_id}/acl/available"),
+        (5, 0, 0, 0),
+    ),
     f"GET {ONE}/tools": (
         lambda c: c.client.get(f"{SERVERS}/{c.server_id}/tools"),
         (3, 0, 0, 1),
@@ -141,7 +153,7 @@ COSTS: dict[str, tuple[Step, tuple[int, int, int, int]]] = {
     f"GET {AUDIT}/export": (lambda c: c.client.get(f"{AUDIT}/export?actor=me"), (2, 0, 0, 0)),
 }
 TOKEN = "admin-token-for-tests-0123456789abcdef"
-READS = {"GetItem", "Query", "DescribeTable"}
+READS = {"GetItem", "BatchGetItem", "Query", "DescribeTable"}
 
 
 @pytest.mark.parametrize("endpoint", COSTS)
@@ -170,6 +182,27 @@ def test_listing_costs_the_same_however_many_servers_there_are(world: World) -> 
         world.internet.requests.clear()
         assert len(caller.client.get(SERVERS).json()) == 22
     assert _counted(world) == COSTS["GET /api/experimental/mcp/servers"][1]
+
+
+@pytest.mark.parametrize("is_for_all", [True, False])
+@pytest.mark.parametrize("endpoint", ["", "/{id}", "/{id}/oauth2/connect", "/{id}/tools"])
+def test_a_member_costs_one_read_more_where_a_server_is_not_for_all(
+    world: World, endpoint: str, is_for_all: bool
+) -> None:
+    mara = new_person(world.deployment)
+    default = default_organization(world.deployment)
+    join(world.deployment, default, mara)
+    ids = [
+        world.register(slug=slug, organization_ids=[] if is_for_all else [default])["id"]
+        for slug in ("first", "second")
+    ]
+    world.connect_as(mara.token, ids[0])
+    with mara.client as client:
+        client.get(f"{SERVERS}/{ids[0]}/tools")
+        world.deployment.aws_calls.reset()
+        answer = client.get(SERVERS + endpoint.format(id=ids[0]))
+    assert answer.status_code in {200, 307}
+    assert _counted(world)[0] == (3 if is_for_all else 4)
 
 
 def test_the_document_says_what_is_counted() -> None:

@@ -32,6 +32,7 @@ def test_a_created_server_is_returned_whole_and_disabled(deployment: Deployment)
         "model_intent": False,
         "allow_in_plan_mode": False,
         "forward_coder_headers": False,
+        "organization_ids": [],
         "auth_connected": False,
     }
     expected = f"{PUBLIC_URL}{SERVERS}/{created['id']}/oauth2/callback"
@@ -222,7 +223,11 @@ def test_members_change_nothing(deployment: Deployment) -> None:
         assert error_of(mara.post(SERVERS, json=server_body(slug="x"))) == (403, "not_allowed")
         assert error_of(mara.patch(path, json={"enabled": False})) == (403, "not_allowed")
         assert error_of(mara.delete(path)) == (403, "not_allowed")
-        assert error_of(mara.patch(f"{SERVERS}/garbage", json={})) == (403, "not_allowed")
+        refused = mara.patch(f"{SERVERS}/garbage", json={})
+        assert error_of(refused) == (400, "invalid_mcp_server_id")
+        for server_id in (NOWHERE, create_server(admin, slug="hidden")["id"]):
+            refused = mara.patch(f"{SERVERS}/{server_id}", json={})
+            assert error_of(refused) == (404, "mcp_server_not_found")
         assert admin.get(path).json()["enabled"]
 
 
