@@ -39,6 +39,7 @@ def call_tool(call: Call, server_id: str) -> Reply:
             elicitation=request.elicitation,
             input_responses=request.input_responses,
             request_state=request.request_state,
+            approved=request.approved,
         ),
     )
     return json_reply(to_tool_reply(result))

@@ -5,8 +5,9 @@ from collections.abc import Callable
 from chalicelib.api.errors import build_error_body
 from chalicelib.chats.models import Chat, Message, MessagePage
 from chalicelib.identity.models import User
+from chalicelib.mcp_client.governing import GovernedTool
 from chalicelib.mcp_client.models import ToolResult
-from chalicelib.mcp_client.service import GovernedTool, ServerTools
+from chalicelib.mcp_client.service import ServerTools
 from chalicelib.mcp_servers.service import ServerView
 from chalicelib.organizations.models import Membership, Organization
 from chalicelib.sdk import chats, identity, mcp_servers, mcp_tools, organizations
@@ -75,6 +76,8 @@ def to_server(view: ServerView, callback_url: Callable[[str], str]) -> mcp_serve
         has_custom_headers=bool(server.custom_headers),
         tool_allow_list=list(server.tool_allow_list),
         tool_deny_list=list(server.tool_deny_list),
+        tool_rules=dict(server.tool_rules),
+        tool_changes=server.tool_changes,
         availability=server.availability,
         enabled=server.enabled,
         model_intent=server.model_intent,
@@ -87,7 +90,7 @@ def to_server(view: ServerView, callback_url: Callable[[str], str]) -> mcp_serve
 
 
 def to_tool(governed: GovernedTool) -> mcp_tools.MCPServerTool:
-    """A tool, and whether the admin allows it."""
+    """A tool, and what the admin says about it."""
     tool = governed.tool
     return mcp_tools.MCPServerTool(
         name=tool.name,
@@ -95,7 +98,9 @@ def to_tool(governed: GovernedTool) -> mcp_tools.MCPServerTool:
         description=tool.description,
         input_schema=tool.input_schema,
         annotations=tool.annotations,
-        allowed=governed.allowed,
+        allowed=governed.reason is None,
+        rule=governed.rule,
+        reason=governed.reason,
     )
 
 

@@ -1,6 +1,7 @@
 """What can go wrong while speaking MCP. What the server wrote is never repeated."""
 
 from chalicelib.errors import (
+    ConflictError,
     ForbiddenError,
     InvalidInputError,
     NotFoundError,
@@ -70,12 +71,29 @@ class ToolNotFoundError(NotFoundError):
 
 
 class ToolNotAllowedError(ForbiddenError):
-    """The admin's lists do not let the tool be used."""
+    """The admin's lists and rules do not let the tool be used."""
 
     code = "mcp_tool_not_allowed"
 
     def __init__(self, name: str) -> None:
         super().__init__(f"An admin does not allow the tool {name!r} of this MCP server.")
+
+
+class ToolApprovalRequiredError(ConflictError):
+    """The admin wants each call of the tool to be approved by whom it is made for."""
+
+    code = "tool_approval_required"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"A call of the tool {name!r} must be approved: look at the arguments, then repeat it "
+            "with approved: true."
+        )
+        self._name = name
+
+    def extra(self) -> dict[str, str]:
+        """Which tool."""
+        return {"tool_name": self._name}
 
 
 class ServerDisabledError(InvalidInputError):

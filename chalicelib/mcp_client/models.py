@@ -50,6 +50,8 @@ class ToolCall:
     elicitation: Elicitation = Elicitation.NONE
     input_responses: Mapping[str, Any] | None = field(default=None, repr=False)
     request_state: str | None = field(default=None, repr=False)
+    approved: bool = False
+    """Whether the user has seen this very call and agreed to it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,11 +14,11 @@ from chalicelib.mcp_client.credentials import Access, Credentials
 from chalicelib.mcp_client.errors import (
     MCPAuthorizationError,
     ServerDisabledError,
-    ToolNotAllowedError,
     ToolsUnavailableError,
     TooManyServersError,
 )
-from chalicelib.mcp_client.models import Tool, ToolCall, ToolListing, ToolResult
+from chalicelib.mcp_client.governing import GovernedTool, check_rule, govern
+from chalicelib.mcp_client.models import ToolCall, ToolListing, ToolResult
 from chalicelib.mcp_servers.models import MCPServer
 from chalicelib.mcp_servers.service import MCPServerService
 from chalicelib.oauth2.access import AccessTokens
@@ -30,14 +30,6 @@ MOST_SERVERS = 64
 """That one request lists at once, each in a thread of its own."""
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class GovernedTool:
-    """A tool, and whether the admin's lists let it be used."""
-
-    tool: Tool
-    allowed: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +115,7 @@ class ToolService:
         Raises:
             InvalidServerIDError, ServerNotFoundError: there is no such server for the actor.
             ServerDisabledError, ToolNotAllowedError: it, or the tool, may not be used.
+            ToolApprovalRequiredError: the call must be approved first.
             ToolNotFoundError: the server offers no such tool.
             ConnectRequiredError, AccessRefusedError, AuthorizationServerChangedError,
             ToolsUnavailableError, and an admin's errors: as `list_tools`.
@@ -130,8 +123,7 @@ class ToolService:
         server = self._servers.require_visible(actor, server_id)
         if not server.enabled:
             raise ServerDisabledError
-        if not server.allows_tool(call.name):
-            raise ToolNotAllowedError(call.name)
+        check_rule(server, call)
         connection = self._tokens.find_connections(actor, [server])[server.id]
 
         def use(access: Access) -> ToolResult:
@@ -160,10 +152,7 @@ class ToolService:
             return listing
 
         listing = self._use(actor, server, connection, "tools/list", use)
-        return [
-            GovernedTool(tool, server.allows_tool(tool.name))
-            for tool in sorted(listing.tools, key=lambda each: each.name)
-        ]
+        return [govern(server, tool) for tool in sorted(listing.tools, key=lambda each: each.name)]
 
     def _use(
         self,

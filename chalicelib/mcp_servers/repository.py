@@ -10,6 +10,7 @@ from typing import Any
 from pynamodb.attributes import (
     BinaryAttribute,
     BooleanAttribute,
+    JSONAttribute,
     ListAttribute,
     NumberAttribute,
     UnicodeAttribute,
@@ -17,7 +18,7 @@ from pynamodb.attributes import (
 
 from chalicelib.mcp_servers.errors import ServerNotFoundError, SlugTakenError, VersionConflictError
 from chalicelib.mcp_servers.models import MCPServer, OAuth2Client, Registration
-from chalicelib.sdk.mcp_servers import AuthType, Availability, Transport
+from chalicelib.sdk.mcp_servers import AuthType, Availability, ToolChanges, ToolRule, Transport
 from chalicelib.storage import Database, Item, Transaction, UTCDateTime, VersionedItem
 from chalicelib.storage.conditions import refused_as
 
@@ -56,6 +57,9 @@ class ServerItem(VersionedItem):
     custom_headers = BinaryAttribute(legacy_encoding=False)
     tool_allow_list: ListAttribute[Any] = ListAttribute(of=UnicodeAttribute)
     tool_deny_list: ListAttribute[Any] = ListAttribute(of=UnicodeAttribute)
+    tool_rules = JSONAttribute(default=dict)
+    tool_changes = UnicodeAttribute(default=ToolChanges.FLAG.value)
+    tool_approvals = NumberAttribute(default=0)
     availability = UnicodeAttribute()
     enabled = BooleanAttribute()
     model_intent = BooleanAttribute()
@@ -218,6 +222,9 @@ class MCPServerRepository:
             custom_headers=server.custom_headers,
             tool_allow_list=list(server.tool_allow_list),
             tool_deny_list=list(server.tool_deny_list),
+            tool_rules=dict(server.tool_rules),
+            tool_changes=server.tool_changes,
+            tool_approvals=server.tool_approvals,
             availability=server.availability,
             enabled=server.enabled,
             model_intent=server.model_intent,
@@ -266,6 +273,9 @@ def _to_server(item: ServerItem) -> MCPServer:
         custom_headers=item.custom_headers,
         tool_allow_list=tuple(item.tool_allow_list),
         tool_deny_list=tuple(item.tool_deny_list),
+        tool_rules={name: ToolRule(rule) for name, rule in item.tool_rules.items()},
+        tool_changes=ToolChanges(item.tool_changes),
+        tool_approvals=int(item.tool_approvals),
         availability=Availability(item.availability),
         enabled=item.enabled,
         model_intent=item.model_intent,

@@ -7,6 +7,7 @@ from pydantic import ConfigDict, Field, StringConstraints
 
 from chalicelib.sdk.base import Reply, Request
 from chalicelib.sdk.errors import ErrorBody
+from chalicelib.sdk.mcp_servers import ToolRule
 
 ToolName = Annotated[str, StringConstraints(min_length=1, max_length=256)]
 
@@ -24,8 +25,18 @@ class Elicitation(StrEnum):
     ASK = "ask"
 
 
+class RefusalReason(StrEnum):
+    """Why a tool may not be used: an admin denies it."""
+
+    DENIED = "denied"
+
+
 class MCPServerTool(Reply):
-    """A tool that a server offers to the caller; `allowed` is the admin's allow and deny lists."""
+    """A tool that a server offers to the caller, and what the admin says about it.
+
+    `rule` is what the lists and rules come to; a tool that asks first counts as `allowed`. `reason`
+    says why one is not.
+    """
 
     name: str
     title: str
@@ -33,6 +44,8 @@ class MCPServerTool(Reply):
     input_schema: dict[str, Any]
     annotations: dict[str, Any]
     allowed: bool
+    rule: ToolRule
+    reason: RefusalReason | None = None
 
 
 class MCPServerTools(Reply):
@@ -67,6 +80,7 @@ class CallToolRequest(Request):
     elicitation: Elicitation = Elicitation.NONE
     input_responses: dict[str, Any] | None = None
     request_state: Annotated[str, StringConstraints(max_length=65536)] | None = None
+    approved: bool = False
 
 
 class CallToolReply(Reply):
