@@ -21,6 +21,7 @@ from chalicelib.encryption.keys import KMSKeyring
 from chalicelib.encryption.repository import DataKeyRepository
 from chalicelib.identity.repository import IdentityRepository
 from chalicelib.identity.service import IdentityService
+from chalicelib.mcp_client.access import ServerAccess
 from chalicelib.mcp_client.catalog import ToolCatalog
 from chalicelib.mcp_client.client import MCPClient
 from chalicelib.mcp_client.credentials import Credentials
@@ -41,6 +42,9 @@ from chalicelib.organizations.repository import OrganizationRepository
 from chalicelib.organizations.service import OrganizationService
 from chalicelib.primitives import Clock, utc_now
 from chalicelib.storage import Database, StorageUnavailableError
+from chalicelib.tool_approvals.registry import ToolApprovalRegistry
+from chalicelib.tool_approvals.repository import ToolApprovalRepository
+from chalicelib.tool_approvals.service import ToolApprovalService
 
 _AWS_CONFIG = Config(
     connect_timeout=2, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 3}
@@ -58,6 +62,7 @@ class Services:
     mcp_servers: MCPServerService
     connections: ConnectionService
     tools: ToolService
+    tool_approvals: ToolApprovalService
     chats: ChatService
     find_unreachable: Callable[[], list[str]]
     """The names of what we depend on and cannot reach."""
@@ -91,11 +96,14 @@ def build_services(
     server_repository = MCPServerRepository(database)
     connection_repository = ConnectionRepository(database, server_repository)
     registry = ConnectionRegistry(connection_repository, clock)
+    approval_repository = ToolApprovalRepository(database, server_repository)
+    approvals = ToolApprovalRegistry(approval_repository)
     servers = MCPServerService(
         repository=server_repository,
         vault=vault,
         provisioner=OAuth2Provisioner(egress, urls.client_metadata),
         connections=registry,
+        approvals=approvals,
         check_url=egress.check_url,
         callback_url=urls.callback,
         clock=clock,
@@ -119,6 +127,13 @@ def build_services(
     access_tokens = AccessTokens(
         connection_repository, tokens, refresher, reauthorizer, urls, clock
     )
+    server_access = ServerAccess(
+        access_tokens,
+        Credentials(access_tokens, vault),
+        reauthorizer,
+        MCPClient(egress, pause),
+        ToolCatalog(clock),
+    )
     return Services(
         public_url=settings.public_url,
         oauth2_urls=urls,
@@ -126,14 +141,8 @@ def build_services(
         organizations=organizations,
         mcp_servers=servers,
         connections=connections,
-        tools=ToolService(
-            servers,
-            access_tokens,
-            Credentials(access_tokens, vault),
-            reauthorizer,
-            MCPClient(egress, pause),
-            ToolCatalog(clock),
-        ),
+        tools=ToolService(servers, server_access, approvals),
+        tool_approvals=ToolApprovalService(approval_repository, servers, server_access, clock),
         chats=ChatService(ChatRepository(database), organizations, servers, clock),
         find_unreachable=partial(_find_unreachable, database, vault),
     )

@@ -11,6 +11,8 @@ from chalicelib.mcp_client.service import ServerTools
 from chalicelib.mcp_servers.service import ServerView
 from chalicelib.organizations.models import Membership, Organization
 from chalicelib.sdk import chats, identity, mcp_servers, mcp_tools, organizations
+from chalicelib.tool_approvals.models import ToolComparison
+from chalicelib.tool_approvals.service import ApprovalState
 
 
 def to_user(user: User, organization_ids: list[str]) -> identity.User:
@@ -100,6 +102,7 @@ def to_tool(governed: GovernedTool) -> mcp_tools.MCPServerTool:
         annotations=tool.annotations,
         allowed=governed.reason is None,
         rule=governed.rule,
+        change=governed.change,
         reason=governed.reason,
     )
 
@@ -111,6 +114,28 @@ def to_server_tools(found: ServerTools, request_id: str) -> mcp_tools.ServerTool
         slug=found.server.slug,
         tools=[to_tool(tool) for tool in found.tools],
         error=None if found.error is None else build_error_body(found.error, request_id),
+    )
+
+
+def to_approvals(state: ApprovalState) -> mcp_tools.ToolApprovals:
+    """A server's tools, as approved and as offered."""
+    return mcp_tools.ToolApprovals(
+        baseline=state.has_baseline, tools=[_to_approval(each) for each in state.tools]
+    )
+
+
+def _to_approval(compared: ToolComparison) -> mcp_tools.ToolApproval:
+    offered, approval, difference = compared.offered, compared.approval, compared.difference
+    parts = {name: list(lines) for name, lines in difference.parts.items()}
+    return mcp_tools.ToolApproval(
+        name=compared.name,
+        state=compared.state,
+        hash=offered.hash if offered else None,
+        approved_hash=approval.tool.hash if approval else None,
+        approved_by=approval.approved_by if approval else None,
+        approved_at=approval.approved_at if approval else None,
+        difference=parts or None,
+        difference_truncated=difference.truncated or None,
     )
 
 

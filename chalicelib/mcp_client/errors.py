@@ -9,6 +9,7 @@ from chalicelib.errors import (
     UpstreamError,
     Validation,
 )
+from chalicelib.sdk.mcp_tools import ToolChange
 
 
 class MCPServerError(UpstreamError):
@@ -94,6 +95,19 @@ class ToolApprovalRequiredError(ConflictError):
     def extra(self) -> dict[str, str]:
         """Which tool."""
         return {"tool_name": self._name}
+
+
+class ToolWithheldError(ForbiddenError):
+    """The tool is not the one that an admin approved, and the server's setting withholds it."""
+
+    code = "mcp_tool_withheld"
+
+    def __init__(self, name: str, change: ToolChange) -> None:
+        what = "is new" if change is ToolChange.NEW else "has changed"
+        super().__init__(
+            f"The tool {name!r} {what} since an admin approved the tools of this MCP server. It is "
+            "withheld until an admin accepts it."
+        )
 
 
 class ServerDisabledError(InvalidInputError):

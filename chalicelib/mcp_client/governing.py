@@ -1,30 +1,57 @@
-"""What an admin's decisions make of the tools that a server offers."""
+"""What an admin's decisions make of the tools that a server offers; pure functions."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from chalicelib.mcp_client.errors import ToolApprovalRequiredError, ToolNotAllowedError
+from chalicelib.mcp_client.errors import (
+    ToolApprovalRequiredError,
+    ToolNotAllowedError,
+    ToolWithheldError,
+)
 from chalicelib.mcp_client.models import Tool, ToolCall
 from chalicelib.mcp_servers.models import MCPServer
-from chalicelib.sdk.mcp_servers import ToolRule
-from chalicelib.sdk.mcp_tools import RefusalReason
+from chalicelib.sdk.mcp_servers import ToolChanges, ToolRule
+from chalicelib.sdk.mcp_tools import RefusalReason, ToolChange
 
 
 @dataclass(frozen=True, slots=True)
 class GovernedTool:
-    """A tool, and what the admin says about it."""
+    """A tool, and what the admin says about it.
+
+    Attributes:
+        tool: as its server describes it.
+        rule: what the lists and rules come to.
+        change: what has happened to it since the server's tools were approved.
+        withheld: whether it may not be used because of that.
+    """
 
     tool: Tool
     rule: ToolRule
+    change: ToolChange | None
+    withheld: bool
 
     @property
     def reason(self) -> RefusalReason | None:
         """Why the tool may not be used; None if it may."""
-        return RefusalReason.DENIED if self.rule is ToolRule.DENY else None
+        if self.rule is ToolRule.DENY:
+            return RefusalReason.DENIED
+        if self.withheld and self.change:
+            return RefusalReason(self.change.value)
+        return None
 
 
-def govern(server: MCPServer, tool: Tool) -> GovernedTool:
-    """A tool under the admin's rules."""
-    return GovernedTool(tool, server.rule_of(tool.name))
+def govern(server: MCPServer, approved: Mapping[str, str] | None, tool: Tool) -> GovernedTool:
+    """A tool under the admin's rules and approvals."""
+    change = find_change(approved, tool)
+    withheld = change is not None and server.tool_changes is ToolChanges.WITHHOLD
+    return GovernedTool(tool, server.rule_of(tool.name), change, withheld)
+
+
+def find_change(approved: Mapping[str, str] | None, tool: Tool) -> ToolChange | None:
+    """What has happened to a tool since the approval; before the first one, nothing counts."""
+    if approved is None or approved.get(tool.name) == tool.hash:
+        return None
+    return ToolChange.CHANGED if tool.name in approved else ToolChange.NEW
 
 
 def check_rule(server: MCPServer, call: ToolCall) -> None:
@@ -39,3 +66,14 @@ def check_rule(server: MCPServer, call: ToolCall) -> None:
         raise ToolNotAllowedError(call.name)
     if rule is ToolRule.ASK and not call.approved:
         raise ToolApprovalRequiredError(call.name)
+
+
+def check_unchanged(approved: Mapping[str, str], tool: Tool) -> None:
+    """Insist that a tool is the one that was approved.
+
+    Raises:
+        ToolWithheldError: it is new, or has changed.
+    """
+    change = find_change(approved, tool)
+    if change is not None:
+        raise ToolWithheldError(tool.name, change)

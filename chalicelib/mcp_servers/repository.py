@@ -174,6 +174,21 @@ class MCPServerRepository:
             ServerNotFoundError(),
         )
 
+    def raise_approvals(self, transaction: Transaction, server: MCPServer) -> None:
+        """Let a transaction replace the approvals of a server's tools.
+
+        It raises `VersionConflictError` if somebody has written the server since.
+        """
+        transaction.update(
+            self._servers(_PARTITION, server.id),
+            [
+                self._servers.version.set(server.version + 1),
+                self._servers.tool_approvals.set(server.tool_approvals + 1),
+            ],
+            self._servers.at_version(server.version) & (self._servers.deleting == False),  # noqa: E712 -- a condition, not a comparison
+            VersionConflictError(),
+        )
+
     def _claim_slug(self, transaction: Transaction, server: MCPServer) -> None:
         transaction.put(
             self._slugs(PK=f"SLUG#{server.slug}", SK="guard", server_id=server.id),

@@ -16,7 +16,7 @@ from chalicelib.mcp_servers.errors import (
     VersionConflictError,
 )
 from chalicelib.mcp_servers.models import MCPServer
-from chalicelib.mcp_servers.ports import ClientProvisioner, Connections
+from chalicelib.mcp_servers.ports import ClientProvisioner, Connections, ToolApprovals
 from chalicelib.mcp_servers.repository import MCPServerRepository
 from chalicelib.mcp_servers.rules import (
     check_complete,
@@ -51,6 +51,7 @@ class MCPServerService:
         vault: seals their secrets.
         provisioner: discovers and registers OAuth2 clients.
         connections: the users' connections, which a change may void.
+        approvals: of tools, which end with their server.
         check_url: refuses a URL that outbound requests may not go to.
         callback_url: gives the OAuth2 redirect URI of a server's id.
         clock: the time.
@@ -62,6 +63,7 @@ class MCPServerService:
         vault: Vault,
         provisioner: ClientProvisioner,
         connections: Connections,
+        approvals: ToolApprovals,
         check_url: Callable[[str], None],
         callback_url: Callable[[str], str],
         clock: Clock,
@@ -70,6 +72,7 @@ class MCPServerService:
         self._drafts = ServerDrafts(vault, clock)
         self._provisioner = provisioner
         self._connections = connections
+        self._approvals = approvals
         self._check_url = check_url
         self._clients = ServerClients(
             repository, self._drafts, provisioner, connections, callback_url, clock
@@ -220,6 +223,8 @@ class MCPServerService:
         if not server.deleting:
             server = self._repository.hide(server)
         self._connections.remove_all(server.id)
+        if server.tool_approvals:
+            self._approvals.remove_all(server.id)
         self._clients.abandon(server)
         self._repository.remove(server)
 

@@ -1,5 +1,6 @@
 """The tools of MCP servers, and calls of them. The paths and types are ours."""
 
+from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
@@ -25,17 +26,35 @@ class Elicitation(StrEnum):
     ASK = "ask"
 
 
+class ToolState(StrEnum):
+    """A tool as it is offered now, compared with what an admin approved."""
+
+    APPROVED = "approved"
+    CHANGED = "changed"
+    NEW = "new"
+    GONE = "gone"
+
+
+class ToolChange(StrEnum):
+    """What has happened to a tool since an admin approved the tools of its server."""
+
+    CHANGED = "changed"
+    NEW = "new"
+
+
 class RefusalReason(StrEnum):
-    """Why a tool may not be used: an admin denies it."""
+    """Why a tool may not be used: an admin denies it, or has not accepted what it has become."""
 
     DENIED = "denied"
+    CHANGED = "changed"
+    NEW = "new"
 
 
 class MCPServerTool(Reply):
     """A tool that a server offers to the caller, and what the admin says about it.
 
     `rule` is what the lists and rules come to; a tool that asks first counts as `allowed`. `reason`
-    says why one is not.
+    says why one is not. `change` is told whether or not the tool is withheld for it.
     """
 
     name: str
@@ -45,6 +64,7 @@ class MCPServerTool(Reply):
     annotations: dict[str, Any]
     allowed: bool
     rule: ToolRule
+    change: ToolChange | None = None
     reason: RefusalReason | None = None
 
 
@@ -67,6 +87,46 @@ class AllTools(Reply):
     """The tools of many servers; a failing one costs only its own."""
 
     servers: list[ServerToolsEntry]
+
+
+class ToolApproval(Reply):
+    """One tool, as approved and as offered now.
+
+    `hash` is of what is offered, `approved_hash` of what was approved. `difference` has the lines
+    of a unified diff for each of `title`, `description`, `input_schema` and `annotations` that
+    differs; of a new tool, all of them. `difference_truncated` warns that some are not there.
+    """
+
+    name: str
+    state: ToolState
+    hash: str | None = None
+    approved_hash: str | None = None
+    approved_by: str | None = None
+    approved_at: datetime | None = None
+    difference: dict[str, list[str]] | None = None
+    difference_truncated: bool | None = None
+
+
+class ToolApprovals(Reply):
+    """The tools of one server; before the first approval (`baseline`), none is flagged."""
+
+    baseline: bool
+    tools: list[ToolApproval]
+
+
+class ApproveToolsRequest(Request):
+    """The tools to approve: these hashes, by name, or all that the server offers now."""
+
+    model_config = ConfigDict(str_strip_whitespace=False)
+
+    tools: (
+        Annotated[
+            dict[str, Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]],
+            Field(min_length=1, max_length=2000),
+        ]
+        | None
+    ) = None
+    all: bool = False
 
 
 class CallToolRequest(Request):
