@@ -25,6 +25,7 @@ from chalicelib.mcp_client.access import ServerAccess
 from chalicelib.mcp_client.catalog import ToolCatalog
 from chalicelib.mcp_client.client import MCPClient
 from chalicelib.mcp_client.credentials import Credentials
+from chalicelib.mcp_client.diagnosis import DiagnosisService
 from chalicelib.mcp_client.service import ToolService
 from chalicelib.mcp_servers.repository import MCPServerRepository
 from chalicelib.mcp_servers.service import MCPServerService
@@ -63,6 +64,7 @@ class Services:
     connections: ConnectionService
     tools: ToolService
     tool_approvals: ToolApprovalService
+    diagnosis: DiagnosisService
     chats: ChatService
     find_unreachable: Callable[[], list[str]]
     """The names of what we depend on and cannot reach."""
@@ -127,12 +129,9 @@ def build_services(
     access_tokens = AccessTokens(
         connection_repository, tokens, refresher, reauthorizer, urls, clock
     )
+    client = MCPClient(egress, pause)
     server_access = ServerAccess(
-        access_tokens,
-        Credentials(access_tokens, vault),
-        reauthorizer,
-        MCPClient(egress, pause),
-        ToolCatalog(clock),
+        access_tokens, Credentials(access_tokens, vault), reauthorizer, client, ToolCatalog(clock)
     )
     return Services(
         public_url=settings.public_url,
@@ -143,6 +142,7 @@ def build_services(
         connections=connections,
         tools=ToolService(servers, server_access, approvals),
         tool_approvals=ToolApprovalService(approval_repository, servers, server_access, clock),
+        diagnosis=DiagnosisService(servers, server_access, approvals, client, egress),
         chats=ChatService(ChatRepository(database), organizations, servers, clock),
         find_unreachable=partial(_find_unreachable, database, vault),
     )

@@ -3,7 +3,7 @@
 from chalicelib.api.errors import InvalidBodyError
 from chalicelib.api.replies import Reply, json_reply
 from chalicelib.api.routing import Call, Route
-from chalicelib.api.wire import to_approvals, to_server_tools, to_tool, to_tool_reply
+from chalicelib.api.wire import to_approvals, to_diagnosis, to_server_tools, to_tool, to_tool_reply
 from chalicelib.errors import Validation
 from chalicelib.mcp_client.errors import ListingTooLargeError
 from chalicelib.mcp_client.models import ToolCall
@@ -29,7 +29,9 @@ def list_all_tools(call: Call) -> Reply:
 
 
 def list_tools(call: Call, server_id: str) -> Reply:
-    """The tools that one server offers to the caller, each allowed or not."""
+    """The tools that one server offers to the caller, or what is wrong with the way there."""
+    if call.query("diagnose") == "true":
+        return json_reply(to_diagnosis(call.services.diagnosis.diagnose(call.actor, server_id)))
     refresh = call.query("refresh") == "true"
     found = call.services.tools.list_tools(call.actor, server_id, refresh=refresh)
     return json_reply(MCPServerTools(tools=[to_tool(tool) for tool in found]))

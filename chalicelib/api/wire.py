@@ -5,6 +5,7 @@ from collections.abc import Callable
 from chalicelib.api.errors import build_error_body
 from chalicelib.chats.models import Chat, Message, MessagePage
 from chalicelib.identity.models import User
+from chalicelib.mcp_client.diagnosis import Diagnosis, StepResult
 from chalicelib.mcp_client.governing import GovernedTool
 from chalicelib.mcp_client.models import ToolResult
 from chalicelib.mcp_client.service import ServerTools
@@ -114,6 +115,31 @@ def to_server_tools(found: ServerTools, request_id: str) -> mcp_tools.ServerTool
         slug=found.server.slug,
         tools=[to_tool(tool) for tool in found.tools],
         error=None if found.error is None else build_error_body(found.error, request_id),
+    )
+
+
+def to_diagnosis(diagnosis: Diagnosis) -> mcp_tools.MCPServerDiagnosis:
+    """The connection to a server, step by step."""
+    tools = diagnosis.tools
+    return mcp_tools.MCPServerDiagnosis(
+        ok=all(step.ok for step in diagnosis.steps),
+        steps=[_to_step(step) for step in diagnosis.steps],
+        protocol_version=diagnosis.trace.protocol_version or None,
+        era=diagnosis.trace.era or None,
+        tools=None if tools is None else [to_tool(tool) for tool in tools],
+    )
+
+
+def _to_step(result: StepResult) -> mcp_tools.DiagnosisStep:
+    error = result.error
+    return mcp_tools.DiagnosisStep(
+        step=result.step,
+        ok=result.ok,
+        skipped=result.skipped or None,
+        duration_ms=round(result.seconds * 1000, 1),
+        detail=result.detail,
+        code=error.code if error else None,
+        connect_url=error.extra().get("connect_url") if error else None,
     )
 
 

@@ -9,6 +9,7 @@ from chalicelib.mcp_client.listing import list_tools
 from chalicelib.mcp_client.models import Tool, ToolCall, ToolListing, ToolResult
 from chalicelib.mcp_client.outlet import Outlet
 from chalicelib.mcp_client.session import Era, EraMemory, Session
+from chalicelib.mcp_client.trace import Trace
 from chalicelib.sdk.mcp_servers import Transport
 from chalicelib.sdk.mcp_tools import Elicitation
 
@@ -42,8 +43,12 @@ class MCPClient:
         self._pause = pause
         self._memory = EraMemory()
 
-    def list_tools(self, target: Target) -> ToolListing:
+    def list_tools(self, target: Target, trace: Trace | None = None) -> ToolListing:
         """The tools that a server offers to a user, within ten seconds.
+
+        Args:
+            target: the server and the user.
+            trace: notes what happens meanwhile.
 
         Raises:
             MCPAuthorizationError: the server wants other credentials.
@@ -52,7 +57,7 @@ class MCPClient:
             EgressRefusedError, EgressConnectionError, EgressResponseError, EgressTimeoutError:
                 there was no proper HTTP answer in time.
         """
-        with self._session(target, _LISTING_SECONDS, Elicitation.NONE) as session:
+        with self._session(target, _LISTING_SECONDS, Elicitation.NONE, trace) as session:
             return list_tools(session)
 
     def call_tool(
@@ -108,13 +113,20 @@ class MCPClient:
 
     @contextmanager
     def _session(
-        self, target: Target, seconds: float, elicitation: Elicitation
+        self,
+        target: Target,
+        seconds: float,
+        elicitation: Elicitation,
+        trace: Trace | None = None,
     ) -> Iterator[Session]:
         outlet = Outlet(
-            self._egress, target.endpoint, target.headers, Deadline(seconds), self._pause
+            self._egress, target.endpoint, target.headers, Deadline(seconds), self._pause, trace
         )
         session = Session(outlet, self._memory, target.transport, elicitation)
         try:
             yield session
         finally:
+            spoken = session.find_version()
+            if trace is not None and spoken is not None:
+                trace.era, trace.protocol_version = spoken[0].value, spoken[1]
             session.close()

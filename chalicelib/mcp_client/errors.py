@@ -55,6 +55,14 @@ class MCPProtocolError(UpstreamError):
         super().__init__(f"The MCP server at {host} {reason}.")
 
 
+class NotAnEndpointError(MCPProtocolError):
+    """What answers is a web server, but none that speaks MCP."""
+
+    def __init__(self, host: str) -> None:
+        reason = "did not answer with JSON or an event stream; is its URL an MCP endpoint?"
+        super().__init__(host, reason)
+
+
 class BrokenStreamError(MCPProtocolError):
     """The stream of server-sent events ended before the answer came."""
 

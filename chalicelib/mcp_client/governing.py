@@ -8,7 +8,7 @@ from chalicelib.mcp_client.errors import (
     ToolNotAllowedError,
     ToolWithheldError,
 )
-from chalicelib.mcp_client.models import Tool, ToolCall
+from chalicelib.mcp_client.models import Tool, ToolCall, ToolListing
 from chalicelib.mcp_servers.models import MCPServer
 from chalicelib.sdk.mcp_servers import ToolChanges, ToolRule
 from chalicelib.sdk.mcp_tools import RefusalReason, ToolChange
@@ -45,6 +45,14 @@ def govern(server: MCPServer, approved: Mapping[str, str] | None, tool: Tool) ->
     change = find_change(approved, tool)
     withheld = change is not None and server.tool_changes is ToolChanges.WITHHOLD
     return GovernedTool(tool, server.rule_of(tool.name), change, withheld)
+
+
+def govern_all(
+    server: MCPServer, approved: Mapping[str, str] | None, listing: ToolListing
+) -> list[GovernedTool]:
+    """The tools of a listing, by name."""
+    tools = sorted(listing.tools, key=lambda each: each.name)
+    return [govern(server, approved, tool) for tool in tools]
 
 
 def find_change(approved: Mapping[str, str] | None, tool: Tool) -> ToolChange | None:

@@ -16,7 +16,7 @@ from chalicelib.mcp_client.errors import (
     ToolsUnavailableError,
     TooManyServersError,
 )
-from chalicelib.mcp_client.governing import GovernedTool, check_rule, check_unchanged, govern
+from chalicelib.mcp_client.governing import GovernedTool, check_rule, check_unchanged, govern_all
 from chalicelib.mcp_client.models import ToolCall, ToolResult
 from chalicelib.mcp_client.ports import ApprovedTools
 from chalicelib.mcp_servers.models import MCPServer
@@ -130,11 +130,7 @@ class ToolService:
     ) -> list[GovernedTool]:
         with _discretion(actor):
             listing = self._access.list_tools(actor, server, connection, refresh=refresh)
-        approved = self._approved.find_hashes(server)
-        return [
-            govern(server, approved, tool)
-            for tool in sorted(listing.tools, key=lambda each: each.name)
-        ]
+        return govern_all(server, self._approved.find_hashes(server), listing)
 
     def _find_check(self, server: MCPServer) -> ToolCheck | None:
         """What a tool must pass before it is called, if anything but its name is looked at."""

@@ -89,6 +89,40 @@ class AllTools(Reply):
     servers: list[ServerToolsEntry]
 
 
+class Step(StrEnum):
+    """What testing the connection to a server does, in this order."""
+
+    DNS = "dns"
+    TCP = "tcp"
+    TLS = "tls"
+    HTTP = "http"
+    AUTH = "auth"
+    INITIALIZE = "initialize"
+    LIST = "list"
+
+
+class DiagnosisStep(Reply):
+    """What became of one step; `skipped` if it was not needed (`ok`), or not come to (not `ok`)."""
+
+    step: Step
+    ok: bool
+    skipped: bool | None = None
+    duration_ms: float
+    detail: str
+    code: str | None = None
+    connect_url: str | None = None
+
+
+class MCPServerDiagnosis(Reply):
+    """The connection to a server, step by step; `tools` if they could be listed."""
+
+    ok: bool
+    steps: list[DiagnosisStep]
+    protocol_version: str | None = None
+    era: str | None = None
+    tools: list[MCPServerTool] | None = None
+
+
 class ToolApproval(Reply):
     """One tool, as approved and as offered now.
 

@@ -180,6 +180,16 @@ def test_listing_costs_the_same_however_many_servers_there_are(world: World) -> 
     assert _counted(world) == COSTS["GET /api/experimental/mcp/servers"][1]
 
 
+def test_a_diagnosis_costs_what_a_listing_costs(world: World) -> None:
+    with world.deployment.admin as client, world.browser() as browser:
+        caller = Caller(world, client, browser)
+        world.deployment.aws_calls.reset()
+        world.internet.requests.clear()
+        path = f"{SERVERS}/{caller.server_id}/tools?diagnose=true"
+        assert client.get(path).json()["ok"]
+    assert _counted(world) == COSTS[f"GET {ONE}/tools"][1]
+
+
 def test_approvals_are_read_once_for_each_of_their_versions(world: World) -> None:
     counts = []
     with world.deployment.admin as client, world.browser() as browser:
