@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from chalicelib.egress import Egress, ProbedStep
-from chalicelib.errors import CiboriumError
+from chalicelib.errors import CiboriumError, UnavailableError
 from chalicelib.identity.models import Actor
 from chalicelib.identity.permissions import Permission
 from chalicelib.mcp_client.access import ServerAccess
@@ -87,6 +87,7 @@ class DiagnosisService:
         Raises:
             NotAllowedError: the actor may not.
             InvalidServerIDError, ServerNotFoundError: there is no such server.
+            UnavailableError kinds: something of ours is out of reach.
         """
         actor.require(Permission.MCP_SERVER_READ)
         server = self._servers.require_visible(actor, server_id)
@@ -106,8 +107,8 @@ class DiagnosisService:
         return Diagnosis(_complete(steps), trace)
 
     def _list(self, actor: Actor, server: MCPServer, trace: Trace) -> ToolListing | CiboriumError:
+        connection = self._access.find_connections(actor, [server])[server.id]
         try:
-            connection = self._access.find_connections(actor, [server])[server.id]
             return self._access.use(
                 actor,
                 server,
@@ -115,6 +116,8 @@ class DiagnosisService:
                 "tools/list",
                 lambda access: self._client.list_tools(access.target, trace),
             )
+        except UnavailableError:
+            raise  # It is we who are not well.
         except CiboriumError as exc:
             if not trace.exchanges:
                 # There is nothing to send, but whether the server answers can be seen without.

@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from chalicelib.egress import Egress
+from tests.support import aws
 from tests.support.authority import Authority
 from tests.support.deployment import Deployment, error_of, start_deployment
 from tests.support.journey import World, connect_url
@@ -346,6 +347,14 @@ def test_a_connection_that_the_server_no_longer_takes(world: World) -> None:
     world.connect_as("admin-token-for-tests-0123456789abcdef", server_id)
     with world.deployment.admin as admin:
         assert diagnose(admin, server_id)["ok"]
+
+
+def test_a_fault_of_our_own_is_not_blamed_on_the_server(world: World) -> None:
+    server_id = world.connected()
+    aws.lose_table("connections")
+    with world.deployment.admin as admin:
+        failed = admin.get(f"{SERVERS}/{server_id}/tools?diagnose=true")
+    assert error_of(failed) == (503, "storage_unavailable")
 
 
 def test_the_tools_of_a_diagnosis_are_governed(world: World) -> None:

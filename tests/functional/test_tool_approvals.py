@@ -11,7 +11,7 @@ import pytest
 
 from tests.support import aws
 from tests.support.deployment import error_of
-from tests.support.journey import World
+from tests.support.journey import MCP_URL, World
 from tests.support.servers import NOWHERE, SERVERS, create_server
 
 FRESH = {"ttlMs": 60_000, "cacheScope": "public"}
@@ -324,13 +324,36 @@ def test_descriptions_that_are_too_long_to_keep_are_not_approved(governed: Gover
     assert (found["state"], found["difference_truncated"]) == ("changed", True)
 
 
-def test_approvals_end_with_their_server_also_when_the_deletion_is_interrupted(
-    governed: Governed,
-) -> None:
+@pytest.mark.parametrize("interrupted", [False, True], ids=["at once", "by repeating it"])
+def test_approvals_end_with_their_server(governed: Governed, interrupted: bool) -> None:
     governed.approve_all()
     assert len(governed.stored_pieces()) == 1
+    if interrupted:  # An earlier deletion has hidden the server, and got no further.
+        aws.client("dynamodb").update_item(
+            TableName=f"ciborium-{aws.STAGE}-servers",
+            Key={"PK": {"S": "SERVER"}, "SK": {"S": governed.server_id}},
+            UpdateExpression="SET deleting = :yes",
+            ExpressionAttributeValues={":yes": {"BOOL": True}},
+        )
     assert governed.admin.delete(governed.path).status_code == 204
     assert governed.stored_pieces() == []
+
+
+def test_of_two_admins_who_approve_at_once_one_is_refused(governed: Governed) -> None:
+    others: list[int] = []
+
+    def list_while_another_approves(request: httpx.Request) -> httpx.Response:
+        if not others:
+            others.append(0)
+            with governed.world.deployment.admin as other:
+                path = f"{governed.path}/tools/approvals"
+                others[0] = other.post(path, json={"all": True}).status_code
+        return governed.world.resource_server.handle(request)
+
+    governed.world.internet.add_page(MCP_URL, list_while_another_approves)
+    assert error_of(governed.approve({"all": True})) == (409, "mcp_server_changed")
+    assert others == [200]
+    assert states(governed.approvals()) == dict.fromkeys(NAMES, "approved")
 
 
 def test_a_server_that_nobody_approved_has_nothing_stored(governed: Governed) -> None:
