@@ -25,11 +25,15 @@ from chalicelib.encryption.repository import DataKeyRepository
 from chalicelib.identity.models import Actor
 from chalicelib.identity.repository import IdentityRepository
 from chalicelib.identity.service import IdentityService
+from chalicelib.mcp_client.caller import ServerCaller
 from chalicelib.mcp_client.catalog import ToolCatalog
 from chalicelib.mcp_client.client import MCPClient
 from chalicelib.mcp_client.credentials import Credentials
+from chalicelib.mcp_client.diagnosis import DiagnosisService
 from chalicelib.mcp_client.service import ToolService
 from chalicelib.mcp_servers.access_lists import AccessListService
+from chalicelib.mcp_servers.clients import ServerClients
+from chalicelib.mcp_servers.drafts import ServerDrafts
 from chalicelib.mcp_servers.repository import MCPServerRepository
 from chalicelib.mcp_servers.selection import ServerSelection
 from chalicelib.mcp_servers.service import MCPServerService
@@ -47,6 +51,9 @@ from chalicelib.organizations.repository import OrganizationRepository
 from chalicelib.organizations.service import OrganizationService
 from chalicelib.primitives import Clock, utc_now
 from chalicelib.storage import Database, StorageUnavailableError
+from chalicelib.tool_approvals.registry import ToolApprovalRegistry
+from chalicelib.tool_approvals.repository import ToolApprovalRepository
+from chalicelib.tool_approvals.service import ToolApprovalService
 
 _AWS_CONFIG = Config(
     connect_timeout=2, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 3}
@@ -66,6 +73,8 @@ class Services:
     access_lists: AccessListService
     connections: ConnectionService
     tools: ToolService
+    tool_approvals: ToolApprovalService
+    diagnosis: DiagnosisService
     chats: ChatService
     find_unreachable: Callable[[], list[str]]
     """The names of what we depend on and cannot reach."""
@@ -101,14 +110,20 @@ def build_services(
     server_repository = MCPServerRepository(database, audit)
     connection_repository = ConnectionRepository(database, audit, server_repository)
     registry = ConnectionRegistry(connection_repository, clock)
+    approval_repository = ToolApprovalRepository(database, server_repository)
+    approvals = ToolApprovalRegistry(approval_repository)
+    drafts = ServerDrafts(vault, clock)
+    provisioner = OAuth2Provisioner(egress, urls.client_metadata)
     servers = MCPServerService(
         repository=server_repository,
-        vault=vault,
-        provisioner=OAuth2Provisioner(egress, urls.client_metadata),
+        drafts=drafts,
+        clients=ServerClients(
+            server_repository, drafts, provisioner, registry, urls.callback, clock
+        ),
         connections=registry,
         organizations=organizations,
+        approvals=approvals,
         check_url=egress.check_url,
-        callback_url=urls.callback,
         clock=clock,
     )
     tokens = TokenSealer(vault, clock)
@@ -130,6 +145,10 @@ def build_services(
     access_tokens = AccessTokens(
         connection_repository, tokens, refresher, reauthorizer, urls, clock
     )
+    client = MCPClient(egress, pause)
+    caller = ServerCaller(
+        access_tokens, Credentials(access_tokens, vault), reauthorizer, client, ToolCatalog(clock)
+    )
     return Services(
         public_url=settings.public_url,
         oauth2_urls=urls,
@@ -145,14 +164,9 @@ def build_services(
         mcp_servers=servers,
         access_lists=AccessListService(server_repository, servers, organizations, identity, clock),
         connections=connections,
-        tools=ToolService(
-            servers,
-            access_tokens,
-            Credentials(access_tokens, vault),
-            reauthorizer,
-            MCPClient(egress, pause),
-            ToolCatalog(clock),
-        ),
+        tools=ToolService(servers, caller, approvals),
+        tool_approvals=ToolApprovalService(approval_repository, servers, caller, clock),
+        diagnosis=DiagnosisService(servers, caller, approvals, client, egress),
         chats=ChatService(
             ChatRepository(database, audit),
             organizations,

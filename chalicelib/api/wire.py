@@ -6,8 +6,10 @@ from chalicelib.api.errors import build_error_body
 from chalicelib.audit.models import Event, EventPage
 from chalicelib.chats.models import Chat, Message, MessagePage
 from chalicelib.identity.models import User
+from chalicelib.mcp_client.diagnosis import Diagnosis, StepResult
+from chalicelib.mcp_client.governing import GovernedTool
 from chalicelib.mcp_client.models import ToolResult
-from chalicelib.mcp_client.service import GovernedTool, ServerTools
+from chalicelib.mcp_client.service import ServerTools
 from chalicelib.mcp_servers.access_lists import Entries
 from chalicelib.mcp_servers.service import ServerView
 from chalicelib.organizations.models import Membership, Organization
@@ -20,6 +22,8 @@ from chalicelib.sdk import (
     mcp_tools,
     organizations,
 )
+from chalicelib.tool_approvals.models import ToolComparison
+from chalicelib.tool_approvals.service import ApprovalState
 
 
 def to_user(user: User, organization_ids: list[str]) -> identity.User:
@@ -85,6 +89,8 @@ def to_server(view: ServerView, callback_url: Callable[[str], str]) -> mcp_serve
         has_custom_headers=bool(server.custom_headers),
         tool_allow_list=list(server.tool_allow_list),
         tool_deny_list=list(server.tool_deny_list),
+        tool_rules=dict(server.tool_rules),
+        tool_changes=server.tool_changes,
         availability=server.availability,
         enabled=server.enabled,
         model_intent=server.model_intent,
@@ -121,7 +127,7 @@ def to_acl(entries: Entries) -> mcp_access.MCPServerACL:
 
 
 def to_tool(governed: GovernedTool) -> mcp_tools.MCPServerTool:
-    """A tool, and whether the admin allows it."""
+    """A tool, and what the admin says about it."""
     tool = governed.tool
     return mcp_tools.MCPServerTool(
         name=tool.name,
@@ -129,7 +135,10 @@ def to_tool(governed: GovernedTool) -> mcp_tools.MCPServerTool:
         description=tool.description,
         input_schema=tool.input_schema,
         annotations=tool.annotations,
-        allowed=governed.allowed,
+        allowed=governed.reason is None,
+        rule=governed.rule,
+        change=governed.change,
+        reason=governed.reason,
     )
 
 
@@ -140,6 +149,53 @@ def to_server_tools(found: ServerTools, request_id: str) -> mcp_tools.ServerTool
         slug=found.server.slug,
         tools=[to_tool(tool) for tool in found.tools],
         error=None if found.error is None else build_error_body(found.error, request_id),
+    )
+
+
+def to_diagnosis(diagnosis: Diagnosis) -> mcp_tools.MCPServerDiagnosis:
+    """The connection to a server, step by step."""
+    tools = diagnosis.tools
+    return mcp_tools.MCPServerDiagnosis(
+        ok=all(step.ok for step in diagnosis.steps),
+        steps=[_to_step(step) for step in diagnosis.steps],
+        protocol_version=diagnosis.trace.protocol_version or None,
+        era=diagnosis.trace.era or None,
+        tools=None if tools is None else [to_tool(tool) for tool in tools],
+    )
+
+
+def _to_step(result: StepResult) -> mcp_tools.DiagnosisStep:
+    error = result.error
+    return mcp_tools.DiagnosisStep(
+        step=result.step,
+        ok=result.ok,
+        skipped=result.skipped or None,
+        duration_ms=round(result.seconds * 1000, 1),
+        detail=result.detail,
+        code=error.code if error else None,
+        connect_url=error.extra().get("connect_url") if error else None,
+    )
+
+
+def to_approvals(state: ApprovalState) -> mcp_tools.ToolApprovals:
+    """A server's tools, as approved and as offered."""
+    return mcp_tools.ToolApprovals(
+        baseline=state.has_baseline, tools=[_to_approval(each) for each in state.tools]
+    )
+
+
+def _to_approval(compared: ToolComparison) -> mcp_tools.ToolApproval:
+    offered, approval, difference = compared.offered, compared.approval, compared.difference
+    parts = {name: list(lines) for name, lines in difference.parts.items()}
+    return mcp_tools.ToolApproval(
+        name=compared.name,
+        state=compared.state,
+        hash=offered.hash if offered else None,
+        approved_hash=approval.tool.hash if approval else None,
+        approved_by=approval.approved_by if approval else None,
+        approved_at=approval.approved_at if approval else None,
+        difference=parts or None,
+        difference_truncated=difference.truncated or None,
     )
 
 

@@ -89,6 +89,10 @@ class ServerClients:
         self.abandon(server)
         return after
 
+    def check_authorization_url(self, url: str) -> None:
+        """As `ClientProvisioner.check_authorization_url`."""
+        self._provisioner.check_authorization_url(url)
+
     def abandon(self, server: MCPServer) -> None:
         """Delete the registration of a server's client, if it was ours to make; never fails."""
         uri = server.oauth2.registration_uri

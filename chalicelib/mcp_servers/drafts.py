@@ -26,7 +26,7 @@ from chalicelib.sdk.mcp_servers import (
 _PLAIN_FIELDS = (
     *("display_name", "slug", "description", "icon_url", "transport", "url", "auth_type"),
     *("api_key_header", "availability", "enabled", "model_intent", "allow_in_plan_mode"),
-    "forward_coder_headers",
+    *("forward_coder_headers", "tool_rules", "tool_changes"),
 )
 _LIST_FIELDS = ("tool_allow_list", "tool_deny_list", "organization_ids")
 _CLIENT_FIELDS = ("client_id", "auth_url", "token_url", "revocation_url", "issuer", "scopes")

@@ -19,7 +19,7 @@ from pynamodb.attributes import (
 from chalicelib.audit import AuditRepository, NewEvent
 from chalicelib.mcp_servers.errors import ServerNotFoundError, SlugTakenError, VersionConflictError
 from chalicelib.mcp_servers.models import AccessList, MCPServer, OAuth2Client, Registration
-from chalicelib.sdk.mcp_servers import AuthType, Availability, Transport
+from chalicelib.sdk.mcp_servers import AuthType, Availability, ToolChanges, ToolRule, Transport
 from chalicelib.storage import Database, Item, Transaction, UTCDateTime, VersionedItem
 
 _PARTITION = "SERVER"
@@ -57,6 +57,9 @@ class ServerItem(VersionedItem):
     custom_headers = BinaryAttribute(legacy_encoding=False)
     tool_allow_list: ListAttribute[Any] = ListAttribute(of=UnicodeAttribute)
     tool_deny_list: ListAttribute[Any] = ListAttribute(of=UnicodeAttribute)
+    tool_rules = JSONAttribute(default=dict)
+    tool_changes = UnicodeAttribute(default=ToolChanges.FLAG.value)
+    tool_approvals = NumberAttribute(default=0)
     availability = UnicodeAttribute()
     enabled = BooleanAttribute()
     model_intent = BooleanAttribute()
@@ -177,6 +180,21 @@ class MCPServerRepository:
             ServerNotFoundError(),
         )
 
+    def raise_approvals(self, transaction: Transaction, server: MCPServer) -> None:
+        """Let a transaction replace the approvals of a server's tools.
+
+        It raises `VersionConflictError` if somebody has written the server since.
+        """
+        transaction.update(
+            self._servers(_PARTITION, server.id),
+            [
+                self._servers.version.set(server.version + 1),
+                self._servers.tool_approvals.set(server.tool_approvals + 1),
+            ],
+            self._servers.at_version(server.version) & (self._servers.deleting == False),  # noqa: E712 -- a condition, not a comparison
+            VersionConflictError(),
+        )
+
     def _add(self, transaction: Transaction, server: MCPServer) -> None:
         self._claim_slug(transaction, server)
         transaction.put(self._to_item(server), self._servers.absent(), VersionConflictError())
@@ -230,6 +248,9 @@ class MCPServerRepository:
             custom_headers=server.custom_headers,
             tool_allow_list=list(server.tool_allow_list),
             tool_deny_list=list(server.tool_deny_list),
+            tool_rules=dict(server.tool_rules),
+            tool_changes=server.tool_changes,
+            tool_approvals=server.tool_approvals,
             availability=server.availability,
             enabled=server.enabled,
             model_intent=server.model_intent,
@@ -280,6 +301,9 @@ def _to_server(item: ServerItem) -> MCPServer:
         custom_headers=item.custom_headers,
         tool_allow_list=tuple(item.tool_allow_list),
         tool_deny_list=tuple(item.tool_deny_list),
+        tool_rules={name: ToolRule(rule) for name, rule in item.tool_rules.items()},
+        tool_changes=ToolChanges(item.tool_changes),
+        tool_approvals=int(item.tool_approvals),
         availability=Availability(item.availability),
         enabled=item.enabled,
         model_intent=item.model_intent,

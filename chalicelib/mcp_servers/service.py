@@ -5,7 +5,6 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from chalicelib.audit import Action, NewEvent, ObjectType, diff
-from chalicelib.encryption import Vault
 from chalicelib.errors import Validation
 from chalicelib.identity.models import Actor
 from chalicelib.identity.permissions import Permission
@@ -21,7 +20,7 @@ from chalicelib.mcp_servers.errors import (
     VersionConflictError,
 )
 from chalicelib.mcp_servers.models import MCPServer
-from chalicelib.mcp_servers.ports import ClientProvisioner, Connections
+from chalicelib.mcp_servers.ports import Connections, ToolApprovals
 from chalicelib.mcp_servers.repository import MCPServerRepository
 from chalicelib.mcp_servers.rules import (
     check_complete,
@@ -54,36 +53,34 @@ class MCPServerService:
 
     Args:
         repository: where servers are stored.
-        vault: seals their secrets.
-        provisioner: discovers and registers OAuth2 clients.
+        drafts: builds them from requests, and seals their secrets.
+        clients: gets them their OAuth2 clients.
         connections: the users' connections, which a change may void.
         organizations: which organisations there are, and who is in them.
+        approvals: of tools, which end with their server.
         check_url: refuses a URL that outbound requests may not go to.
-        callback_url: gives the OAuth2 redirect URI of a server's id.
         clock: the time.
     """
 
     def __init__(
         self,
         repository: MCPServerRepository,
-        vault: Vault,
-        provisioner: ClientProvisioner,
+        drafts: ServerDrafts,
+        clients: ServerClients,
         connections: Connections,
         organizations: OrganizationService,
+        approvals: ToolApprovals,
         check_url: Callable[[str], None],
-        callback_url: Callable[[str], str],
         clock: Clock,
     ) -> None:
         self._repository = repository
-        self._drafts = ServerDrafts(vault, clock)
-        self._provisioner = provisioner
+        self._drafts = drafts
+        self._clients = clients
         self._connections = connections
         self._organizations = organizations
         self._access = ServerAccess(organizations)
+        self._approvals = approvals
         self._check_url = check_url
-        self._clients = ServerClients(
-            repository, self._drafts, provisioner, connections, callback_url, clock
-        )
         self._clock = clock
 
     def list_visible(self, actor: Actor) -> list[ServerView]:
@@ -240,6 +237,8 @@ class MCPServerService:
             event = actor.did(Action.DELETE, ObjectType.MCP_SERVER, server.id, was)
             server = self._repository.hide(server, event)
         self._connections.remove_all(server.id)
+        if server.tool_approvals:
+            self._approvals.remove_all(server.id)
         self._clients.abandon(server)
         self._repository.remove(server)
 
@@ -296,7 +295,7 @@ class MCPServerService:
             if url:
                 self._check_url(url)
         if server.oauth2.auth_url:
-            self._provisioner.check_authorization_url(server.oauth2.auth_url)
+            self._clients.check_authorization_url(server.oauth2.auth_url)
 
     def _add_with_discovery(self, actor: Actor, server: MCPServer) -> MCPServer:
         """Store the row, which fixes the redirect URI, then complete it; remove it on failure.

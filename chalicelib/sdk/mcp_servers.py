@@ -35,6 +35,21 @@ class Availability(StrEnum):
     DEFAULT_OFF = "default_off"
 
 
+class ToolRule(StrEnum):
+    """What becomes of a call of one tool; `ask` lets it through only with the caller's approval."""
+
+    ALLOW = "allow"
+    DENY = "deny"
+    ASK = "ask"
+
+
+class ToolChanges(StrEnum):
+    """What becomes of a tool that is new or changed since an admin approved the server's tools."""
+
+    FLAG = "flag"
+    WITHHOLD = "withhold"
+
+
 # RFC 9110 section 5.6.2; the reserved ones are the transport's, or ours to set.
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}")
 _HEADER_VALUE = re.compile(r"[\x20-\x7e\x80-\xff]{1,8192}")
@@ -122,6 +137,13 @@ def _check_tool_names(names: list[str]) -> list[str]:
     return list(dict.fromkeys(name for name in names if name))
 
 
+def _check_tool_rules(rules: dict[str, ToolRule]) -> dict[str, ToolRule]:
+    _check_size(list(rules))
+    if "" in rules:
+        raise ValueError("must give each rule the name of a tool")
+    return rules
+
+
 _Text = Annotated[str, StringConstraints(max_length=2048)]
 URL = Annotated[str, StringConstraints(max_length=2048), AfterValidator(_check_url)]
 OptionalURL = Annotated[
@@ -140,6 +162,11 @@ ToolNames = Annotated[
     AfterValidator(_check_tool_names),
 ]
 OrganizationIDs = Annotated[list[ID], Field(max_length=100), AfterValidator(_without_duplicates)]
+ToolRules = Annotated[
+    dict[Annotated[str, StringConstraints(max_length=128)], ToolRule],
+    Field(max_length=512),
+    AfterValidator(_check_tool_rules),
+]
 
 
 class CreateMCPServerConfigRequest(Request):
@@ -164,6 +191,8 @@ class CreateMCPServerConfigRequest(Request):
     custom_headers: CustomHeaders = Field(default_factory=dict)
     tool_allow_list: ToolNames = Field(default_factory=list)
     tool_deny_list: ToolNames = Field(default_factory=list)
+    tool_rules: ToolRules = Field(default_factory=dict)
+    tool_changes: ToolChanges = ToolChanges.FLAG
     availability: Availability
     enabled: bool = False
     model_intent: bool = False
@@ -194,6 +223,8 @@ class UpdateMCPServerConfigRequest(Request):
     custom_headers: CustomHeaders | None = None
     tool_allow_list: ToolNames | None = None
     tool_deny_list: ToolNames | None = None
+    tool_rules: ToolRules | None = None
+    tool_changes: ToolChanges | None = None
     availability: Availability | None = None
     enabled: bool | None = None
     model_intent: bool | None = None
@@ -226,6 +257,8 @@ class MCPServerConfig(Reply):
     has_custom_headers: bool
     tool_allow_list: list[str]
     tool_deny_list: list[str]
+    tool_rules: dict[str, ToolRule]
+    tool_changes: ToolChanges
     availability: Availability
     enabled: bool
     model_intent: bool

@@ -30,6 +30,9 @@ class Caller:
         self.server_id = world.register()["id"]
         self.other_id = create_server(client, slug="other")["id"]
         world.connect(browser, self.server_id)
+        approvals = f"{SERVERS}/{self.server_id}/tools/approvals"
+        seen = client.get(approvals).raise_for_status().json()["tools"][0]
+        client.post(approvals, json={"tools": {seen["name"]: seen["hash"]}}).raise_for_status()
         client.get(f"{SERVERS}/{self.server_id}/tools")
         self.organization_id = client.get(ORGANIZATIONS).json()[0]["id"]
         self.chat = {
@@ -121,6 +124,14 @@ COSTS: dict[str, tuple[Step, tuple[int, int, int, int]]] = {
         lambda c: c.client.get(f"{SERVERS}/{c.server_id}/tools"),
         (3, 0, 0, 1),
     ),
+    f"GET {ONE}/tools/approvals": (
+        lambda c: c.client.get(f"{SERVERS}/{c.server_id}/tools/approvals"),
+        (4, 0, 0, 1),
+    ),
+    f"POST {ONE}/tools/approvals": (
+        lambda c: c.client.post(f"{SERVERS}/{c.server_id}/tools/approvals", json={"all": True}),
+        (4, 1, 0, 1),
+    ),
     f"POST {ONE}/tools/call": (
         lambda c: c.client.post(f"{SERVERS}/{c.server_id}/tools/call", json={"name": "search"}),
         (3, 0, 0, 2),
@@ -203,6 +214,50 @@ def test_a_member_costs_one_read_more_where_a_server_is_not_for_all(
         answer = client.get(SERVERS + endpoint.format(id=ids[0]))
     assert answer.status_code in {200, 307}
     assert _counted(world)[0] == (3 if is_for_all else 4)
+
+
+def test_a_diagnosis_costs_what_a_listing_costs(world: World) -> None:
+    with world.deployment.admin as client, world.browser() as browser:
+        caller = Caller(world, client, browser)
+        world.deployment.aws_calls.reset()
+        world.internet.requests.clear()
+        path = f"{SERVERS}/{caller.server_id}/tools?diagnose=true"
+        assert client.get(path).json()["ok"]
+    assert _counted(world) == COSTS[f"GET {ONE}/tools"][1]
+
+
+def test_approvals_are_read_once_for_each_of_their_versions(world: World) -> None:
+    counts = []
+    with world.deployment.admin as client, world.browser() as browser:
+        caller = Caller(world, client, browser)
+        path = f"{SERVERS}/{caller.server_id}/tools"
+        client.post(f"{path}/approvals", json={"all": True}).raise_for_status()
+        for _ in range(2):
+            world.deployment.aws_calls.reset()
+            client.get(path).raise_for_status()
+            counts.append(_counted(world)[0])
+    assert counts == [4, 3]
+
+
+@pytest.mark.parametrize(
+    ("is_modern", "flag", "withhold"), [(True, 2, 2), (False, 4, 5)], ids=["modern", "legacy"]
+)
+def test_withholding_costs_a_listing_where_a_call_needs_none(
+    world: World, is_modern: bool, flag: int, withhold: int
+) -> None:
+    world.resource_server.is_modern = is_modern
+    counts = []
+    with world.deployment.admin as client, world.browser() as browser:
+        caller = Caller(world, client, browser)
+        path = f"{SERVERS}/{caller.server_id}"
+        client.post(f"{path}/tools/approvals", json={"all": True}).raise_for_status()
+        for setting in ("flag", "withhold"):
+            client.patch(path, json={"tool_changes": setting}).raise_for_status()
+            client.get(f"{path}/tools").raise_for_status()
+            world.internet.requests.clear()
+            client.post(f"{path}/tools/call", json={"name": "search"}).raise_for_status()
+            counts.append(len(world.internet.requests))
+    assert counts == [flag, withhold]
 
 
 def test_the_document_says_what_is_counted() -> None:
