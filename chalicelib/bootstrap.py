@@ -110,7 +110,7 @@ def build_services(
     server_repository = MCPServerRepository(database, audit)
     connection_repository = ConnectionRepository(database, audit, server_repository)
     registry = ConnectionRegistry(connection_repository, clock)
-    approval_repository = ToolApprovalRepository(database, server_repository)
+    approval_repository = ToolApprovalRepository(database, audit, server_repository)
     approvals = ToolApprovalRegistry(approval_repository)
     drafts = ServerDrafts(vault, clock)
     provisioner = OAuth2Provisioner(egress, urls.client_metadata)

@@ -35,6 +35,8 @@ def describe_server(server: MCPServer) -> Snapshot:
         "model_intent": server.model_intent,
         "allow_in_plan_mode": server.allow_in_plan_mode,
         "forward_coder_headers": server.forward_coder_headers,
+        "tool_rules": server.tool_rules,
+        "tool_changes": server.tool_changes,
         "organization_ids": server.organization_ids,
         "user_roles": None if access is None else sorted(access.user_ids),
         "group_roles": None if access is None else sorted(access.group_ids),

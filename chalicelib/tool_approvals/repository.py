@@ -12,6 +12,7 @@ from datetime import datetime
 
 from pynamodb.attributes import BinaryAttribute, NumberAttribute
 
+from chalicelib.audit import AuditRepository, NewEvent
 from chalicelib.mcp_client.models import Tool
 from chalicelib.mcp_servers.errors import VersionConflictError
 from chalicelib.mcp_servers.models import MCPServer
@@ -46,8 +47,10 @@ class ApprovalsItem(VersionedItem):
 class ToolApprovalRepository:
     """Stores what admins have approved of servers' tools."""
 
-    def __init__(self, database: Database, servers: MCPServerRepository) -> None:
-        self._database = database
+    def __init__(
+        self, database: Database, audit: AuditRepository, servers: MCPServerRepository
+    ) -> None:
+        self._audit = audit
         self._servers = servers
         self._items = database.bind(ApprovalsItem, "servers")
 
@@ -66,7 +69,11 @@ class ToolApprovalRepository:
         raise ApprovalsBusyError
 
     def replace(
-        self, server: MCPServer, before: StoredApprovals | None, approvals: Approvals
+        self,
+        server: MCPServer,
+        before: StoredApprovals | None,
+        approvals: Approvals,
+        event: NewEvent,
     ) -> None:
         """Store approvals in place of those that were read after the server, if it has some.
 
@@ -76,7 +83,7 @@ class ToolApprovalRepository:
         """
         data, version = _pack(approvals), server.tool_approvals + 1
         pieces = [data[at : at + _PIECE_BYTES] for at in range(0, len(data), _PIECE_BYTES)]
-        transaction = self._database.transaction()
+        transaction = self._audit.transaction(event)
         self._servers.raise_approvals(transaction, server)
         replaced = self._items.at_version(server.tool_approvals)
         for number, piece in enumerate(pieces):

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from chalicelib.audit import Action, ObjectType, diff
 from chalicelib.identity.models import Actor
 from chalicelib.identity.permissions import Permission
 from chalicelib.mcp_client.caller import ServerCaller
@@ -10,6 +11,7 @@ from chalicelib.mcp_client.models import Tool, ToolListing
 from chalicelib.mcp_servers.models import MCPServer
 from chalicelib.mcp_servers.service import MCPServerService
 from chalicelib.primitives import Clock
+from chalicelib.tool_approvals.auditing import describe_approvals
 from chalicelib.tool_approvals.errors import ToolsChangedError
 from chalicelib.tool_approvals.models import Approval, Approvals, ToolComparison, compare_all
 from chalicelib.tool_approvals.repository import StoredApprovals, ToolApprovalRepository
@@ -78,7 +80,9 @@ class ToolApprovalService:
         tools = listing.tools if hashes is None else _select(listing, hashes)
         after = {**kept, **{tool.name: self._approve(actor, before, tool) for tool in tools}}
         if stored is None or after != before:
-            self._repository.replace(server, stored, after)
+            changes = diff(describe_approvals(before), describe_approvals(after))
+            event = actor.did(Action.UPDATE, ObjectType.MCP_SERVER, server.id, changes)
+            self._repository.replace(server, stored, after, event)
         return ApprovalState(has_baseline=True, tools=compare_all(after, listing.tools))
 
     def _approve(self, actor: Actor, before: Approvals, tool: Tool) -> Approval:
