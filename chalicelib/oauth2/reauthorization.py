@@ -90,9 +90,8 @@ class Reauthorizer:
         connect_url = self._urls.connect(server.id)
         if resource and _has_moved(server, resource):
             is_admin = actor.may(Permission.MCP_SERVER_READ)
-            return self._follow(actor, server, tells_why=is_admin) or ConnectRequiredError(
-                connect_url
-            )
+            problem = self._follow(actor, server, tells_why=is_admin)
+            return problem or ConnectRequiredError(connect_url)
         scopes = parameters.get("scope", "").split()
         if status == 403 and not scopes and resource:
             scopes = list(resource.scopes_supported)
