@@ -180,6 +180,9 @@ def test_a_list_does_not_open_to_organisations_that_come_later(deployment: Deplo
     assert (status(mara, server_id), status(eve, server_id)) == (200, 404)
     grant(deployment, server_id, groups={later: "read"})
     assert status(eve, server_id) == 200
+    noa = new_person(deployment, "noa")
+    join(deployment, default_organization(deployment), noa)
+    assert status(noa, server_id) == 404
 
 
 def test_a_list_of_just_everyone_is_the_default_again(deployment: Deployment) -> None:

@@ -14,10 +14,12 @@ SERVER = {
     **dict.fromkeys(("description", "icon_url", "api_key_header", "api_key_value"), ""),
     **dict.fromkeys(("oauth2_client_id", "oauth2_client_secret", "oauth2_scopes"), ""),
     **dict.fromkeys(("oauth2_auth_url", "oauth2_token_url", "oauth2_revocation_url"), ""),
+    "organization_ids": [],
 }
 BODIES: dict[str, dict[str, Any]] = {
     f"POST {SERVERS}": SERVER,
     f"PATCH {SERVERS}/{{server_id}}": SERVER,
+    f"PATCH {SERVERS}/{{server_id}}/acl": {"user_roles": {}, "group_roles": {}},
     "POST /api/v2/users": {"email": "a@b", "username": "u", "name": "n", "roles": []},
     "POST /api/v2/users/me/keys/tokens": {"token_name": "x", "lifetime": 60},
     "POST /api/v2/organizations": {"name": "n", "display_name": "d", "description": ""},
