@@ -85,12 +85,11 @@ class DiagnosisService:
         already hides nothing.
 
         Raises:
+            InvalidServerIDError, ServerNotFoundError: there is no such server for the actor.
             NotAllowedError: the actor may not.
-            InvalidServerIDError, ServerNotFoundError: there is no such server.
             UnavailableError kinds: something of ours is out of reach.
         """
-        actor.require(Permission.MCP_SERVER_READ)
-        server = self._servers.require_visible(actor, server_id)
+        server = self._servers.require_allowed(actor, server_id, Permission.MCP_SERVER_READ)
         trace = Trace()
         probed = self._egress.probe(server.url, budget=_PROBE_SECONDS)
         steps = [_describe(each, server) for each in probed]

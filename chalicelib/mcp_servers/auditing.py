@@ -38,6 +38,8 @@ def describe_server(server: MCPServer) -> Snapshot:
         "tool_rules": server.tool_rules,
         "tool_changes": server.tool_changes,
         "organization_ids": server.organization_ids,
+        # So that a list of nobody is told apart from none, which is everyone.
+        "acl": None if access is None else "list",
         "user_roles": None if access is None else sorted(access.user_ids),
         "group_roles": None if access is None else sorted(access.group_ids),
     }

@@ -44,13 +44,12 @@ class ToolApprovalService:
         """What the server offers now, compared with what was approved.
 
         Raises:
+            InvalidServerIDError, ServerNotFoundError: there is no such server for the actor.
             NotAllowedError: the actor may not.
-            InvalidServerIDError, ServerNotFoundError: there is no such server.
             ApprovalsBusyError: the approvals are being written.
             as `ToolService.list_tools`, for an admin.
         """
-        actor.require(Permission.MCP_SERVER_READ)
-        server, listing = self._list(actor, server_id)
+        server, listing = self._list(actor, server_id, Permission.MCP_SERVER_READ)
         stored = self._load(server)
         approvals = stored.approvals if stored else {}
         return ApprovalState(stored is not None, compare_all(approvals, listing.tools))
@@ -72,8 +71,7 @@ class ToolApprovalService:
             VersionConflictError: somebody has changed the server or its approvals meanwhile.
             as `get`.
         """
-        actor.require(Permission.MCP_SERVER_WRITE)
-        server, listing = self._list(actor, server_id)
+        server, listing = self._list(actor, server_id, Permission.MCP_SERVER_WRITE)
         stored = self._load(server)
         before = stored.approvals if stored else {}
         kept: Approvals = {} if hashes is None else before
@@ -92,9 +90,11 @@ class ToolApprovalService:
             return known
         return Approval(tool=tool, approved_by=actor.user_id, approved_at=self._clock())
 
-    def _list(self, actor: Actor, server_id: str) -> tuple[MCPServer, ToolListing]:
+    def _list(
+        self, actor: Actor, server_id: str, permission: Permission
+    ) -> tuple[MCPServer, ToolListing]:
         """Asks the server, whatever it said before."""
-        server = self._servers.require_visible(actor, server_id)
+        server = self._servers.require_allowed(actor, server_id, permission)
         connection = self._access.find_connections(actor, [server])[server.id]
         return server, self._access.list_tools(actor, server, connection, refresh=True)
 

@@ -320,6 +320,17 @@ def test_a_request_and_a_list_have_an_end(deployment: Deployment) -> None:
     assert grant(deployment, server_id, {ids[0]: ""}).status_code == 204
 
 
+def test_the_audit_log_tells_everyone_from_nobody(deployment: Deployment) -> None:
+    research = new_organization(deployment)
+    server_id = new_server(deployment, organization_ids=[research])
+    with deployment.admin as admin:
+        for role, expected in (("", {"new": "list"}), ("read", {"old": "list"})):
+            deployment.clock.advance(seconds=1)
+            assert grant(deployment, server_id, groups={research: role}).status_code == 204
+            events = admin.get("/api/v2/audit", params={"object_id": server_id}).json()["events"]
+            assert (events[0]["action"], events[0]["diff"]) == ("update", {"acl": expected})
+
+
 # What follows
 
 
@@ -374,6 +385,7 @@ def test_the_answer_tells_a_hidden_server_and_none_apart_in_nothing(
 
     for method, path in (
         *(("GET", path) for path in ("", "/tools", "/acl", "/acl/available", "/oauth2/connect")),
+        *(("GET", "/tools/approvals"), ("GET", "/tools?diagnose=true")),
         *(("GET", "/oauth2/callback?code=x&state=y"), ("DELETE", ""), ("PATCH", "")),
         *(("PATCH", "/acl"), ("POST", "/tools/call"), ("DELETE", "/oauth2/disconnect")),
     ):

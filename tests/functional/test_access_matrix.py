@@ -1,13 +1,13 @@
 """Who may do what with which server: everybody, with every kind of server, in every way."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import httpx
 import pytest
 
+from chalicelib.api import ROUTES
 from tests.support import aws
 from tests.support.journey import World
 from tests.support.people import ORGANIZATIONS, Person, join, new_person
@@ -37,6 +37,9 @@ ACTIONS = {
     "connect": "          307  400  307  404  401",
     "callback": "         200  400  200  404  401",
     "list tools": "       200  409  200  404  401",
+    "diagnose": "         200  200  403  404  401",
+    "show approvals": "   200  409  403  404  401",
+    "approve tools": "    200  409  403  404  401",
     "call tool": "        200  400  200  404  401",
     "list tools of many": "200 404  200  404  401",
     "disconnect": "       200  200  200  200  401",
@@ -54,6 +57,23 @@ CHATS_WITH = {
     "suspended": "401 401 401 401 401",
 }
 CASES = len(LEVELS) * len(KINDS) * (len(ACTIONS) + 1)
+# What is sent to a server's own paths, in an order in which each can succeed.
+SENT: dict[str, tuple[str, str, object]] = {
+    "show access list": ("GET", "/acl", None),
+    "list candidates": ("GET", "/acl/available", None),
+    "change access list": ("PATCH", "/acl", {}),
+    "list tools": ("GET", "/tools", None),
+    "diagnose": ("GET", "/tools?diagnose=true", None),
+    "show approvals": ("GET", "/tools/approvals", None),
+    "approve tools": ("POST", "/tools/approvals", {"all": True}),
+    "call tool": ("POST", "/tools/call", {"name": "search"}),
+    "disconnect": ("DELETE", "/oauth2/disconnect", None),
+    "change": ("PATCH", "", {"description": "Changed"}),
+    "delete": ("DELETE", "", None),
+}
+ONE = f"{SERVERS}/{{server_id}}"
+OTHERS = {f"GET {ONE}", f"GET {ONE}/oauth2/connect", f"GET {ONE}/oauth2/callback"}
+ANYBODYS = {f"GET {ONE}/oauth2/client-metadata.json"}
 
 
 @dataclass(frozen=True)
@@ -136,42 +156,27 @@ def got(client: httpx.Client, server_id: str) -> str:
     return seen(response.json()) if response.status_code == 200 else str(response.status_code)
 
 
-def sent(method: str, path: str, body: object, client: httpx.Client, server_id: str) -> str:
-    response = client.request(method, f"{SERVERS}/{server_id}{path}", json=body)
+def used_with_others(client: httpx.Client, server_id: str) -> str:
+    response = client.get("/api/experimental/mcp/tools", params={"server_ids": server_id})
     return str(response.status_code)
 
 
 def perform(scene: Scene, role: str, server_id: str) -> Iterator[tuple[str, str]]:
     """Every action, in an order in which each can succeed."""
-    simple: dict[str, Callable[[httpx.Client, str], str]] = {
-        "list": listed,
-        "get": got,
-        "show access list": partial(sent, "GET", "/acl", None),
-        "list candidates": partial(sent, "GET", "/acl/available", None),
-        "change access list": partial(sent, "PATCH", "/acl", {}),
-    }
-    then: dict[str, Callable[[httpx.Client, str], str]] = {
-        "list tools": partial(sent, "GET", "/tools", None),
-        "call tool": partial(sent, "POST", "/tools/call", {"name": "search"}),
-        "list tools of many": lambda client, id_: str(
-            client.get("/api/experimental/mcp/tools", params={"server_ids": id_}).status_code
-        ),
-        "disconnect": partial(sent, "DELETE", "/oauth2/disconnect", None),
-        "chat": partial(start_chat, scene.ours),
-        "change": partial(sent, "PATCH", "", {"description": "Changed"}),
-        "delete": partial(sent, "DELETE", "", None),
-    }
+    path = f"{SERVERS}/{server_id}"
     with scene.people[role].client as client:
-        for action, act in simple.items():
-            yield action, act(client, server_id)
-        connect = client.get(f"{SERVERS}/{server_id}/oauth2/connect")
+        yield "list", listed(client, server_id)
+        yield "get", got(client, server_id)
+        connect = client.get(f"{path}/oauth2/connect")
         yield "connect", str(connect.status_code)
-        back = f"{SERVERS}/{server_id}/oauth2/callback?code=made-up&state=made-up"
+        back = f"{path}/oauth2/callback?code=made-up&state=made-up"
         if connect.status_code == 307:
             back = scene.world.authorization_server.authorize(connect.headers["location"])
         yield "callback", str(client.get(back).status_code)
-        for action, act in then.items():
-            yield action, act(client, server_id)
+        yield "list tools of many", used_with_others(client, server_id)
+        yield "chat", start_chat(scene.ours, client, server_id)
+        for action, (method, below, body) in SENT.items():
+            yield action, str(client.request(method, path + below, json=body).status_code)
 
 
 def start_chat(organization_id: str, client: httpx.Client, server_id: str) -> str:
@@ -205,4 +210,10 @@ def test_everybody_may_do_what_the_table_says_and_nothing_else(scene: Scene, rol
 def test_the_matrix_is_complete() -> None:
     assert LEVELS.keys() == CHATS_WITH.keys()
     assert all(len(row.split()) == len(KINDS) for row in LEVELS.values())
-    assert CASES == 490
+    assert CASES == 595
+
+
+def test_no_way_to_a_server_is_left_out() -> None:
+    tried = {f"{method} {ONE}{below.partition('?')[0]}" for method, below, _ in SENT.values()}
+    ways = {f"{each.method} {each.path}" for each in ROUTES if each.path.startswith(ONE)}
+    assert tried | OTHERS == ways - ANYBODYS

@@ -367,8 +367,8 @@ def test_the_tools_of_a_diagnosis_are_governed(world: World) -> None:
 def test_a_diagnosis_is_for_admins(world: World) -> None:
     server_id = world.register()["id"]
     with world.deployment.new_member() as mara, world.deployment.admin as admin:
-        for each in (server_id, NOWHERE):
-            refused = mara.get(f"{SERVERS}/{each}/tools?diagnose=true")
-            assert error_of(refused) == (403, "not_allowed")
-        nowhere = admin.get(f"{SERVERS}/{NOWHERE}/tools?diagnose=true")
-        assert error_of(nowhere) == (404, "mcp_server_not_found")
+        refused = mara.get(f"{SERVERS}/{server_id}/tools?diagnose=true")
+        assert error_of(refused) == (403, "not_allowed")
+        for client in (mara, admin):
+            nowhere = client.get(f"{SERVERS}/{NOWHERE}/tools?diagnose=true")
+            assert error_of(nowhere) == (404, "mcp_server_not_found")

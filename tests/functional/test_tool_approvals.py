@@ -261,10 +261,13 @@ def test_a_malformed_approval_names_the_field(
 
 def test_members_neither_see_nor_give_approvals(governed: Governed) -> None:
     with governed.world.deployment.new_member() as mara:
-        for server_id in (governed.server_id, NOWHERE):
+        for server_id, refusal in (
+            (governed.server_id, (403, "not_allowed")),
+            (NOWHERE, (404, "mcp_server_not_found")),
+        ):
             path = f"{SERVERS}/{server_id}/tools/approvals"
-            assert error_of(mara.get(path)) == (403, "not_allowed")
-            assert error_of(mara.post(path, json={"all": True})) == (403, "not_allowed")
+            assert error_of(mara.get(path)) == refusal
+            assert error_of(mara.post(path, json={"all": True})) == refusal
     nowhere = f"{SERVERS}/{NOWHERE}/tools/approvals"
     assert error_of(governed.admin.get(nowhere)) == (404, "mcp_server_not_found")
     assert governed.stored_pieces() == []
