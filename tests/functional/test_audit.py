@@ -62,6 +62,7 @@ def test_creation_and_deletion_tell_what_there_was(deployment: Deployment) -> No
         "auth_type": "none",
         "availability": "default_off",
         "tool_deny_list": ["drop"],
+        "tool_changes": "flag",
         "enabled": False,
         "model_intent": False,
         "allow_in_plan_mode": False,
@@ -89,10 +90,12 @@ def test_every_field_of_a_server_is_recorded_and_every_secret_one_as_such(
         "icon_url": "/icon",
         "tool_allow_list": ["a"],
         "tool_deny_list": ["b"],
+        "tool_rules": {"c": "ask"},
         "auth_type": "oauth2",
         **secrets,
     }
     with deployment.admin as admin:
+        body["organization_ids"] = [admin.get(ORGANIZATIONS).json()[0]["id"]]
         create_server(admin, **body)
         (event,) = events(admin, object_type="mcp_server")
     assert event["diff"].keys() == CreateMCPServerConfigRequest.model_fields.keys()
@@ -168,16 +171,18 @@ def test_a_chats_event_tells_its_servers_and_not_a_word_of_it(deployment: Deploy
 
 def test_what_is_refused_is_not_recorded(deployment: Deployment) -> None:
     with deployment.admin as admin, deployment.new_member() as mara:
-        create_server(admin)
+        path = f"{SERVERS}/{create_server(admin, enabled=True)['id']}"
         before = len(table_items("audit"))
         refused = [
             mara.post(SERVERS, json={}),
-            mara.delete(f"{SERVERS}/{NOWHERE}"),
+            mara.delete(path),
+            mara.patch(f"{path}/acl", json={"user_roles": {NOWHERE: "read"}}),
+            admin.patch(f"{path}/acl", json={"user_roles": {NOWHERE: "read"}}),
             admin.post(SERVERS, json={"display_name": "x"}),
             admin.post("/api/v2/users", json={"username": "mara", "email": "mara@example.com"}),
             admin.post("/api/v2/users/login", json={"token": "wrong"}),
         ]
-        assert [answer.status_code for answer in refused] == [400, 403, 400, 409, 401]
+        assert [answer.status_code for answer in refused] == [400, 403, 403, 400, 400, 409, 401]
         assert len(table_items("audit")) == before
 
 
