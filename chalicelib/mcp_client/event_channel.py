@@ -85,11 +85,19 @@ class EventChannel:
         first = self._next_event()
         if first.type != "endpoint":
             raise MCPProtocolError(self.host, "did not begin its stream with an endpoint event")
-        url = urljoin(self._outlet.endpoint, first.data)
-        # The user's credentials go there too.
-        if urlsplit(url)[:2] != urlsplit(self._outlet.endpoint)[:2]:
+        self._post_url = self._resolve(first.data)
+
+    def _resolve(self, reference: str) -> str:
+        """Where to POST; the user's credentials go there too."""
+        endpoint = self._outlet.endpoint
+        try:
+            url = urljoin(endpoint, reference)
+            is_own = urlsplit(url)[:2] == urlsplit(endpoint)[:2]
+        except ValueError:
+            raise MCPProtocolError(self.host, "names an endpoint that is no URL") from None
+        if not is_own:
             raise MCPProtocolError(self.host, "names an endpoint on another origin")
-        self._post_url = url
+        return url
 
     def _next_event(self) -> Event:
         try:

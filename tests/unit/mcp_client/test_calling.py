@@ -270,8 +270,13 @@ def test_a_round_without_a_state_sends_none_back() -> None:
 
 @pytest.mark.parametrize(
     "form",
-    [{"schema": {**FORM, "required": ["note"]}}, {"mode": "url"}, {"schema": None}],
-    ids=["a field without a default", "a web page", "no form"],
+    [
+        {"schema": {**FORM, "required": ["note"]}},
+        {"schema": {**FORM, "required": [[]]}},
+        {"mode": "url"},
+        {"schema": None},
+    ],
+    ids=["a field without a default", "a field without a name", "a web page", "no form"],
 )
 def test_what_defaults_cannot_answer_is_declined(form: Any) -> None:
     server = ScriptedServer(tools(tool()), ask(**form), answer())
@@ -307,8 +312,13 @@ def test_a_server_that_only_wants_a_repetition_gets_it_without_asking_anybody() 
             "ask",
             "without saying which",
         ),
+        (
+            result({"resultType": "input_required", "requestState": "\ud800"}),
+            "ask",
+            "without saying which",
+        ),
     ],
-    ids=["undeclared", "sampling", "nothing asked", "a state that is no text"],
+    ids=["undeclared", "sampling", "nothing asked", "a state that is no text", "half a character"],
 )
 def test_questions_that_break_the_rules_are_a_protocol_error(
     reply: Reply, elicitation: str, reason: str
