@@ -6,6 +6,7 @@ from chalicelib.errors import (
     InvalidInputError,
     NotFoundError,
     PayloadTooLargeError,
+    UnavailableError,
     UpstreamError,
     Validation,
 )
@@ -147,6 +148,17 @@ class ListingTooLargeError(PayloadTooLargeError):
 
     def __init__(self) -> None:
         super().__init__("There is no room for this server's tools here. List it by itself.")
+
+
+class ListingFailedError(UnavailableError):
+    """We failed ourselves while listing one of several servers; the log says where."""
+
+    code = "mcp_listing_failed"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Something went wrong on our side. Try again, or give your admin the request id."
+        )
 
 
 class ToolsUnavailableError(UpstreamError):

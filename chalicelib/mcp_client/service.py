@@ -9,9 +9,11 @@ from functools import partial
 from chalicelib.errors import CiboriumError, InvalidInputError, UpstreamError, UpstreamTimeoutError
 from chalicelib.identity.models import Actor
 from chalicelib.identity.permissions import Permission
+from chalicelib.logs import describe_exception, get_logger
 from chalicelib.mcp_client.caller import ServerCaller
 from chalicelib.mcp_client.client import ToolCheck
 from chalicelib.mcp_client.errors import (
+    ListingFailedError,
     ServerDisabledError,
     ToolsUnavailableError,
     TooManyServersError,
@@ -95,6 +97,10 @@ class ToolService:
                 return ServerTools(server, self._list(actor, server, connections[server.id]))
             except CiboriumError as exc:
                 return ServerTools(server, error=exc)
+            except Exception as exc:  # noqa: BLE001 -- the other servers' tools are worth having
+                fields = {"server_id": server.id, **describe_exception(exc)}
+                get_logger().error("Could not list a server's tools.", extra={"fields": fields})
+                return ServerTools(server, error=ListingFailedError())
 
         with ThreadPoolExecutor(max_workers=max(len(servers), 1)) as threads:
             return list(threads.map(list_one, servers))

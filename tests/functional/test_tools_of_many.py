@@ -88,6 +88,19 @@ def test_a_server_that_fails_costs_only_its_own_tools(world: World) -> None:
     assert entry["error"]["connect_url"].endswith("/oauth2/connect")
 
 
+def test_a_fault_of_our_own_with_one_server_costs_only_its_tools(world: World) -> None:
+    def baffle(request: httpx.Request) -> httpx.Response:
+        raise RuntimeError("sentinel-text")
+
+    add_server(world, "good")
+    add_server(world, "baffling", baffle)
+    with world.deployment.admin as admin:
+        found = admin.get(TOOLS)
+    assert shown(found) == {"baffling": "mcp_listing_failed", "good": {"tool_of_good": True}}
+    assert "sentinel-text" not in found.text
+    assert "RuntimeError" in "".join(world.deployment.log_lines)
+
+
 def test_only_enabled_servers_are_asked_and_only_the_named_ones(world: World) -> None:
     first, _ = add_server(world, "first", tool_deny_list=["tool_of_first"]), add_server(world, "b")
     disabled = add_server(world, "off", enabled=False)
