@@ -8,6 +8,7 @@ from chalicelib.errors import (
     PayloadTooLargeError,
     UnavailableError,
     UpstreamError,
+    UpstreamTimeoutError,
     Validation,
 )
 from chalicelib.sdk.mcp_tools import ToolChange
@@ -159,6 +160,15 @@ class ListingFailedError(UnavailableError):
         super().__init__(
             "Something went wrong on our side. Try again, or give your admin the request id."
         )
+
+
+class ListingTimeoutError(UpstreamTimeoutError):
+    """One of several servers took so long that the others were answered without it."""
+
+    code = "mcp_listing_timeout"
+
+    def __init__(self) -> None:
+        super().__init__("The MCP server did not list its tools in time. List it by itself.")
 
 
 class ToolsUnavailableError(UpstreamError):
