@@ -30,7 +30,7 @@ from chalicelib.mcp_client.catalog import ToolCatalog
 from chalicelib.mcp_client.client import MCPClient
 from chalicelib.mcp_client.credentials import Credentials
 from chalicelib.mcp_client.diagnosis import DiagnosisService
-from chalicelib.mcp_client.service import ToolService
+from chalicelib.mcp_client.service import PATIENCE_SECONDS, ToolService
 from chalicelib.mcp_servers.access_lists import AccessListService
 from chalicelib.mcp_servers.clients import ServerClients
 from chalicelib.mcp_servers.drafts import ServerDrafts
@@ -88,6 +88,7 @@ def build_services(
     egress: Egress | None = None,
     clock: Clock = utc_now,
     pause: Callable[[float], object] = time.sleep,
+    listing_patience: float = PATIENCE_SECONDS,
 ) -> Services:
     """Put the product together; every keyword replaces one part, in tests."""
     session = botocore.session.get_session()
@@ -164,7 +165,7 @@ def build_services(
         mcp_servers=servers,
         access_lists=AccessListService(server_repository, servers, organizations, identity, clock),
         connections=connections,
-        tools=ToolService(servers, caller, approvals),
+        tools=ToolService(servers, caller, approvals, listing_patience),
         tool_approvals=ToolApprovalService(approval_repository, servers, caller, clock),
         diagnosis=DiagnosisService(servers, caller, approvals, client, egress),
         chats=ChatService(

@@ -6,7 +6,7 @@ from typing import Any
 from chalicelib.mcp_client.elicitation import ELICIT, accept_defaults
 from chalicelib.mcp_client.errors import BrokenStreamError, MCPProtocolError
 from chalicelib.mcp_client.header_annotations import build_parameter_headers, encode_value
-from chalicelib.mcp_client.json_values import is_too_deep, make_unicode
+from chalicelib.mcp_client.json_values import is_too_deep, is_unicode, make_unicode
 from chalicelib.mcp_client.models import Tool, ToolCall, ToolResult
 from chalicelib.mcp_client.session import Era, Session
 from chalicelib.mcp_client.wires import COMPLETE, INPUT_REQUIRED
@@ -85,11 +85,9 @@ def _answer(session: Session, asked: ToolResult) -> dict[str, Any] | None:
 def _parse_questions(host: str, result: dict[str, Any]) -> ToolResult:
     requests, state = result.get("inputRequests"), result.get("requestState")
     is_sound = requests is None or isinstance(requests, dict)
-    if (
-        not is_sound
-        or not (state is None or isinstance(state, str))
-        or (not requests and not state)
-    ):
+    # The state must come back as it is, so half a character in it cannot be replaced.
+    can_return = state is None or (isinstance(state, str) and is_unicode(state))
+    if not is_sound or not can_return or (not requests and not state):
         raise MCPProtocolError(host, "asks for input without saying which")
     if is_too_deep(requests):
         raise MCPProtocolError(host, "nests its questions beyond reason")

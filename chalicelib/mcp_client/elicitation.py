@@ -50,6 +50,7 @@ def accept_defaults(params: Mapping[str, Any]) -> dict[str, Any]:
         if isinstance(field, dict) and "default" in field
     }
     required = schema.get("required")
-    if isinstance(required, list) and any(name not in content for name in required):
+    needed = required if isinstance(required, list) else []
+    if not all(isinstance(name, str) and name in content for name in needed):
         return _DECLINE
     return {"action": "accept", "content": content}

@@ -6,7 +6,9 @@ from chalicelib.errors import (
     InvalidInputError,
     NotFoundError,
     PayloadTooLargeError,
+    UnavailableError,
     UpstreamError,
+    UpstreamTimeoutError,
     Validation,
 )
 from chalicelib.sdk.mcp_tools import ToolChange
@@ -147,6 +149,26 @@ class ListingTooLargeError(PayloadTooLargeError):
 
     def __init__(self) -> None:
         super().__init__("There is no room for this server's tools here. List it by itself.")
+
+
+class ListingFailedError(UnavailableError):
+    """We failed ourselves while listing one of several servers; the log says where."""
+
+    code = "mcp_listing_failed"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Something went wrong on our side. Try again, or give your admin the request id."
+        )
+
+
+class ListingTimeoutError(UpstreamTimeoutError):
+    """One of several servers took so long that the others were answered without it."""
+
+    code = "mcp_listing_timeout"
+
+    def __init__(self) -> None:
+        super().__init__("The MCP server did not list its tools in time. List it by itself.")
 
 
 class ToolsUnavailableError(UpstreamError):

@@ -10,7 +10,7 @@ from chalicelib.mcp_client import jsonrpc
 from chalicelib.mcp_client.channel import Answer, new_ids
 from chalicelib.mcp_client.errors import BrokenStreamError, MCPProtocolError, MCPServerError
 from chalicelib.mcp_client.jsonrpc import Message, Responder
-from chalicelib.mcp_client.outlet import EVENT_STREAM, Outlet, media_type_of
+from chalicelib.mcp_client.outlet import EVENT_STREAM, MAX_BYTES, Outlet, media_type_of
 from chalicelib.mcp_client.sse import Event, EventReader
 
 _MAX_STREAM_BYTES = 16 * 1024 * 1024
@@ -26,6 +26,7 @@ class EventChannel:
         self._open = ExitStack()
         self._events: Iterator[Event] = iter(())
         self._post_url = ""
+        self._pending_bytes = 0
 
     def request(
         self,
@@ -81,15 +82,31 @@ class EventChannel:
             raise MCPProtocolError(
                 self.host, "did not answer with an event stream; is it HTTP+SSE?"
             )
-        self._events = EventReader().iter_events(stream.iter_bytes())
+        self._events = EventReader().iter_events(self._bounded(stream.iter_bytes()))
         first = self._next_event()
         if first.type != "endpoint":
             raise MCPProtocolError(self.host, "did not begin its stream with an endpoint event")
-        url = urljoin(self._outlet.endpoint, first.data)
-        # The user's credentials go there too.
-        if urlsplit(url)[:2] != urlsplit(self._outlet.endpoint)[:2]:
+        self._post_url = self._resolve(first.data)
+
+    def _resolve(self, reference: str) -> str:
+        """Where to POST; the user's credentials go there too."""
+        endpoint = self._outlet.endpoint
+        try:
+            url = urljoin(endpoint, reference)
+            is_own = urlsplit(url)[:2] == urlsplit(endpoint)[:2]
+        except ValueError:
+            raise MCPProtocolError(self.host, "names an endpoint that is no URL") from None
+        if not is_own:
             raise MCPProtocolError(self.host, "names an endpoint on another origin")
-        self._post_url = url
+        return url
+
+    def _bounded(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
+        """A stream may be long, but no event of it larger than an answer on other transports."""
+        for chunk in chunks:
+            self._pending_bytes += len(chunk)
+            if self._pending_bytes > MAX_BYTES:
+                raise MCPProtocolError(self.host, f"sends an event of over {MAX_BYTES} bytes")
+            yield chunk
 
     def _next_event(self) -> Event:
         try:
@@ -98,4 +115,5 @@ class EventChannel:
             raise BrokenStreamError(self.host) from exc
         if event is None:
             raise BrokenStreamError(self.host)
+        self._pending_bytes = 0
         return event

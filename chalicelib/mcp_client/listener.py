@@ -10,6 +10,7 @@ from chalicelib.mcp_client.jsonrpc import Responder
 from chalicelib.mcp_client.outlet import EVENT_STREAM, Outlet, media_type_of
 from chalicelib.mcp_client.sse import EventReader
 
+_GREETING_SECONDS = 1.0
 _FAREWELL_SECONDS = 2.0
 
 
@@ -28,18 +29,23 @@ class Listener:
         self._thread = threading.Thread(target=self._run, name="mcp-listener", daemon=True)
 
     def start(self) -> None:
-        """Listen; returns once the server has answered, so that it misses nobody."""
+        """Listen; returns once the server has answered, so that it misses nobody.
+
+        Many servers send no header before their first event, so that is not waited for long.
+        """
         self._thread.start()
-        self._is_open.wait(max(self._outlet.deadline.remaining(), 0))
+        self._is_open.wait(min(_GREETING_SECONDS, max(self._outlet.deadline.remaining(), 0)))
 
     def stop(self) -> None:
         """Wait a little for the end of the stream, which ends with its session."""
         self._thread.join(_FAREWELL_SECONDS)
 
     def _run(self) -> None:
-        with suppress(CiboriumError):  # It is refused, or breaks: then there are no requests.
-            self._listen()
-        self._is_open.set()
+        try:
+            with suppress(CiboriumError):  # It is refused, or breaks: then there are no requests.
+                self._listen()
+        finally:
+            self._is_open.set()
 
     def _listen(self) -> None:
         with self._outlet.open("GET", {**self._headers, "Accept": EVENT_STREAM}) as answer:

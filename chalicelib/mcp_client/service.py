@@ -1,7 +1,7 @@
 """The tools that servers offer to one user, through that user's own connections."""
 
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -9,9 +9,12 @@ from functools import partial
 from chalicelib.errors import CiboriumError, InvalidInputError, UpstreamError, UpstreamTimeoutError
 from chalicelib.identity.models import Actor
 from chalicelib.identity.permissions import Permission
+from chalicelib.logs import describe_exception, get_logger
 from chalicelib.mcp_client.caller import ServerCaller
 from chalicelib.mcp_client.client import ToolCheck
 from chalicelib.mcp_client.errors import (
+    ListingFailedError,
+    ListingTimeoutError,
     ServerDisabledError,
     ToolsUnavailableError,
     TooManyServersError,
@@ -27,6 +30,10 @@ from chalicelib.sdk.mcp_servers import ToolChanges
 MOST_SERVERS = 64
 """That one request lists at once, each in a thread of its own."""
 
+# Of the 29 that API Gateway waits. A server's ten seconds are for its list alone: renewing a token
+# before it, or asking again after a refusal, may take as long each.
+PATIENCE_SECONDS = 24.0
+
 
 @dataclass(frozen=True, slots=True)
 class ServerTools:
@@ -38,17 +45,26 @@ class ServerTools:
 
 
 class ToolService:
-    """Lists and calls tools on users' behalf; lives as long as the container."""
+    """Lists and calls tools on users' behalf; lives as long as the container.
+
+    Args:
+        servers: which servers there are, and for whom.
+        access: uses them.
+        approved: what admins have approved.
+        patience: for how many seconds a listing of many servers waits for the slowest.
+    """
 
     def __init__(
         self,
         servers: MCPServerService,
         access: ServerCaller,
         approved: ApprovedTools,
+        patience: float = PATIENCE_SECONDS,
     ) -> None:
         self._servers = servers
         self._access = access
         self._approved = approved
+        self._patience = patience
 
     def list_tools(
         self, actor: Actor, server_id: str, *, refresh: bool = False
@@ -95,9 +111,22 @@ class ToolService:
                 return ServerTools(server, self._list(actor, server, connections[server.id]))
             except CiboriumError as exc:
                 return ServerTools(server, error=exc)
+            except Exception as exc:  # noqa: BLE001 -- the other servers' tools are worth having
+                fields = {"server_id": server.id, **describe_exception(exc)}
+                get_logger().error("Could not list a server's tools.", extra={"fields": fields})
+                return ServerTools(server, error=ListingFailedError())
 
-        with ThreadPoolExecutor(max_workers=max(len(servers), 1)) as threads:
-            return list(threads.map(list_one, servers))
+        threads = ThreadPoolExecutor(max_workers=max(len(servers), 1))
+        asked = {server.id: threads.submit(list_one, server) for server in servers}
+        wait(asked.values(), timeout=self._patience)
+        threads.shutdown(wait=False)  # Whoever is late is left behind; its own budgets end it.
+        late = ListingTimeoutError()
+        return [
+            asked[server.id].result()
+            if asked[server.id].done()
+            else ServerTools(server, error=late)
+            for server in servers
+        ]
 
     def call_tool(self, actor: Actor, server_id: str, call: ToolCall) -> ToolResult:
         """Call a tool with the actor's own connection.

@@ -2,10 +2,12 @@
 
 import codecs
 import io
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 _DEFAULT_TYPE = "message"
+_SENDABLE = re.compile(r"[\x20-\x7e]{0,4096}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +22,7 @@ class EventReader:
     """Reads a stream, and the streams that resume it; remembers where and when to resume.
 
     Attributes:
-        last_event_id: of the last event that had one; empty if none had.
+        last_event_id: of the last event that had one; empty if none had, or it cannot be sent.
         retry_seconds: how long to wait before resuming, or None if the server did not say.
     """
 
@@ -45,7 +47,8 @@ class EventReader:
             elif field == "event":
                 kind = value
             elif field == "id" and "\0" not in value:
-                event_id = value
+                # Without an id that a header can hold, nothing can be resumed.
+                event_id = value if _SENDABLE.fullmatch(value) else ""
             elif field == "retry" and value.isascii() and value.isdigit():
                 self.retry_seconds = int(value[:9]) / 1000
 

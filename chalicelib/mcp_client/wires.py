@@ -100,7 +100,8 @@ class ModernWire:
         standard = {_VERSION_HEADER: MODERN_VERSION, "Mcp-Method": method}
         body = {**params, "_meta": {**params.get("_meta", {}), **meta}}
         result = self._channel.request(method, body, {**standard, **headers}).result
-        if result.get("resultType", COMPLETE) not in {COMPLETE, INPUT_REQUIRED}:
+        # A tuple, not a set: what a server sends may have no hash.
+        if result.get("resultType", COMPLETE) not in (COMPLETE, INPUT_REQUIRED):
             raise MCPProtocolError(self._channel.host, "sent a result of an unknown type")
         return result
 

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from contextlib import suppress
 from urllib.parse import urlsplit
 
-from chalicelib.egress import Egress, EgressResponse
+from chalicelib.egress import Deadline, Egress, EgressResponse
 from chalicelib.errors import CiboriumError
+from chalicelib.oauth2.client_authentication import BUDGET_SECONDS
 from chalicelib.oauth2.documents import (
     Document,
     Name,
@@ -128,27 +129,29 @@ def delete_registration(
 
 def _ask(egress: Egress, url: str, request: dict[str, object]) -> EgressResponse:
     """Ask for a registration; if that is refused for its form, in other forms."""
-    response = _post(egress, url, request)
+    budget = Deadline(BUDGET_SECONDS)  # All tries share it: whoever waits has 29 seconds.
+    response = _post(egress, url, request, budget)
     refusal = find_error_code(response, _ADJUSTABLE_ERRORS)
     may_be_the_scope = refusal == _METADATA_ERROR and "scope" in request
     if refusal:
         # The kinds of client have different rules for redirect URIs (OIDC Registration section 2),
         # and servers draw the line between them differently.
         other = _OTHER_TYPE[str(request["application_type"])]
-        response = _post(egress, url, {**request, "application_type": other})
+        response = _post(egress, url, {**request, "application_type": other}, budget)
     if may_be_the_scope and find_error_code(response, _ADJUSTABLE_ERRORS):
         # Some servers register only scopes of their own, although they grant a resource's as well.
         without_scope = {name: value for name, value in request.items() if name != "scope"}
-        response = _post(egress, url, without_scope)
+        response = _post(egress, url, without_scope, budget)
     return response
 
 
-def _post(egress: Egress, url: str, request: dict[str, object]) -> EgressResponse:
+def _post(egress: Egress, url: str, request: dict[str, object], budget: Deadline) -> EgressResponse:
     return egress.request(
         "POST",
         url,
         headers={"Accept": "application/json", "Content-Type": "application/json"},
         content=json.dumps(request).encode(),
+        budget=budget,
     )
 
 

@@ -3,11 +3,12 @@
 import json
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import httpx
 
-from tests.support.deployment import error_of
+from tests.support.deployment import error_of, start_deployment
 from tests.support.journey import World
 from tests.support.servers import NOWHERE, SERVERS, create_server
 
@@ -86,6 +87,36 @@ def test_a_server_that_fails_costs_only_its_own_tools(world: World) -> None:
     (entry,) = [each for each in to_member.json()["servers"] if each["slug"] == "unconnected"]
     assert entry["tools"] == []
     assert entry["error"]["connect_url"].endswith("/oauth2/connect")
+
+
+def test_a_fault_of_our_own_with_one_server_costs_only_its_tools(world: World) -> None:
+    def baffle(request: httpx.Request) -> httpx.Response:
+        raise RuntimeError("sentinel-text")
+
+    add_server(world, "good")
+    add_server(world, "baffling", baffle)
+    with world.deployment.admin as admin:
+        found = admin.get(TOOLS)
+    assert shown(found) == {"baffling": "mcp_listing_failed", "good": {"tool_of_good": True}}
+    assert "sentinel-text" not in found.text
+    assert "RuntimeError" in "".join(world.deployment.log_lines)
+
+
+def test_the_others_are_shown_without_a_server_that_takes_too_long(world: World) -> None:
+    """Each of its requests is in time, but there may be several: renewing a token, asking again."""
+    shown_already = threading.Event()
+
+    def hesitate(request: httpx.Request) -> httpx.Response:
+        shown_already.wait(20)
+        return listing(request)
+
+    hasty = replace(world, deployment=start_deployment(world.internet, listing_patience=0.5))
+    add_server(hasty, "good")
+    add_server(hasty, "late", hesitate)
+    with hasty.deployment.new_member() as mara:
+        found = shown(mara.get(TOOLS))
+    assert found == {"good": {"tool_of_good": True}, "late": "mcp_listing_timeout"}
+    shown_already.set()
 
 
 def test_only_enabled_servers_are_asked_and_only_the_named_ones(world: World) -> None:

@@ -15,6 +15,7 @@ from chalicelib.api import register
 from chalicelib.bootstrap import Services, build_services
 from chalicelib.config import Settings
 from chalicelib.egress import Egress
+from chalicelib.mcp_client.service import PATIENCE_SECONDS
 from chalicelib.storage import Database
 from tests.support import aws
 from tests.support.clock import FakeClock
@@ -110,6 +111,7 @@ def start_deployment(
     kms_client: Callable[[], Any] | None = None,
     clock: FakeClock | None = None,
     pause: Callable[[float], object] = lambda _: None,
+    listing_patience: float = PATIENCE_SECONDS,
     **environment: str,
 ) -> Deployment:
     """A deployment over the in-process AWS; `transport` or `egress` is its internet."""
@@ -129,6 +131,7 @@ def start_deployment(
         egress=egress,
         clock=clock,
         pause=pause,
+        listing_patience=listing_patience,
     )
     app = Chalice(app_name="ciborium", configure_logs=False)
     register(app, lambda: services)

@@ -1,6 +1,7 @@
 """Calling tools: what is sent on each wire, and what comes back."""
 
 import base64
+import threading
 from datetime import timedelta
 from typing import Any
 
@@ -270,8 +271,13 @@ def test_a_round_without_a_state_sends_none_back() -> None:
 
 @pytest.mark.parametrize(
     "form",
-    [{"schema": {**FORM, "required": ["note"]}}, {"mode": "url"}, {"schema": None}],
-    ids=["a field without a default", "a web page", "no form"],
+    [
+        {"schema": {**FORM, "required": ["note"]}},
+        {"schema": {**FORM, "required": [[]]}},
+        {"mode": "url"},
+        {"schema": None},
+    ],
+    ids=["a field without a default", "a field without a name", "a web page", "no form"],
 )
 def test_what_defaults_cannot_answer_is_declined(form: Any) -> None:
     server = ScriptedServer(tools(tool()), ask(**form), answer())
@@ -307,8 +313,13 @@ def test_a_server_that_only_wants_a_repetition_gets_it_without_asking_anybody() 
             "ask",
             "without saying which",
         ),
+        (
+            result({"resultType": "input_required", "requestState": "\ud800"}),
+            "ask",
+            "without saying which",
+        ),
     ],
-    ids=["undeclared", "sampling", "nothing asked", "a state that is no text"],
+    ids=["undeclared", "sampling", "nothing asked", "a state that is no text", "half a character"],
 )
 def test_questions_that_break_the_rules_are_a_protocol_error(
     reply: Reply, elicitation: str, reason: str
@@ -355,6 +366,23 @@ def test_the_questions_of_an_older_server_are_answered_on_its_stream() -> None:
         },
     ]
     assert all(each.headers["MCP-Session-Id"] == "session-1" for each in server.requests[-4:-1])
+
+
+def test_a_server_that_answers_a_listener_only_with_its_first_event_is_not_waited_for() -> None:
+    called = threading.Event()
+
+    def stream() -> httpx.Response:
+        called.wait(30)
+        return httpx.Response(200, headers={"Content-Type": "text/event-stream"})
+
+    def reply(message: Message) -> httpx.Response:
+        called.set()
+        return answer()(message)
+
+    server = ScriptedServer(plain(400), initialized(), accepted, tools(tool()), reply)
+    server.streams.append(stream)
+    assert server.call_tool(elicitation="accept_defaults").content == (TEXT,)
+    assert called.is_set()
 
 
 def test_questions_that_come_outside_of_the_calls_stream_are_heard() -> None:

@@ -154,6 +154,22 @@ def test_messages_and_credentials_go_to_no_other_origin(endpoint: str) -> None:
     assert server.story == ["GET /sse"]
 
 
+@pytest.mark.parametrize("endpoint", ["https://[::1", "https://mcp.test\uff0fevil/"])
+def test_an_endpoint_that_is_no_url_is_the_servers_fault(endpoint: str) -> None:
+    server = EventServer(endpoint)
+    with pytest.raises(MCPProtocolError, match="no URL"):
+        server.list_tools()
+    assert server.story == ["GET /sse"]
+
+
+def test_an_event_is_no_larger_than_an_answer_may_be() -> None:
+    """Small as it is, JSON of brackets takes thirty times its size to read."""
+    server = EventServer()
+    server.asks = {"jsonrpc": "2.0", "method": "x", "params": {"x": "x" * (4 * 1024 * 1024)}}
+    with pytest.raises(MCPProtocolError, match="4194304 bytes"):
+        server.list_tools()
+
+
 def test_the_servers_own_requests_are_answered_at_its_endpoint() -> None:
     server = EventServer()
     server.asks = {"jsonrpc": "2.0", "id": "p", "method": "ping"}

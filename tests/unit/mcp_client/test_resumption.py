@@ -44,6 +44,14 @@ def response(server: ScriptedServer) -> bytes:
     return event({"jsonrpc": "2.0", "id": call["id"], "result": {"content": [TEXT]}})
 
 
+@pytest.mark.parametrize("event_id", ["\U0001f600", "a\x01b"])
+def test_a_stream_is_not_resumed_at_an_id_that_no_header_can_hold(event_id: str) -> None:
+    server = legacy_server(f"id: {event_id}\ndata:\n\n".encode())
+    with pytest.raises(BrokenStreamError):
+        server.call_tool()
+    assert "GET" not in server.story
+
+
 @pytest.mark.rule(70)
 def test_the_stream_is_resumed_after_the_time_that_the_server_asks_for() -> None:
     server = legacy_server()

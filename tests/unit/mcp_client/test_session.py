@@ -307,7 +307,7 @@ def test_a_lenient_older_server_that_answers_without_a_handshake_is_still_greete
 
 
 @pytest.mark.rule(65)
-@pytest.mark.parametrize("kind", ["sentinel", None, 1])
+@pytest.mark.parametrize("kind", ["sentinel", None, 1, [], {}])
 def test_a_result_of_an_unknown_type_is_a_protocol_error(kind: object) -> None:
     with pytest.raises(MCPProtocolError, match="unknown type"):
         ScriptedServer(result({"tools": [], "resultType": kind})).list_tools()

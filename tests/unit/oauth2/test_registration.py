@@ -53,6 +53,17 @@ def test_the_request_is_that_of_a_web_client_with_refresh_tokens(
     ]
 
 
+def test_all_tries_of_a_registration_share_one_budget(
+    egress: Egress, internet: FakeInternet, auth: AuthorizationServer, mcp: ResourceServer
+) -> None:
+    refused = httpx.Response(400, json={"error": "invalid_client_metadata"})
+    internet.add_page(REGISTER, refused)
+    refusal(egress)
+    tries = [each for each in internet.requests if str(each.url) == REGISTER]
+    assert len(tries) == 3
+    assert len({id(each.extensions["timeout"]["read"]) for each in tries}) == 1
+
+
 def test_scope_is_omitted_when_there_is_none_to_ask_for(
     egress: Egress, auth: AuthorizationServer, mcp: ResourceServer
 ) -> None:
