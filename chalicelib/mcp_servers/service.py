@@ -1,6 +1,6 @@
 """The registry of MCP servers: who may see and change what, and what a change entails."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
@@ -169,11 +169,21 @@ class MCPServerService:
         return ServerView(server, auth_connected=False, redacted=False)
 
     def update(
-        self, actor: Actor, server_id: str, request: UpdateMCPServerConfigRequest
+        self,
+        actor: Actor,
+        server_id: str,
+        request: UpdateMCPServerConfigRequest,
+        versions: Container[int] | None = None,
     ) -> ServerView:
         """Change a server; what belongs to another `auth_type` than the resulting one goes.
 
         When the server moves, every user's connection is void with the same write.
+
+        Args:
+            actor: who changes it.
+            server_id: which one.
+            request: the changes.
+            versions: those that the actor means to change; None: whichever there is.
 
         Raises:
             NotAllowedError: the actor may not.
@@ -184,6 +194,7 @@ class MCPServerService:
         """
         actor.require(Permission.MCP_SERVER_WRITE)
         before = self.require(server_id)
+        _require_version(before, versions)
         after = clear_other_auth(self._drafts.merge(before, request))
         check_complete(after, discovery_possible=False)
         check_secrets_stay(before, after, request)
@@ -203,10 +214,11 @@ class MCPServerService:
             self._clients.abandon(before)
         return self._view(actor, after, self._is_connected(actor, after))
 
-    def delete(self, actor: Actor, server_id: str) -> None:
+    def delete(self, actor: Actor, server_id: str, versions: Container[int] | None = None) -> None:
         """Remove a server and every connection to it.
 
-        It is hidden first, so an interruption leaves nothing visible, and a repeated call finishes.
+        It is hidden first, so an interruption leaves nothing visible, and a repeated call finishes,
+        whatever `versions` say: hiding has made another version.
 
         Raises:
             NotAllowedError: the actor may not.
@@ -218,6 +230,7 @@ class MCPServerService:
         if server is None:
             raise ServerNotFoundError
         if not server.deleting:
+            _require_version(server, versions)
             server = self._repository.hide(server)
         self._connections.remove_all(server.id)
         self._clients.abandon(server)
@@ -284,3 +297,8 @@ class MCPServerService:
                 self._repository.remove(incomplete)
             raise
         return complete
+
+
+def _require_version(server: MCPServer, versions: Container[int] | None) -> None:
+    if versions is not None and server.version not in versions:
+        raise VersionConflictError
