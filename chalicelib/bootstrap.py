@@ -19,6 +19,8 @@ from chalicelib.egress import Egress
 from chalicelib.encryption import Vault
 from chalicelib.encryption.keys import KMSKeyring
 from chalicelib.encryption.repository import DataKeyRepository
+from chalicelib.idempotency.repository import IdempotencyRepository
+from chalicelib.idempotency.service import IdempotencyService
 from chalicelib.identity.repository import IdentityRepository
 from chalicelib.identity.service import IdentityService
 from chalicelib.mcp_client.catalog import ToolCatalog
@@ -53,6 +55,7 @@ class Services:
 
     public_url: PublicURL
     oauth2_urls: OwnURLs
+    idempotency: IdempotencyService
     identity: IdentityService
     organizations: OrganizationService
     mcp_servers: MCPServerService
@@ -120,6 +123,7 @@ def build_services(
     return Services(
         public_url=settings.public_url,
         oauth2_urls=urls,
+        idempotency=IdempotencyService(IdempotencyRepository(database), vault, clock),
         identity=identity,
         organizations=organizations,
         mcp_servers=servers,

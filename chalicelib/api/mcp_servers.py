@@ -129,7 +129,7 @@ _ALL = "/api/experimental/mcp/servers"
 _ONE = f"{_ALL}/{{server_id}}"
 ROUTES = (
     Route("GET", _ALL, list_servers),
-    Route("POST", _ALL, create_server),
+    Route("POST", _ALL, create_server, creates=True),
     Route("GET", _ONE, get_server),
     Route("PATCH", _ONE, update_server),
     Route("DELETE", _ONE, delete_server),

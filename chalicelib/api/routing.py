@@ -23,6 +23,7 @@ from chalicelib.api.errors import (
     error_reply,
     plain_error_reply,
 )
+from chalicelib.api.idempotency import answer_once
 from chalicelib.api.pages import error_page
 from chalicelib.api.replies import Reply, redirect_reply
 from chalicelib.errors import CiboriumError, UnauthenticatedError
@@ -161,6 +162,7 @@ class Route:
         public: anybody may ask; otherwise the caller is known before the view runs.
         browser: people see its errors, so they are pages where HTML is accepted.
         form: an HTML form may be posted to it.
+        creates: it may be sent again under an `Idempotency-Key`.
     """
 
     method: str
@@ -169,6 +171,7 @@ class Route:
     public: bool = False
     browser: bool = False
     form: bool = False
+    creates: bool = False
 
     @property
     def content_types(self) -> list[str]:
@@ -200,17 +203,16 @@ def answer(call: Call, route: Route, arguments: dict[str, str]) -> Reply:
     """Run a view; whatever happens, there is a reply and a log line."""
     started = time.perf_counter()
     fields: dict[str, object] = {}
-    try:
+
+    def perform() -> Reply:
+        return _attempt(call, route, lambda: route.view(call, **arguments), fields)
+
+    def serve() -> Reply:
         if not route.public:
             _ = call.actor  # Refuses whoever is unknown, before anything is parsed.
-        reply = route.view(call, **arguments)
-    except CiboriumError as exc:
-        fields["code"] = exc.code
-        reply = _refusal(call, route, exc)
-    except Exception as exc:  # noqa: BLE001 -- the last resort, so that nothing leaks
-        fields.update(describe_exception(exc))
-        message = "Something went wrong on our side. Try again, or give your admin the request id."
-        reply = plain_error_reply(500, "internal", message, call.request_id)
+        return answer_once(call, route.method, perform) if route.creates else perform()
+
+    reply = _attempt(call, route, serve, fields)
     level = "error" if reply.status >= 500 else "info"
     actor = call.__dict__.get("actor")  # Only if it was asked for and known.
     getattr(get_logger(), level)(
@@ -229,6 +231,21 @@ def answer(call: Call, route: Route, arguments: dict[str, str]) -> Reply:
     )
     reply.headers["X-Request-Id"] = call.request_id
     return replace(reply, cookies=(*reply.cookies, *call.cookies_to_set))
+
+
+def _attempt(
+    call: Call, route: Route, action: Callable[[], Reply], fields: dict[str, object]
+) -> Reply:
+    """What an action answers, or its error as a reply; `fields` gets what the log shall say."""
+    try:
+        return action()
+    except CiboriumError as exc:
+        fields["code"] = exc.code
+        return _refusal(call, route, exc)
+    except Exception as exc:  # noqa: BLE001 -- the last resort, so that nothing leaks
+        fields.update(describe_exception(exc))
+        message = "Something went wrong on our side. Try again, or give your admin the request id."
+        return plain_error_reply(500, "internal", message, call.request_id)
 
 
 def to_response(reply: Reply) -> Response:

@@ -158,6 +158,20 @@ def test_every_endpoint_has_a_cost() -> None:
     assert set(COSTS) == {f"{route.method} {route.path}" for route in ROUTES}
 
 
+def test_an_idempotency_key_costs_two_writes_and_its_repetition_one_refused_and_a_read(
+    world: World,
+) -> None:
+    with world.deployment.admin as client:
+        create_server(client, auth_type="custom_headers", custom_headers={"X-A": "warms the key"})
+        for expected in ((2, 3, 0, 0), (2, 1, 0, 0)):
+            world.deployment.aws_calls.reset()
+            answer = client.post(
+                "/api/v2/users/me/keys/tokens", json={}, headers={"Idempotency-Key": "key-1"}
+            )
+            assert answer.status_code == 201
+            assert _counted(world) == expected
+
+
 def test_listing_costs_the_same_however_many_servers_there_are(world: World) -> None:
     with world.deployment.admin as client, world.browser() as browser:
         caller = Caller(world, client, browser)

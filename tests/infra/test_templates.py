@@ -8,7 +8,7 @@ from chalicelib.config import SETTINGS, Settings
 from infra.cloudformation import INFRA, load_template
 from infra.local.environments import ROOT
 
-TABLES = {"identity", "organizations", "servers", "connections", "chats", "keys"}
+TABLES = {"identity", "organizations", "servers", "connections", "chats", "idempotency", "keys"}
 
 
 def tables() -> dict[str, dict[str, object]]:
