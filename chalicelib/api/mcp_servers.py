@@ -57,6 +57,14 @@ def delete_server(call: Call, server_id: str) -> Reply:
     return Reply(204)
 
 
+def rediscover(call: Call, server_id: str) -> Reply:
+    """Discover the OAuth2 settings again and get a client there; `If-Match` as for a change."""
+    versions = parse_if_match(call.header("if-match"))
+    return _server_reply(
+        call, call.services.mcp_servers.rediscover(call.actor, server_id, versions)
+    )
+
+
 def connect(call: Call, server_id: str) -> Reply:
     """Send the caller's browser to the authorization server."""
     started = call.services.connections.start(call.actor, server_id)
@@ -133,6 +141,7 @@ ROUTES = (
     Route("GET", _ONE, get_server),
     Route("PATCH", _ONE, update_server),
     Route("DELETE", _ONE, delete_server),
+    Route("POST", f"{_ONE}/rediscover", rediscover),
     Route("GET", f"{_ONE}/oauth2/connect", connect, browser=True),
     Route("GET", f"{_ONE}/oauth2/callback", callback, public=True, browser=True),
     Route("DELETE", f"{_ONE}/oauth2/disconnect", disconnect),

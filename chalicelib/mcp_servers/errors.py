@@ -55,6 +55,15 @@ class InvalidServerError(InvalidInputError):
         super().__init__(message, validations=validations)
 
 
+class NotOAuth2Error(InvalidInputError):
+    """The server has no OAuth2 client that could be found out."""
+
+    code = "mcp_server_not_oauth2"
+
+    def __init__(self) -> None:
+        super().__init__("MCP server does not use OAuth2 authentication.")
+
+
 class InvalidSelectionError(InvalidInputError):
     """A chat asks for servers that do not exist or are disabled."""
 

@@ -11,6 +11,7 @@ from chalicelib.mcp_servers.clients import ServerClients
 from chalicelib.mcp_servers.drafts import ServerDrafts
 from chalicelib.mcp_servers.errors import (
     InvalidServerIDError,
+    NotOAuth2Error,
     ServerNotFoundError,
     SlugTakenError,
     VersionConflictError,
@@ -235,6 +236,27 @@ class MCPServerService:
         self._connections.remove_all(server.id)
         self._clients.abandon(server)
         self._repository.remove(server)
+
+    def rediscover(
+        self, actor: Actor, server_id: str, versions: Container[int] | None = None
+    ) -> ServerView:
+        """Run a server's discovery and registration again; `versions` as for `update`.
+
+        Raises:
+            NotAllowedError: the actor may not.
+            InvalidServerIDError, ServerNotFoundError: there is no such server.
+            NotOAuth2Error: it has another `auth_type`.
+            DiscoveryError, RegistrationError: a step failed, and which; nothing has changed.
+            InvalidServerError: a client secret that an admin entered would go to another host.
+            VersionConflictError: somebody else changed the server meanwhile.
+        """
+        actor.require(Permission.MCP_SERVER_WRITE)
+        before = self.require(server_id)
+        _require_version(before, versions)
+        if before.auth_type is not AuthType.OAUTH2:
+            raise NotOAuth2Error
+        after = self._clients.rediscover(actor.user_id, before)
+        return self._view(actor, after, self._is_connected(actor, after))
 
     def replace_client(self, server: MCPServer) -> MCPServer:
         """For the other services: as `ServerClients.replace`.

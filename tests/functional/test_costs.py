@@ -104,6 +104,10 @@ COSTS: dict[str, tuple[Step, tuple[int, int, int, int]]] = {
         (3, 1, 0, 0),
     ),
     f"DELETE {ONE}": (lambda c: c.client.delete(f"{SERVERS}/{c.other_id}"), (3, 2, 0, 0)),
+    f"POST {ONE}/rediscover": (
+        lambda c: c.client.post(f"{SERVERS}/{c.server_id}/rediscover"),
+        (4, 2, 0, 4),
+    ),
     f"GET {ONE}/tools": (
         lambda c: c.client.get(f"{SERVERS}/{c.server_id}/tools"),
         (3, 0, 0, 1),
