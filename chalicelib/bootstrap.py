@@ -25,7 +25,7 @@ from chalicelib.identity.repository import IdentityRepository
 from chalicelib.identity.service import IdentityService
 from chalicelib.mcp_client.catalog import ToolCatalog
 from chalicelib.mcp_client.client import MCPClient
-from chalicelib.mcp_client.credentials import Credentials
+from chalicelib.mcp_client.credentials import Credentials, NoSignInTokens, SignInTokens
 from chalicelib.mcp_client.service import ToolService
 from chalicelib.mcp_servers.repository import MCPServerRepository
 from chalicelib.mcp_servers.service import MCPServerService
@@ -72,6 +72,7 @@ def build_services(
     database: Database | None = None,
     kms_client: Callable[[], Any] | None = None,
     egress: Egress | None = None,
+    sign_in_tokens: SignInTokens | None = None,
     clock: Clock = utc_now,
     pause: Callable[[float], object] = time.sleep,
 ) -> Services:
@@ -120,6 +121,12 @@ def build_services(
         clock=clock,
     )
     access_tokens = AccessTokens(connection_repository, tokens, refresher, urls, clock)
+    credentials = Credentials(
+        access_tokens,
+        vault,
+        sign_in_tokens or NoSignInTokens(),
+        settings.public_url.url("/login"),
+    )
     return Services(
         public_url=settings.public_url,
         oauth2_urls=urls,
@@ -131,7 +138,7 @@ def build_services(
         tools=ToolService(
             servers,
             access_tokens,
-            Credentials(access_tokens, vault),
+            credentials,
             reauthorizer,
             MCPClient(egress, pause),
             ToolCatalog(clock),

@@ -3,18 +3,38 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Protocol
 
 from chalicelib.encryption import Place, Vault
 from chalicelib.encryption.fields import SERVER_API_KEY, SERVER_CUSTOM_HEADERS
 from chalicelib.identity.models import Actor
 from chalicelib.mcp_client.catalog import CatalogKey
 from chalicelib.mcp_client.client import Target
+from chalicelib.mcp_client.errors import SignInRequiredError
 from chalicelib.mcp_servers.models import MCPServer
 from chalicelib.oauth2.access import AccessTokens
 from chalicelib.oauth2.models import Connection
 from chalicelib.sdk.mcp_servers import AuthType
 
 _AUTHORIZATION = "Authorization"
+
+
+class SignInTokens(Protocol):
+    """The access tokens that users' sign-ins at the identity provider gave; `bootstrap` has them.
+
+    They go to servers with `auth_type: user_oidc` and nowhere else.
+    """
+
+    def find_access_token(self, user_id: str) -> str | None:
+        """A user's access token, refreshed if it must be; None if there is no usable one."""
+
+
+class NoSignInTokens:
+    """A deployment that keeps no tokens of sign-ins."""
+
+    def find_access_token(self, user_id: str) -> str | None:  # noqa: ARG002 -- the port's name
+        """There is none."""
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,17 +63,29 @@ class Access:
 
 
 class Credentials:
-    """Gives users access to servers; lives as long as the container."""
+    """Gives users access to servers; lives as long as the container.
 
-    def __init__(self, tokens: AccessTokens, vault: Vault) -> None:
+    Args:
+        tokens: the users' connections.
+        vault: opens what admins entered.
+        sign_in_tokens: what users' sign-ins gave.
+        login_url: where users sign in.
+    """
+
+    def __init__(
+        self, tokens: AccessTokens, vault: Vault, sign_in_tokens: SignInTokens, login_url: str
+    ) -> None:
         self._tokens = tokens
         self._vault = vault
+        self._sign_in_tokens = sign_in_tokens
+        self._login_url = login_url
 
     def open(self, actor: Actor, server: MCPServer, connection: Connection | None) -> Access:
         """The actor's access to a server (`coder-reference.md` 5.3).
 
         Raises:
             ConnectRequiredError: the actor must connect first, or again.
+            SignInRequiredError: the actor must sign in through the identity provider first.
             RefreshError, RefreshBusyError, EgressConnectionError, EgressTimeoutError: the provider
                 did not renew an expired token this time.
         """
@@ -68,6 +100,8 @@ class Credentials:
         elif server.auth_type is AuthType.CUSTOM_HEADERS:
             place = Place(SERVER_CUSTOM_HEADERS, server.id)
             headers = json.loads(self._vault.open(server.custom_headers, place) or "{}")
+        elif server.auth_type is AuthType.USER_OIDC:
+            headers = {_AUTHORIZATION: f"Bearer {self._sign_in_token(actor)}"}
         return Access(server, actor.user_id, headers, grant)
 
     def renew(self, actor: Actor, refused: Access) -> Access | None:
@@ -81,3 +115,9 @@ class Credentials:
         used = refused.headers[_AUTHORIZATION]
         header = self._tokens.find_other_header(actor, refused.server, used)
         return None if header is None else replace(refused, headers={_AUTHORIZATION: header})
+
+    def _sign_in_token(self, actor: Actor) -> str:
+        token = self._sign_in_tokens.find_access_token(actor.user_id)
+        if not token:
+            raise SignInRequiredError(self._login_url)
+        return token

@@ -1,12 +1,33 @@
 """What can go wrong while speaking MCP. What the server wrote is never repeated."""
 
 from chalicelib.errors import (
+    ConflictError,
     ForbiddenError,
     InvalidInputError,
     NotFoundError,
     UpstreamError,
     Validation,
 )
+
+
+class SignInRequiredError(ConflictError):
+    """The server takes the token of the user's sign-in, and there is none.
+
+    Not a 401, as with `connect_required`: the caller's own credentials are fine.
+    """
+
+    code = "sign_in_required"
+
+    def __init__(self, login_url: str) -> None:
+        super().__init__(
+            "Sign in to Ciborium through your identity provider first: "
+            "this MCP server takes the token of that sign-in."
+        )
+        self._login_url = login_url
+
+    def extra(self) -> dict[str, str]:
+        """Where to sign in."""
+        return {"connect_url": self._login_url}
 
 
 class MCPServerError(UpstreamError):

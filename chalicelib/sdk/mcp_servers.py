@@ -25,6 +25,8 @@ class AuthType(StrEnum):
     OAUTH2 = "oauth2"
     API_KEY = "api_key"
     CUSTOM_HEADERS = "custom_headers"
+    USER_OIDC = "user_oidc"
+    """With the access token of the caller's own sign-in at the identity provider."""
 
 
 class Availability(StrEnum):

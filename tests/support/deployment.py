@@ -15,6 +15,7 @@ from chalicelib.api import register
 from chalicelib.bootstrap import Services, build_services
 from chalicelib.config import Settings
 from chalicelib.egress import Egress
+from chalicelib.mcp_client.credentials import SignInTokens
 from chalicelib.storage import Database
 from tests.support import aws
 from tests.support.clock import FakeClock
@@ -108,6 +109,7 @@ def start_deployment(
     public_url: str = PUBLIC_URL,
     kms_client: Callable[[], Any] | None = None,
     clock: FakeClock | None = None,
+    sign_in_tokens: SignInTokens | None = None,
     pause: Callable[[float], object] = lambda _: None,
     **environment: str,
 ) -> Deployment:
@@ -126,6 +128,7 @@ def start_deployment(
         database=database,
         kms_client=kms_client or (lambda: kms),
         egress=egress,
+        sign_in_tokens=sign_in_tokens,
         clock=clock,
         pause=pause,
     )
