@@ -11,6 +11,7 @@ from chalicelib.identity.models import Actor
 from chalicelib.mcp_client.catalog import CatalogKey
 from chalicelib.mcp_client.client import Target
 from chalicelib.mcp_client.errors import SignInRequiredError
+from chalicelib.mcp_client.identity_headers import Origin, with_identity
 from chalicelib.mcp_servers.models import MCPServer
 from chalicelib.oauth2.access import AccessTokens
 from chalicelib.oauth2.models import Connection
@@ -54,7 +55,14 @@ class Access:
     @property
     def target(self) -> Target:
         """Where requests go, and with what."""
-        return Target(self.server.url, self.headers, self.server.transport)
+        return self.target_from(Origin())
+
+    def target_from(self, origin: Origin) -> Target:
+        """The same for a use that comes from a chat, which the server may be told."""
+        headers = self.headers
+        if self.server.forward_identity_headers:
+            headers = with_identity(headers, self.user_id, origin)
+        return Target(self.server.url, headers, self.server.transport)
 
     @property
     def catalog_key(self) -> CatalogKey:

@@ -18,6 +18,7 @@ from chalicelib.mcp_client.errors import (
     ToolsUnavailableError,
     TooManyServersError,
 )
+from chalicelib.mcp_client.identity_headers import Origin
 from chalicelib.mcp_client.models import Tool, ToolCall, ToolListing, ToolResult
 from chalicelib.mcp_servers.models import MCPServer
 from chalicelib.mcp_servers.service import MCPServerService
@@ -28,6 +29,8 @@ from chalicelib.sdk.mcp_servers import AuthType
 
 MOST_SERVERS = 64
 """That one request lists at once, each in a thread of its own."""
+
+_NOWHERE = Origin()
 
 T = TypeVar("T")
 
@@ -117,8 +120,10 @@ class ToolService:
         with ThreadPoolExecutor(max_workers=max(len(servers), 1)) as threads:
             return list(threads.map(list_one, servers))
 
-    def call_tool(self, actor: Actor, server_id: str, call: ToolCall) -> ToolResult:
-        """Call a tool with the actor's own connection.
+    def call_tool(
+        self, actor: Actor, server_id: str, call: ToolCall, origin: Origin = _NOWHERE
+    ) -> ToolResult:
+        """Call a tool with the actor's own connection; `origin` says for which chat.
 
         Raises:
             InvalidServerIDError, ServerNotFoundError: there is no such server for the actor.
@@ -136,7 +141,7 @@ class ToolService:
 
         def use(access: Access) -> ToolResult:
             known = self._catalog.find(access.catalog_key)
-            result, listing = self._client.call_tool(access.target, call, known)
+            result, listing = self._client.call_tool(access.target_from(origin), call, known)
             if listing is not None:
                 self._catalog.put(access.catalog_key, listing)
             return result

@@ -26,7 +26,7 @@ from chalicelib.sdk.mcp_servers import (
 _PLAIN_FIELDS = (
     *("display_name", "slug", "description", "icon_url", "transport", "url", "auth_type"),
     *("api_key_header", "availability", "enabled", "model_intent", "allow_in_plan_mode"),
-    "forward_coder_headers",
+    "forward_identity_headers",
 )
 _CLIENT_FIELDS = ("client_id", "auth_url", "token_url", "revocation_url", "issuer", "scopes")
 
@@ -46,6 +46,7 @@ class ServerDrafts:
         """
         server_id, now = new_id(), self._clock()
         plain = {name: getattr(request, name) for name in _PLAIN_FIELDS}
+        plain["forward_identity_headers"] = bool(request.forward_identity_headers)
         plain["slug"] = request.slug or build_slug(request.display_name)
         if not plain["slug"]:
             raise InvalidServerError(

@@ -96,7 +96,7 @@ class MCPServer:
     enabled: bool
     model_intent: bool
     allow_in_plan_mode: bool
-    forward_coder_headers: bool
+    forward_identity_headers: bool
     created_by: str
     updated_by: str
     created_at: datetime

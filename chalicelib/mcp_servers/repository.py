@@ -60,7 +60,7 @@ class ServerItem(VersionedItem):
     enabled = BooleanAttribute()
     model_intent = BooleanAttribute()
     allow_in_plan_mode = BooleanAttribute()
-    forward_coder_headers = BooleanAttribute()
+    forward_identity_headers = BooleanAttribute(default=False)
     created_by = UnicodeAttribute()
     updated_by = UnicodeAttribute()
     created_at = UTCDateTime()
@@ -222,7 +222,7 @@ class MCPServerRepository:
             enabled=server.enabled,
             model_intent=server.model_intent,
             allow_in_plan_mode=server.allow_in_plan_mode,
-            forward_coder_headers=server.forward_coder_headers,
+            forward_identity_headers=server.forward_identity_headers,
             created_by=server.created_by,
             updated_by=server.updated_by,
             created_at=server.created_at,
@@ -270,7 +270,7 @@ def _to_server(item: ServerItem) -> MCPServer:
         enabled=item.enabled,
         model_intent=item.model_intent,
         allow_in_plan_mode=item.allow_in_plan_mode,
-        forward_coder_headers=item.forward_coder_headers,
+        forward_identity_headers=item.forward_identity_headers,
         created_by=item.created_by,
         updated_by=item.updated_by,
         created_at=item.created_at,

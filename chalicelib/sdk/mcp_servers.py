@@ -3,10 +3,18 @@
 import re
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, SecretStr, StringConstraints
+from pydantic import (
+    AfterValidator,
+    Field,
+    SecretStr,
+    StringConstraints,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from chalicelib.sdk.base import Name, Reply, Request, Slug
 
@@ -139,7 +147,29 @@ ToolNames = Annotated[
 ]
 
 
-class CreateMCPServerConfigRequest(Request):
+class _ServerRequest(Request):
+    """What creating and changing a server have in common."""
+
+    forward_identity_headers: bool | None = None
+    forward_coder_headers: bool | None = None
+    """The reference's name for the same."""
+
+    @field_validator("forward_coder_headers")
+    @classmethod
+    def _check_both_names(cls, theirs: bool | None, fields: ValidationInfo) -> bool | None:
+        ours = fields.data.get("forward_identity_headers")
+        if None not in (ours, theirs) and ours != theirs:
+            raise ValueError("must be the same as forward_identity_headers, or absent")
+        return theirs
+
+    @model_validator(mode="after")
+    def _take_either_name(self) -> Self:
+        if self.forward_identity_headers is None:
+            self.forward_identity_headers = self.forward_coder_headers
+        return self
+
+
+class CreateMCPServerConfigRequest(_ServerRequest):
     """A new MCP server; the service checks what depends on `auth_type`."""
 
     display_name: Name
@@ -165,10 +195,9 @@ class CreateMCPServerConfigRequest(Request):
     enabled: bool = False
     model_intent: bool = False
     allow_in_plan_mode: bool = False
-    forward_coder_headers: bool = False
 
 
-class UpdateMCPServerConfigRequest(Request):
+class UpdateMCPServerConfigRequest(_ServerRequest):
     """Changes to an MCP server: an absent or null member leaves its field alone."""
 
     display_name: Name | None = None
@@ -194,7 +223,6 @@ class UpdateMCPServerConfigRequest(Request):
     enabled: bool | None = None
     model_intent: bool | None = None
     allow_in_plan_mode: bool | None = None
-    forward_coder_headers: bool | None = None
 
 
 class MCPServerConfig(Reply):
@@ -225,7 +253,9 @@ class MCPServerConfig(Reply):
     enabled: bool
     model_intent: bool
     allow_in_plan_mode: bool
+    forward_identity_headers: bool
     forward_coder_headers: bool
+    """The reference's name for the same."""
     created_at: datetime
     updated_at: datetime
     auth_connected: bool

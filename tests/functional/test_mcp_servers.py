@@ -31,6 +31,7 @@ def test_a_created_server_is_returned_whole_and_disabled(deployment: Deployment)
         "enabled": False,
         "model_intent": False,
         "allow_in_plan_mode": False,
+        "forward_identity_headers": False,
         "forward_coder_headers": False,
         "auth_connected": False,
     }
