@@ -39,6 +39,7 @@ from chalicelib.oauth2.registry import ConnectionRegistry
 from chalicelib.oauth2.repository import ConnectionRepository, RefusalsRepository
 from chalicelib.oauth2.service import ConnectionService
 from chalicelib.oauth2.tokens import TokenSealer
+from chalicelib.oauth2.user_headers import UserHeaderService
 from chalicelib.organizations.repository import OrganizationRepository
 from chalicelib.organizations.service import OrganizationService
 from chalicelib.primitives import Clock, utc_now
@@ -60,6 +61,7 @@ class Services:
     organizations: OrganizationService
     mcp_servers: MCPServerService
     connections: ConnectionService
+    user_headers: UserHeaderService
     tools: ToolService
     chats: ChatService
     find_unreachable: Callable[[], list[str]]
@@ -135,6 +137,7 @@ def build_services(
         organizations=organizations,
         mcp_servers=servers,
         connections=connections,
+        user_headers=UserHeaderService(connection_repository, servers, organizations, vault, clock),
         tools=ToolService(
             servers,
             access_tokens,

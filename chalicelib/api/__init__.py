@@ -5,7 +5,15 @@ from typing import TYPE_CHECKING, Any
 
 from chalice.app import Chalice, Response
 
-from chalicelib.api import chats, mcp_servers, mcp_tools, organizations, system, users
+from chalicelib.api import (
+    chats,
+    mcp_servers,
+    mcp_tools,
+    organizations,
+    system,
+    user_headers,
+    users,
+)
 from chalicelib.api.errors import plain_error_reply
 from chalicelib.api.routing import add_route, to_response
 from chalicelib.primitives import new_id
@@ -18,6 +26,7 @@ ROUTES = (
     *users.ROUTES,
     *organizations.ROUTES,
     *mcp_servers.ROUTES,
+    *user_headers.ROUTES,
     *mcp_tools.ROUTES,
     *chats.ROUTES,
 )

@@ -73,6 +73,7 @@ def to_server(view: ServerView, callback_url: Callable[[str], str]) -> mcp_serve
         api_key_header=server.api_key_header or None,
         has_api_key=bool(server.api_key_value),
         has_custom_headers=bool(server.custom_headers),
+        user_header_names=list(server.user_header_names),
         tool_allow_list=list(server.tool_allow_list),
         tool_deny_list=list(server.tool_deny_list),
         availability=server.availability,

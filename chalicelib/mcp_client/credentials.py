@@ -15,6 +15,7 @@ from chalicelib.mcp_client.identity_headers import Origin, with_identity
 from chalicelib.mcp_servers.models import MCPServer
 from chalicelib.oauth2.access import AccessTokens
 from chalicelib.oauth2.models import Connection
+from chalicelib.oauth2.user_headers import open_user_headers
 from chalicelib.sdk.mcp_servers import AuthType
 
 _AUTHORIZATION = "Authorization"
@@ -93,21 +94,24 @@ class Credentials:
 
         Raises:
             ConnectRequiredError: the actor must connect first, or again.
+            UserHeadersRequiredError: the actor must enter header values first.
             SignInRequiredError: the actor must sign in through the identity provider first.
             RefreshError, RefreshBusyError, EgressConnectionError, EgressTimeoutError: the provider
                 did not renew an expired token this time.
         """
         headers: Mapping[str, str] = {}
-        grant = ""
+        grant = connection.created_at.isoformat() if connection and server.is_personal else ""
         if server.auth_type is AuthType.OAUTH2:
             headers = {_AUTHORIZATION: self._tokens.header(connection, server)}
-            grant = connection.created_at.isoformat() if connection else ""
         elif server.auth_type is AuthType.API_KEY:
             key = self._vault.open(server.api_key_value, Place(SERVER_API_KEY, server.id))
             headers = {server.api_key_header: key}
         elif server.auth_type is AuthType.CUSTOM_HEADERS:
             place = Place(SERVER_CUSTOM_HEADERS, server.id)
             headers = json.loads(self._vault.open(server.custom_headers, place) or "{}")
+            if server.user_header_names:
+                own = open_user_headers(self._vault, connection, server)
+                headers = {**headers, **own}
         elif server.auth_type is AuthType.USER_OIDC:
             headers = {_AUTHORIZATION: f"Bearer {self._sign_in_token(actor)}"}
         return Access(server, actor.user_id, headers, grant)

@@ -28,6 +28,7 @@ _PLAIN_FIELDS = (
     *("api_key_header", "availability", "enabled", "model_intent", "allow_in_plan_mode"),
     "forward_identity_headers",
 )
+_LIST_FIELDS = ("user_header_names", "tool_allow_list", "tool_deny_list")
 _CLIENT_FIELDS = ("client_id", "auth_url", "token_url", "revocation_url", "issuer", "scopes")
 
 
@@ -65,6 +66,7 @@ class ServerDrafts:
             ),
             api_key_value=self._seal(SERVER_API_KEY, server_id, request.api_key_value),
             custom_headers=self._seal_headers(server_id, request.custom_headers),
+            user_header_names=tuple(request.user_header_names),
             tool_allow_list=tuple(request.tool_allow_list),
             tool_deny_list=tuple(request.tool_deny_list),
             created_by=actor_id,
@@ -78,10 +80,10 @@ class ServerDrafts:
         """The server with the requested changes; null and absent members change nothing."""
         changes = {
             name: getattr(request, name)
-            for name in (*_PLAIN_FIELDS, "tool_allow_list", "tool_deny_list")
+            for name in (*_PLAIN_FIELDS, *_LIST_FIELDS)
             if getattr(request, name) is not None
         }
-        for name in ("tool_allow_list", "tool_deny_list"):
+        for name in _LIST_FIELDS:
             if name in changes:
                 changes[name] = tuple(changes[name])
         if request.api_key_value is not None:
@@ -122,6 +124,11 @@ class ServerDrafts:
                 SERVER_REGISTRATION_TOKEN, server.id, found.registration_token
             ),
         )
+
+    def custom_header_names(self, server: MCPServer) -> set[str]:
+        """The names of the headers whose values an admin entered, in lower case."""
+        opened = self._vault.open(server.custom_headers, Place(SERVER_CUSTOM_HEADERS, server.id))
+        return {name.lower() for name in json.loads(opened or "{}")}
 
     def open_registration_token(self, server: MCPServer) -> str:
         """The registration access token in the clear; empty if there is none."""

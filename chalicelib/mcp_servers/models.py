@@ -90,6 +90,8 @@ class MCPServer:
     """Sealed."""
     custom_headers: bytes = field(repr=False)
     """Sealed: a JSON object of names and values."""
+    user_header_names: tuple[str, ...]
+    """Headers whose values each user enters for themselves."""
     tool_allow_list: tuple[str, ...]
     tool_deny_list: tuple[str, ...]
     availability: Availability
@@ -107,6 +109,13 @@ class MCPServer:
     """Counts changes of destination: a connection made under an older one is void."""
     deleting: bool = False
     """Hidden from everybody while what hangs on it is removed."""
+
+    @property
+    def is_personal(self) -> bool:
+        """Whether each user needs something of their own before they can use it."""
+        if self.auth_type is AuthType.CUSTOM_HEADERS:
+            return bool(self.user_header_names)
+        return self.auth_type is AuthType.OAUTH2
 
     def is_abandoned(self, now: datetime) -> bool:
         """Whether it waits for a discovery that must have ended: its request is long over."""

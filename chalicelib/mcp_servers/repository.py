@@ -54,6 +54,7 @@ class ServerItem(VersionedItem):
     api_key_header = UnicodeAttribute()
     api_key_value = BinaryAttribute(legacy_encoding=False)
     custom_headers = BinaryAttribute(legacy_encoding=False)
+    user_header_names: ListAttribute[Any] = ListAttribute(of=UnicodeAttribute, default=list)
     tool_allow_list: ListAttribute[Any] = ListAttribute(of=UnicodeAttribute)
     tool_deny_list: ListAttribute[Any] = ListAttribute(of=UnicodeAttribute)
     availability = UnicodeAttribute()
@@ -216,6 +217,7 @@ class MCPServerRepository:
             api_key_header=server.api_key_header,
             api_key_value=server.api_key_value,
             custom_headers=server.custom_headers,
+            user_header_names=list(server.user_header_names),
             tool_allow_list=list(server.tool_allow_list),
             tool_deny_list=list(server.tool_deny_list),
             availability=server.availability,
@@ -264,6 +266,7 @@ def _to_server(item: ServerItem) -> MCPServer:
         api_key_header=item.api_key_header,
         api_key_value=item.api_key_value,
         custom_headers=item.custom_headers,
+        user_header_names=tuple(item.user_header_names),
         tool_allow_list=tuple(item.tool_allow_list),
         tool_deny_list=tuple(item.tool_deny_list),
         availability=Availability(item.availability),

@@ -22,6 +22,7 @@ from chalicelib.mcp_servers.repository import MCPServerRepository
 from chalicelib.mcp_servers.rules import (
     check_complete,
     check_secrets_stay,
+    check_user_headers,
     clear_other_auth,
     has_moved,
     redact,
@@ -162,6 +163,7 @@ class MCPServerService:
         actor.require(Permission.MCP_SERVER_WRITE)
         server = self._drafts.build(actor.user_id, request)
         check_complete(server, discovery_possible=True)
+        self._check_user_headers(server)
         self._check_urls(server)
         if server.auth_type is AuthType.OAUTH2 and server.oauth2.needs_discovery:
             server = self._add_with_discovery(server)
@@ -198,6 +200,7 @@ class MCPServerService:
         _require_version(before, versions)
         after = clear_other_auth(self._drafts.merge(before, request))
         check_complete(after, discovery_possible=False)
+        self._check_user_headers(after)
         check_secrets_stay(before, after, request)
         self._check_urls(after)
         moved = has_moved(before, after)
@@ -289,6 +292,10 @@ class MCPServerService:
 
     def _is_connected(self, actor: Actor, server: MCPServer) -> bool:
         return server.id in self._connections.connected_ids(actor.user_id, [server])
+
+    def _check_user_headers(self, server: MCPServer) -> None:
+        if server.user_header_names:
+            check_user_headers(server, self._drafts.custom_header_names(server))
 
     def _check_urls(self, server: MCPServer) -> None:
         client = server.oauth2

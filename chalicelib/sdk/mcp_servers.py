@@ -123,6 +123,24 @@ def _check_custom_headers(headers: dict[str, SecretStr]) -> dict[str, SecretStr]
     return {_check_header_name(name): _check_header_value(value) for name, value in headers.items()}
 
 
+def _check_user_header_names(names: list[str]) -> list[str]:
+    names = [_check_header_name(name) for name in names if name]
+    lower = [name.lower() for name in names]
+    if len(set(lower)) != len(lower):
+        raise ValueError("must not name a header twice")
+    if any(name.startswith("x-ciborium-") for name in lower):
+        raise ValueError("must not begin with X-Ciborium-: users would pass for others")
+    return names
+
+
+def _check_user_header_values(values: dict[str, SecretStr]) -> dict[str, SecretStr]:
+    _check_size([*values, *(value.get_secret_value() for value in values.values())])
+    names = [name.lower() for name in values]
+    if len(set(names)) != len(names):
+        raise ValueError("must not name a header twice")
+    return values
+
+
 def _check_tool_names(names: list[str]) -> list[str]:
     _check_size(names)
     return list(dict.fromkeys(name for name in names if name))
@@ -144,6 +162,14 @@ ToolNames = Annotated[
     list[Annotated[str, StringConstraints(max_length=128)]],
     Field(max_length=512),
     AfterValidator(_check_tool_names),
+]
+
+
+UserHeaderNames = Annotated[
+    list[str], Field(max_length=32), AfterValidator(_check_user_header_names)
+]
+UserHeaderValues = Annotated[
+    dict[str, HeaderValue], Field(max_length=32), AfterValidator(_check_user_header_values)
 ]
 
 
@@ -189,6 +215,7 @@ class CreateMCPServerConfigRequest(_ServerRequest):
     api_key_header: HeaderName = ""
     api_key_value: HeaderValue = SecretStr("")
     custom_headers: CustomHeaders = Field(default_factory=dict)
+    user_header_names: UserHeaderNames = Field(default_factory=list)
     tool_allow_list: ToolNames = Field(default_factory=list)
     tool_deny_list: ToolNames = Field(default_factory=list)
     availability: Availability
@@ -217,6 +244,7 @@ class UpdateMCPServerConfigRequest(_ServerRequest):
     api_key_header: HeaderName | None = None
     api_key_value: HeaderValue | None = None
     custom_headers: CustomHeaders | None = None
+    user_header_names: UserHeaderNames | None = None
     tool_allow_list: ToolNames | None = None
     tool_deny_list: ToolNames | None = None
     availability: Availability | None = None
@@ -247,6 +275,7 @@ class MCPServerConfig(Reply):
     api_key_header: str | None = None
     has_api_key: bool
     has_custom_headers: bool
+    user_header_names: list[str]
     tool_allow_list: list[str]
     tool_deny_list: list[str]
     availability: Availability
@@ -266,3 +295,15 @@ class DisconnectReply(Reply):
 
     token_revoked: bool
     token_revocation_error: str | None = None
+
+
+class PutUserHeadersRequest(Request):
+    """The caller's own header values; they replace all former ones, and an empty one is none."""
+
+    values: UserHeaderValues
+
+
+class UserHeaders(Reply):
+    """The headers that each user fills in, and whether the caller has done so."""
+
+    has_values: dict[str, bool]

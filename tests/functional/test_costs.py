@@ -26,7 +26,9 @@ class Caller:
     def __init__(self, world: World, client: httpx.Client, browser: httpx.Client) -> None:
         self.client, self.browser, self.world = client, browser, world
         self.server_id = world.register()["id"]
-        self.other_id = create_server(client, slug="other")["id"]
+        self.other_id = create_server(
+            client, slug="other", auth_type="custom_headers", user_header_names=["X-Token"]
+        )["id"]
         world.connect(browser, self.server_id)
         client.get(f"{SERVERS}/{self.server_id}/tools")
         self.organization_id = client.get(ORGANIZATIONS).json()[0]["id"]
@@ -132,6 +134,20 @@ COSTS: dict[str, tuple[Step, tuple[int, int, int, int]]] = {
     f"DELETE {ONE}/oauth2/disconnect": (
         lambda c: c.client.delete(f"{SERVERS}/{c.server_id}/oauth2/disconnect"),
         (3, 1, 0, 1),
+    ),
+    f"GET {ONE}/user-headers": (
+        lambda c: c.client.get(f"{SERVERS}/{c.other_id}/user-headers"),
+        (3, 0, 0, 0),
+    ),
+    f"PUT {ONE}/user-headers": (
+        lambda c: c.client.put(
+            f"{SERVERS}/{c.other_id}/user-headers", json={"values": {"X-Token": "mine"}}
+        ),
+        (3, 1, 0, 0),
+    ),
+    f"DELETE {ONE}/user-headers": (
+        lambda c: c.client.delete(f"{SERVERS}/{c.other_id}/user-headers"),
+        (2, 0, 0, 0),
     ),
     f"POST {CHATS}": (lambda c: c.client.post(CHATS, json=c.chat), (3, 1, 0, 0)),
     f"GET {CHATS}": (lambda c: c.client.get(CHATS), (3, 0, 0, 0)),

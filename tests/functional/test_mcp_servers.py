@@ -25,6 +25,7 @@ def test_a_created_server_is_returned_whole_and_disabled(deployment: Deployment)
         "has_oauth2_secret": False,
         "has_api_key": False,
         "has_custom_headers": False,
+        "user_header_names": [],
         "tool_allow_list": [],
         "tool_deny_list": ["a"],
         "availability": "default_off",

@@ -58,6 +58,7 @@ class Deployment:
     app: Chalice
     clock: FakeClock
     egress: Egress
+    database: Database
     aws_calls: aws.CallCounter
     log_lines: list[str] = field(default_factory=list)
 
@@ -136,7 +137,7 @@ def start_deployment(
     register(app, lambda: services)
     owner = services.identity.ensure_first_owner(ADMIN_TOKEN)
     services.organizations.ensure_default(owner)
-    deployment = Deployment(settings, services, app, clock, egress, counter)
+    deployment = Deployment(settings, services, app, clock, egress, database, counter)
     handler = _Lines(deployment.log_lines)
     logs.get_logger().handlers[:] = [handler]
     logs.get_logger().setLevel("DEBUG")
