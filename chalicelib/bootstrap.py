@@ -27,6 +27,7 @@ from chalicelib.mcp_client.catalog import ToolCatalog
 from chalicelib.mcp_client.client import MCPClient
 from chalicelib.mcp_client.credentials import Credentials, NoSignInTokens, SignInTokens
 from chalicelib.mcp_client.service import ToolService
+from chalicelib.mcp_servers.icons import IconService
 from chalicelib.mcp_servers.repository import MCPServerRepository
 from chalicelib.mcp_servers.service import MCPServerService
 from chalicelib.oauth2.access import AccessTokens
@@ -60,6 +61,7 @@ class Services:
     identity: IdentityService
     organizations: OrganizationService
     mcp_servers: MCPServerService
+    icons: IconService
     connections: ConnectionService
     user_headers: UserHeaderService
     tools: ToolService
@@ -136,6 +138,7 @@ def build_services(
         identity=identity,
         organizations=organizations,
         mcp_servers=servers,
+        icons=IconService(server_repository, servers, clock),
         connections=connections,
         user_headers=UserHeaderService(connection_repository, servers, organizations, vault, clock),
         tools=ToolService(

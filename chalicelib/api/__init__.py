@@ -7,6 +7,7 @@ from chalice.app import Chalice, Response
 
 from chalicelib.api import (
     chats,
+    icons,
     mcp_servers,
     mcp_tools,
     organizations,
@@ -26,6 +27,7 @@ ROUTES = (
     *users.ROUTES,
     *organizations.ROUTES,
     *mcp_servers.ROUTES,
+    *icons.ROUTES,
     *user_headers.ROUTES,
     *mcp_tools.ROUTES,
     *chats.ROUTES,
@@ -41,6 +43,9 @@ _FRAMEWORK_ERRORS = {
 
 def register(app: Chalice, services: "Callable[[], Services]") -> None:
     """Offer every route; `services` is asked at each request, and answers the same each time."""
+    # API Gateway sends bytes only where the first type that a client accepts is one of these; what
+    # browsers name first for an image, they name here too, although no icon is an AVIF.
+    app.api.binary_types.extend(("image/webp", "image/avif"))
     for route in ROUTES:
         add_route(app, route, services)
     app.middleware("http")(_own_error_bodies)

@@ -30,6 +30,7 @@ from chalicelib.errors import CiboriumError, UnauthenticatedError
 from chalicelib.identity.errors import MissingTokenError
 from chalicelib.identity.models import Actor
 from chalicelib.logs import describe_exception, get_logger
+from chalicelib.mcp_servers.icons import IMAGE_TYPES
 from chalicelib.primitives import new_id
 
 if TYPE_CHECKING:
@@ -163,6 +164,7 @@ class Route:
         browser: people see its errors, so they are pages where HTML is accepted.
         form: an HTML form may be posted to it.
         creates: it may be sent again under an `Idempotency-Key`.
+        images: its body may be an image.
     """
 
     method: str
@@ -172,12 +174,14 @@ class Route:
     browser: bool = False
     form: bool = False
     creates: bool = False
+    images: bool = False
 
     @property
     def content_types(self) -> list[str]:
         """What its bodies may be; anything else is 415."""
         forms = ["application/x-www-form-urlencoded"] if self.form else []
-        return ["application/json", *forms]
+        images = [*IMAGE_TYPES, "application/octet-stream"] if self.images else []
+        return ["application/json", *forms, *images]
 
 
 def add_route(app: Chalice, route: Route, services: Callable[[], "Services"]) -> None:
@@ -251,11 +255,11 @@ def _attempt(
 def to_response(reply: Reply) -> Response:
     """A reply in Chalice's words."""
     headers: dict[str, str | list[str]] = {**_HEADERS, **reply.headers}
-    if reply.body:
+    if reply.body or reply.image:
         headers["Content-Type"] = reply.content_type
     if reply.cookies:
         headers["Set-Cookie"] = list(reply.cookies)
-    return Response(body=reply.body, status_code=reply.status, headers=headers)
+    return Response(body=reply.image or reply.body, status_code=reply.status, headers=headers)
 
 
 def _refusal(call: Call, route: Route, error: CiboriumError) -> Reply:

@@ -2,6 +2,7 @@
 
 SERVER      / <id>     an MCP server; one query reads them all
 SLUG#<slug> / guard    keeps a slug unique
+ICON#<id>   / icon     an uploaded icon
 """
 
 from dataclasses import replace
@@ -15,7 +16,12 @@ from pynamodb.attributes import (
     UnicodeAttribute,
 )
 
-from chalicelib.mcp_servers.errors import ServerNotFoundError, SlugTakenError, VersionConflictError
+from chalicelib.mcp_servers.errors import (
+    IconNotFoundError,
+    ServerNotFoundError,
+    SlugTakenError,
+    VersionConflictError,
+)
 from chalicelib.mcp_servers.models import MCPServer, OAuth2Client, Registration
 from chalicelib.sdk.mcp_servers import AuthType, Availability, Transport
 from chalicelib.storage import Database, Item, Transaction, UTCDateTime, VersionedItem
@@ -76,6 +82,12 @@ class SlugGuardItem(Item):
     server_id = UnicodeAttribute()
 
 
+class IconItem(Item):
+    """An uploaded icon; no secret."""
+
+    image = BinaryAttribute(legacy_encoding=False)
+
+
 class MCPServerRepository:
     """Stores MCP servers."""
 
@@ -83,6 +95,7 @@ class MCPServerRepository:
         self._database = database
         self._servers = database.bind(ServerItem, "servers")
         self._slugs = database.bind(SlugGuardItem, "servers")
+        self._icons = database.bind(IconItem, "servers")
 
     def find(self, server_id: str) -> MCPServer | None:
         """A server by id, also one that is being deleted."""
@@ -146,7 +159,7 @@ class MCPServerRepository:
         return hidden
 
     def remove(self, server: MCPServer) -> None:
-        """Remove a server; one that is not hidden frees its slug.
+        """Remove a server with its icon; one that is not hidden frees its slug.
 
         Raises:
             VersionConflictError: somebody has written the server since it was read.
@@ -155,10 +168,50 @@ class MCPServerRepository:
         if not server.deleting:
             self._release_slug(transaction, server)
         transaction.delete(
+            self._icons(_icon_key(server.id), "icon"),
+            self._icons.absent() | self._icons.present(),
+            VersionConflictError(),
+        )
+        transaction.delete(
             self._servers(_PARTITION, server.id),
             self._servers.at_version(server.version),
             VersionConflictError(),
         )
+        transaction.commit()
+
+    def find_icon(self, server_id: str) -> bytes | None:
+        """A server's uploaded icon."""
+        item = self._icons.find(_icon_key(server_id), "icon")
+        return None if item is None else bytes(item.image)
+
+    def put_icon(self, before: MCPServer, after: MCPServer, image: bytes) -> None:
+        """Store an icon, and the server that leads to it in place of the one that was read.
+
+        Raises:
+            VersionConflictError: somebody has written the server since.
+        """
+        transaction = self._database.transaction()
+        transaction.put(
+            self._icons(PK=_icon_key(after.id), SK="icon", image=image),
+            self._icons.absent() | self._icons.present(),
+            VersionConflictError(),
+        )
+        unchanged = self._servers.at_version(before.version)
+        transaction.put(self._to_item(after), unchanged, VersionConflictError())
+        transaction.commit()
+
+    def remove_icon(self, before: MCPServer, after: MCPServer) -> None:
+        """Remove an icon, and store the server that no longer leads to it.
+
+        Raises:
+            IconNotFoundError: there is none.
+            VersionConflictError: somebody has written the server since.
+        """
+        transaction = self._database.transaction()
+        icon = self._icons(_icon_key(after.id), "icon")
+        transaction.delete(icon, self._icons.present(), IconNotFoundError())
+        unchanged = self._servers.at_version(before.version)
+        transaction.put(self._to_item(after), unchanged, VersionConflictError())
         transaction.commit()
 
     def require_destination(self, transaction: Transaction, server: MCPServer) -> None:
@@ -233,6 +286,10 @@ class MCPServerRepository:
             grant_generation=server.grant_generation,
             deleting=server.deleting,
         )
+
+
+def _icon_key(server_id: str) -> str:
+    return f"ICON#{server_id}"
 
 
 def _to_server(item: ServerItem) -> MCPServer:

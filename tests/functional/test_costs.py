@@ -16,6 +16,7 @@ from tests.support.journey import World
 from tests.support.servers import SERVERS, create_server, server_body
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "costs.md"
+GIF, IMAGE = b"GIF89a" + bytes(20), {"Content-Type": "image/gif"}
 CHATS = "/api/experimental/chats"
 ORGANIZATIONS = "/api/v2/organizations"
 
@@ -29,6 +30,7 @@ class Caller:
         self.other_id = create_server(
             client, slug="other", auth_type="custom_headers", user_header_names=["X-Token"]
         )["id"]
+        client.put(f"{SERVERS}/{self.other_id}/icon", content=GIF, headers=IMAGE)
         world.connect(browser, self.server_id)
         client.get(f"{SERVERS}/{self.server_id}/tools")
         self.organization_id = client.get(ORGANIZATIONS).json()[0]["id"]
@@ -134,6 +136,15 @@ COSTS: dict[str, tuple[Step, tuple[int, int, int, int]]] = {
     f"DELETE {ONE}/oauth2/disconnect": (
         lambda c: c.client.delete(f"{SERVERS}/{c.server_id}/oauth2/disconnect"),
         (3, 1, 0, 1),
+    ),
+    f"GET {ONE}/icon": (lambda c: c.client.get(f"{SERVERS}/{c.other_id}/icon"), (3, 0, 0, 0)),
+    f"PUT {ONE}/icon": (
+        lambda c: c.client.put(f"{SERVERS}/{c.other_id}/icon", content=GIF, headers=IMAGE),
+        (2, 1, 0, 0),
+    ),
+    f"DELETE {ONE}/icon": (
+        lambda c: c.client.delete(f"{SERVERS}/{c.other_id}/icon"),
+        (2, 1, 0, 0),
     ),
     f"GET {ONE}/user-headers": (
         lambda c: c.client.get(f"{SERVERS}/{c.other_id}/user-headers"),
