@@ -12,23 +12,33 @@ import botocore.session
 from botocore.config import Config
 
 from chalicelib import logs
+from chalicelib.audit import AuditRepository
+from chalicelib.audit.service import AuditService
 from chalicelib.chats.repository import ChatRepository
 from chalicelib.chats.service import ChatService
 from chalicelib.config import PublicURL, Settings
 from chalicelib.egress import Egress
-from chalicelib.encryption import Vault
+from chalicelib.encryption import Cursors, Vault
+from chalicelib.encryption.fields import AUDIT_CURSOR
 from chalicelib.encryption.keys import KMSKeyring
 from chalicelib.encryption.repository import DataKeyRepository
 from chalicelib.idempotency.repository import IdempotencyRepository
 from chalicelib.idempotency.service import IdempotencyService
+from chalicelib.identity.models import Actor
 from chalicelib.identity.repository import IdentityRepository
 from chalicelib.identity.service import IdentityService
+from chalicelib.mcp_client.caller import ServerCaller
 from chalicelib.mcp_client.catalog import ToolCatalog
 from chalicelib.mcp_client.client import MCPClient
 from chalicelib.mcp_client.credentials import Credentials, NoSignInTokens, SignInTokens
+from chalicelib.mcp_client.diagnosis import DiagnosisService
 from chalicelib.mcp_client.service import ToolService
+from chalicelib.mcp_servers.access_lists import AccessListService
+from chalicelib.mcp_servers.clients import ServerClients
+from chalicelib.mcp_servers.drafts import ServerDrafts
 from chalicelib.mcp_servers.icons import IconService
 from chalicelib.mcp_servers.repository import MCPServerRepository
+from chalicelib.mcp_servers.selection import ServerSelection
 from chalicelib.mcp_servers.service import MCPServerService
 from chalicelib.oauth2.access import AccessTokens
 from chalicelib.oauth2.own_urls import OwnURLs
@@ -45,6 +55,9 @@ from chalicelib.organizations.repository import OrganizationRepository
 from chalicelib.organizations.service import OrganizationService
 from chalicelib.primitives import Clock, utc_now
 from chalicelib.storage import Database, StorageUnavailableError
+from chalicelib.tool_approvals.registry import ToolApprovalRegistry
+from chalicelib.tool_approvals.repository import ToolApprovalRepository
+from chalicelib.tool_approvals.service import ToolApprovalService
 
 _AWS_CONFIG = Config(
     connect_timeout=2, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 3}
@@ -57,14 +70,18 @@ class Services:
 
     public_url: PublicURL
     oauth2_urls: OwnURLs
+    audit: AuditService[Actor]
     idempotency: IdempotencyService
     identity: IdentityService
     organizations: OrganizationService
     mcp_servers: MCPServerService
     icons: IconService
+    access_lists: AccessListService
     connections: ConnectionService
     user_headers: UserHeaderService
     tools: ToolService
+    tool_approvals: ToolApprovalService
+    diagnosis: DiagnosisService
     chats: ChatService
     find_unreachable: Callable[[], list[str]]
     """The names of what we depend on and cannot reach."""
@@ -92,20 +109,29 @@ def build_services(
 
     keyring = KMSKeyring(kms_client, settings.kms_key_alias, settings.stage)
     vault = Vault(DataKeyRepository(database), keyring, clock)
+    audit_retention = timedelta(days=settings.audit_retention_days)
+    audit = AuditRepository(database, clock, audit_retention)
     session_lifetime = timedelta(hours=settings.session_hours)
-    identity = IdentityService(IdentityRepository(database), clock, session_lifetime)
-    organizations = OrganizationService(OrganizationRepository(database), identity, clock)
+    identity = IdentityService(IdentityRepository(database, audit), clock, session_lifetime)
+    organizations = OrganizationService(OrganizationRepository(database, audit), identity, clock)
 
-    server_repository = MCPServerRepository(database)
-    connection_repository = ConnectionRepository(database, server_repository)
+    server_repository = MCPServerRepository(database, audit)
+    connection_repository = ConnectionRepository(database, audit, server_repository)
     registry = ConnectionRegistry(connection_repository, clock)
+    approval_repository = ToolApprovalRepository(database, audit, server_repository)
+    approvals = ToolApprovalRegistry(approval_repository)
+    drafts = ServerDrafts(vault, clock)
+    provisioner = OAuth2Provisioner(egress, urls.client_metadata)
     servers = MCPServerService(
         repository=server_repository,
-        vault=vault,
-        provisioner=OAuth2Provisioner(egress, urls.client_metadata),
+        drafts=drafts,
+        clients=ServerClients(
+            server_repository, drafts, provisioner, registry, urls.callback, clock
+        ),
         connections=registry,
+        organizations=organizations,
+        approvals=approvals,
         check_url=egress.check_url,
-        callback_url=urls.callback,
         clock=clock,
     )
     tokens = TokenSealer(vault, clock)
@@ -124,32 +150,44 @@ def build_services(
         urls=urls,
         clock=clock,
     )
-    access_tokens = AccessTokens(connection_repository, tokens, refresher, urls, clock)
+    access_tokens = AccessTokens(
+        connection_repository, tokens, refresher, reauthorizer, urls, clock
+    )
     credentials = Credentials(
         access_tokens,
         vault,
         sign_in_tokens or NoSignInTokens(),
         settings.public_url.url("/login"),
     )
+    client = MCPClient(egress, pause)
+    caller = ServerCaller(access_tokens, credentials, reauthorizer, client, ToolCatalog(clock))
     return Services(
         public_url=settings.public_url,
         oauth2_urls=urls,
+        audit=AuditService(
+            audit,
+            Cursors(vault, AUDIT_CURSOR),
+            organizations.require_audit_reader,
+            clock,
+            audit_retention,
+        ),
         idempotency=IdempotencyService(IdempotencyRepository(database), vault, clock),
         identity=identity,
         organizations=organizations,
         mcp_servers=servers,
+        access_lists=AccessListService(server_repository, servers, organizations, identity, clock),
         icons=IconService(server_repository, servers, clock),
         connections=connections,
         user_headers=UserHeaderService(connection_repository, servers, organizations, vault, clock),
-        tools=ToolService(
-            servers,
-            access_tokens,
-            credentials,
-            reauthorizer,
-            MCPClient(egress, pause),
-            ToolCatalog(clock),
+        tools=ToolService(servers, caller, approvals),
+        tool_approvals=ToolApprovalService(approval_repository, servers, caller, clock),
+        diagnosis=DiagnosisService(servers, caller, approvals, client, egress),
+        chats=ChatService(
+            ChatRepository(database, audit),
+            organizations,
+            ServerSelection(server_repository),
+            clock,
         ),
-        chats=ChatService(ChatRepository(database), organizations, servers, clock),
         find_unreachable=partial(_find_unreachable, database, vault),
     )
 

@@ -18,6 +18,7 @@ SETTINGS = {
     "CIBORIUM_CLIENT_METADATA_URL": "Where authorization servers read what our client is; or off.",
     "CIBORIUM_LOG_LEVEL": "DEBUG, INFO, WARNING or ERROR.",
     "CIBORIUM_SESSION_HOURS": "How long a browser session lasts.",
+    "CIBORIUM_AUDIT_RETENTION_DAYS": "How long the audit log keeps an event.",
 }
 
 _STAGE = re.compile(r"[a-z][a-z0-9-]{0,30}")
@@ -65,6 +66,7 @@ class Settings:
     """Empty: our own; `off`: nowhere; otherwise a URL, perhaps with `{server_id}` in it."""
     log_level: str = "INFO"
     session_hours: int = 24
+    audit_retention_days: int = 365
 
     def table_name(self, table: str) -> str:
         """The name of a DynamoDB table; `infra/data.yaml` uses the same pattern."""
@@ -89,6 +91,9 @@ class Settings:
             client_metadata_url=_metadata_url(environment.get("CIBORIUM_CLIENT_METADATA_URL", "")),
             log_level=_log_level(environment.get("CIBORIUM_LOG_LEVEL", "") or "INFO"),
             session_hours=_session_hours(environment.get("CIBORIUM_SESSION_HOURS", "") or "24"),
+            audit_retention_days=_audit_retention_days(
+                environment.get("CIBORIUM_AUDIT_RETENTION_DAYS", "") or "365"
+            ),
         )
 
 
@@ -142,4 +147,10 @@ def _log_level(text: str) -> str:
 def _session_hours(text: str) -> int:
     if not text.isdigit() or not 1 <= int(text) <= 24 * 30:
         raise SettingsError("CIBORIUM_SESSION_HOURS must be a whole number from 1 to 720.")
+    return int(text)
+
+
+def _audit_retention_days(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= 3650:
+        raise SettingsError("CIBORIUM_AUDIT_RETENTION_DAYS must be a whole number from 1 to 3650.")
     return int(text)

@@ -19,6 +19,7 @@ from chalicelib.api.cookies import parse_cookies, session_cookie_name
 from chalicelib.api.errors import (
     BodyTooLargeError,
     ForeignOriginError,
+    InvalidQueryError,
     body_error,
     error_reply,
     plain_error_reply,
@@ -26,6 +27,7 @@ from chalicelib.api.errors import (
 from chalicelib.api.idempotency import answer_once
 from chalicelib.api.pages import error_page
 from chalicelib.api.replies import Reply, redirect_reply
+from chalicelib.audit import RequestContext
 from chalicelib.errors import CiboriumError, UnauthenticatedError
 from chalicelib.identity.errors import MissingTokenError
 from chalicelib.identity.models import Actor
@@ -38,6 +40,8 @@ if TYPE_CHECKING:
 
 M = TypeVar("M", bound=BaseModel)
 _MOST_BODY_BYTES = 256 * 1024
+_LONGEST_USER_AGENT = 256
+_DEFAULT_LIMIT = 50
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _HEADERS = {
     "Cache-Control": "no-store",
@@ -73,7 +77,15 @@ class Call:
                 self.require_own_origin()
         if not token:
             raise MissingTokenError
-        return self.services.identity.authenticate(token)
+        return self.services.identity.authenticate(token, self.context)
+
+    @cached_property
+    def context(self) -> RequestContext:
+        """From where the request comes, for the audit log."""
+        identity = self._request.context.get("identity") or {}
+        agent = "".join(each for each in self.header("user-agent") if each.isprintable())
+        source_ip = str(identity.get("sourceIp") or "")
+        return RequestContext(self.request_id, source_ip, agent[:_LONGEST_USER_AGENT])
 
     @cached_property
     def cookies(self) -> dict[str, str]:
@@ -88,6 +100,28 @@ class Call:
         """A query parameter's value; of several the last."""
         parameters = self._request.query_params
         return None if parameters is None else parameters.get(name)
+
+    def number(self, name: str) -> int | None:
+        """A query parameter's value as a whole number.
+
+        Raises:
+            InvalidQueryError: it is none, or has more than twelve digits.
+        """
+        text = self.query(name)
+        if text is None:
+            return None
+        if not (text.isascii() and text.isdigit() and len(text) <= 12):
+            raise InvalidQueryError(name, "must be a whole number")
+        return int(text)
+
+    def limit(self) -> int:
+        """How many things a page shall have; services say how many it may have.
+
+        Raises:
+            InvalidQueryError: it is not a whole number.
+        """
+        asked = self.number("limit")
+        return _DEFAULT_LIMIT if asked is None else asked
 
     @property
     def path(self) -> str:

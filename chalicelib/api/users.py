@@ -36,7 +36,7 @@ def login(call: Call) -> Reply:
     request = _form(call) if call.is_form else call.body(LoginRequest)
     identity, public_url = call.services.identity, call.services.public_url
     try:
-        session = identity.start_session(request.token.get_secret_value())
+        session = identity.start_session(request.token.get_secret_value(), call.context)
     except InvalidTokenError as exc:
         if not call.is_form:
             raise

@@ -9,6 +9,7 @@ from typing import Any
 
 from pynamodb.attributes import ListAttribute, NumberAttribute, UnicodeAttribute
 
+from chalicelib.audit import AuditRepository, NewEvent
 from chalicelib.chats.errors import ChatExistsError
 from chalicelib.chats.models import Chat, Message
 from chalicelib.sdk.chats import ChatStatus, MessageRole
@@ -47,18 +48,18 @@ class MessageItem(Item):
 class ChatRepository:
     """Stores chats and their messages."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, database: Database, audit: AuditRepository) -> None:
+        self._audit = audit
         self._chats = database.bind(ChatItem, "chats")
         self._messages = database.bind(MessageItem, "chats")
 
-    def add(self, chat: Chat, first: Message) -> None:
+    def add(self, chat: Chat, first: Message, event: NewEvent) -> None:
         """Store a new chat together with its first message.
 
         Raises:
             ChatExistsError: the id is in use.
         """
-        transaction = self._database.transaction()
+        transaction = self._audit.transaction(event)
         transaction.put(self._to_item(chat), self._chats.absent(), ChatExistsError())
         transaction.put(self._to_message_item(first), self._messages.absent(), ChatExistsError())
         transaction.commit()

@@ -11,6 +11,7 @@ CONNECTION_REFRESH_TOKEN = SealedField("connections", "refresh_token")
 CONNECTION_USER_HEADERS = SealedField("connections", "user_headers")
 IDEMPOTENT_ANSWER = SealedField("idempotency", "answer")
 AUTHORIZATION_FLOW = SealedField("cookies", "mcp_oauth2_verifier", stored=False)
+AUDIT_CURSOR = SealedField("cursors", "audit", stored=False)
 
 SEALED_FIELDS = (
     SERVER_CLIENT_SECRET,
@@ -22,4 +23,5 @@ SEALED_FIELDS = (
     CONNECTION_USER_HEADERS,
     IDEMPOTENT_ANSWER,
     AUTHORIZATION_FLOW,
+    AUDIT_CURSOR,
 )

@@ -4,6 +4,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from chalicelib.audit.models import (
+    NO_REQUEST,
+    Action,
+    Diff,
+    NewEvent,
+    ObjectType,
+    RequestContext,
+)
 from chalicelib.identity.errors import NotAllowedError
 from chalicelib.identity.permissions import Permission, SiteRole, is_allowed
 
@@ -45,6 +53,7 @@ class Token:
     kind: TokenKind
     name: str
     user_id: str
+    username: str
     roles: tuple[SiteRole, ...]
     user_status: UserStatus
     created_at: datetime
@@ -67,6 +76,10 @@ class Actor:
     user_id: str
     roles: tuple[SiteRole, ...]
     token_digest: str = field(repr=False)
+    token_id: str = ""
+    username: str = ""
+    """Empty for a token that was made before it was stored with one."""
+    request: RequestContext = NO_REQUEST
 
     def may(self, permission: Permission) -> bool:
         """Whether the actor's roles hold the permission."""
@@ -80,3 +93,28 @@ class Actor:
         """
         if not self.may(permission):
             raise NotAllowedError
+
+    def did(
+        self,
+        action: Action,
+        object_type: ObjectType,
+        object_id: str,
+        diff: Diff,
+        *,
+        organization_id: str | None = None,
+    ) -> NewEvent:
+        """What the actor does, for the audit log; the repository writes it with the change."""
+        return NewEvent(
+            action=action,
+            object_type=object_type,
+            object_id=object_id,
+            organization_id=organization_id,
+            actor_id=self.user_id,
+            actor_username=self.username,
+            request=self.request,
+            diff=diff,
+        )
+
+
+OPERATOR = Actor("operator", (), "", username="operator")
+"""Whoever runs the operator's tools, which reach the tables themselves; no request is theirs."""

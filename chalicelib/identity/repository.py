@@ -7,16 +7,18 @@ TOKEN#<digest>  / token      a token, by the SHA-256 of its text; removed by TTL
                              in the lookup index under USER#<id>
 """
 
+from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
 from pynamodb.attributes import ListAttribute, TTLAttribute, UnicodeAttribute
 
-from chalicelib.identity.errors import TokenExistsError, UserExistsError
+from chalicelib.audit import AuditRepository, NewEvent
+from chalicelib.identity.errors import InvalidTokenError, TokenExistsError, UserExistsError
 from chalicelib.identity.models import Token, TokenKind, User, UserStatus
 from chalicelib.identity.permissions import SiteRole
 from chalicelib.storage import Database, Item, LookupItem, UTCDateTime, time_key
-from chalicelib.storage.conditions import refusal_ignored, refused_as
 
 
 class UserItem(Item):
@@ -45,6 +47,7 @@ class TokenItem(LookupItem):
     kind = UnicodeAttribute()
     name = UnicodeAttribute()
     user_id = UnicodeAttribute()
+    username = UnicodeAttribute(default="")
     roles: ListAttribute[Any] = ListAttribute(of=UnicodeAttribute)
     user_status = UnicodeAttribute()
     created_at = UTCDateTime()
@@ -54,8 +57,8 @@ class TokenItem(LookupItem):
 class IdentityRepository:
     """Stores users and the digests of their tokens."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, database: Database, audit: AuditRepository) -> None:
+        self._audit = audit
         self._users = database.bind(UserItem, "identity")
         self._guards = database.bind(GuardItem, "identity")
         self._tokens = database.bind(TokenItem, "identity")
@@ -65,18 +68,24 @@ class IdentityRepository:
         item = self._users.find(f"USER#{user_id}", "profile")
         return None if item is None else _to_user(item)
 
+    def find_users(self, user_ids: Sequence[str]) -> dict[str, User]:
+        """Users by id, whatever their status; a read for every hundred."""
+        keys = [(f"USER#{user_id}", "profile") for user_id in user_ids]
+        found = self._users.batch_get(keys, consistent_read=True) if keys else ()
+        return {item.user_id: _to_user(item) for item in found}
+
     def find_user_id_by_email(self, email: str) -> str | None:
         """The id of the user with an e-mail address."""
         guard = self._guards.find(_email_key(email), "guard")
         return None if guard is None else str(guard.user_id)
 
-    def add_user(self, user: User) -> None:
+    def add_user(self, user: User, event: NewEvent) -> None:
         """Store a new user.
 
         Raises:
             UserExistsError: the e-mail address or the user name is taken.
         """
-        transaction = self._database.transaction()
+        transaction = self._audit.transaction(event)
         for key, field in (
             (_email_key(user.email), "e-mail address"),
             (f"USERNAME#{user.username.casefold()}", "user name"),
@@ -94,7 +103,7 @@ class IdentityRepository:
         item = self._tokens.find(f"TOKEN#{digest}", "token")
         return None if item is None else _to_token(item, digest)
 
-    def add_token(self, token: Token) -> None:
+    def add_token(self, token: Token, event: NewEvent) -> None:
         """Store a new token.
 
         Raises:
@@ -109,19 +118,23 @@ class IdentityRepository:
             kind=token.kind,
             name=token.name,
             user_id=token.user_id,
+            username=token.username,
             roles=list(token.roles),
             user_status=token.user_status,
             created_at=token.created_at,
             expires_at=token.expires_at,
         )
-        with refused_as(TokenExistsError()):
-            item.save(condition=self._tokens.absent())
+        transaction = self._audit.transaction(event)
+        transaction.put(item, self._tokens.absent(), TokenExistsError())
+        transaction.commit()
 
-    def remove_token(self, digest: str) -> None:
-        """Remove a token; nothing happens if it is gone."""
+    def remove_token(self, digest: str, event: NewEvent) -> None:
+        """Remove a token; nothing happens, and nothing is recorded, if it is gone."""
+        transaction = self._audit.transaction(event)
         item = self._tokens(f"TOKEN#{digest}", "token")
-        with refusal_ignored():
-            item.delete(condition=self._tokens.present())
+        transaction.delete(item, self._tokens.present(), InvalidTokenError())
+        with suppress(InvalidTokenError):
+            transaction.commit()
 
     def _to_item(self, user: User) -> UserItem:
         return self._users(
@@ -167,6 +180,7 @@ def _to_token(item: TokenItem, digest: str) -> Token:
         kind=TokenKind(item.kind),
         name=item.name,
         user_id=item.user_id,
+        username=item.username,
         roles=_roles(item.roles),
         user_status=UserStatus(item.user_status),
         created_at=item.created_at,

@@ -2,8 +2,11 @@
 
 import hashlib
 import secrets
+from collections.abc import Sequence
 from datetime import timedelta
 
+from chalicelib.audit import Action, ObjectType, RequestContext, diff
+from chalicelib.identity.auditing import describe_token, describe_user
 from chalicelib.identity.errors import (
     InvalidTokenError,
     TokenExistsError,
@@ -11,7 +14,15 @@ from chalicelib.identity.errors import (
     UserNotFoundError,
     WeakTokenError,
 )
-from chalicelib.identity.models import Actor, Session, Token, TokenKind, User, UserStatus
+from chalicelib.identity.models import (
+    OPERATOR,
+    Actor,
+    Session,
+    Token,
+    TokenKind,
+    User,
+    UserStatus,
+)
 from chalicelib.identity.permissions import Permission, SiteRole
 from chalicelib.identity.repository import IdentityRepository
 from chalicelib.primitives import Clock, new_id, parse_id
@@ -34,7 +45,7 @@ class IdentityService:
         self._clock = clock
         self._session_lifetime = session_lifetime
 
-    def authenticate(self, unverified_token: str) -> Actor:
+    def authenticate(self, unverified_token: str, request: RequestContext) -> Actor:
         """The actor whose token this is. Costs one read.
 
         The token is looked up by its hash, so the time of the answer tells nothing about it.
@@ -42,8 +53,7 @@ class IdentityService:
         Raises:
             InvalidTokenError: it is unknown or expired, or its user is suspended.
         """
-        token = self._verify(unverified_token)
-        return Actor(token.user_id, token.roles, token.digest)
+        return _actor(self._verify(unverified_token), request)
 
     def get_user(self, actor: Actor, user_id: str) -> User:
         """A user by id, or the actor for `me`.
@@ -71,6 +81,10 @@ class IdentityService:
             raise UserNotFoundError
         return user
 
+    def find_users(self, user_ids: Sequence[str]) -> dict[str, User]:
+        """Users by id, for the other services; those who are gone are missing."""
+        return self._repository.find_users(user_ids)
+
     def create_user(self, actor: Actor, request: CreateUserRequest) -> User:
         """Add a person.
 
@@ -80,7 +94,7 @@ class IdentityService:
         """
         actor.require(Permission.USER_WRITE)
         roles = tuple(SiteRole(role) for role in dict.fromkeys(["member", *request.roles]))
-        return self._add_user(request.email, request.username, request.name, roles)
+        return self._add_user(actor, request.email, request.username, request.name, roles)
 
     def create_token(
         self, actor: Actor, user_id: str, request: CreateTokenRequest
@@ -99,9 +113,13 @@ class IdentityService:
             raise UserNotFoundError
         text = _new_token_text()
         lifetime = timedelta(seconds=request.lifetime)
-        return self._add_token(user, text, TokenKind.API, request.token_name, lifetime), text
+        token = self._new_token(user, text, TokenKind.API, request.token_name, lifetime)
+        made = diff({}, describe_token(token))
+        event = actor.did(Action.CREATE, ObjectType.TOKEN, token.id, made)
+        self._repository.add_token(token, event)
+        return token, text
 
-    def start_session(self, unverified_token: str) -> Session:
+    def start_session(self, unverified_token: str, request: RequestContext) -> Session:
         """A browser session for the user of a valid API token; it ends with that token.
 
         A session begins no other session: a stolen one could renew itself for ever.
@@ -115,12 +133,16 @@ class IdentityService:
             raise InvalidTokenError
         text = _new_token_text()
         lifetime = min(self._session_lifetime, parent.expires_at - self._clock())
-        token = self._add_token(user, text, TokenKind.SESSION, "session", lifetime)
+        token = self._new_token(user, text, TokenKind.SESSION, "session", lifetime)
+        made = diff({}, describe_token(token))
+        event = _actor(parent, request).did(Action.LOGIN, ObjectType.SESSION, token.id, made)
+        self._repository.add_token(token, event)
         return Session(user, token, text)
 
     def end_session(self, actor: Actor) -> None:
         """Forget the token that the actor authenticated with."""
-        self._repository.remove_token(actor.token_digest)
+        event = actor.did(Action.LOGOUT, ObjectType.SESSION, actor.token_id, {})
+        self._repository.remove_token(actor.token_digest, event)
 
     def ensure_first_owner(self, chosen_token: str) -> User:
         """Make the first admin with a chosen token, or see that both exist.
@@ -133,12 +155,15 @@ class IdentityService:
         if len(chosen_token) < _LEAST_CHOSEN_TOKEN:
             raise WeakTokenError
         user = self._find_or_add_first_owner()
+        token = self._new_token(
+            user, chosen_token, TokenKind.API, "first admin", _FIRST_OWNER_TOKEN_LIFETIME
+        )
+        made = diff({}, describe_token(token))
+        event = OPERATOR.did(Action.CREATE, ObjectType.TOKEN, token.id, made)
         try:
-            self._add_token(
-                user, chosen_token, TokenKind.API, "first admin", _FIRST_OWNER_TOKEN_LIFETIME
-            )
+            self._repository.add_token(token, event)
         except TokenExistsError:
-            self.authenticate(chosen_token)  # It must still work; an expired one is reported.
+            self._verify(chosen_token)  # It must still work; an expired one is reported.
         return user
 
     def _verify(self, unverified_token: str) -> Token:
@@ -156,11 +181,13 @@ class IdentityService:
             return user
         roles = (SiteRole.MEMBER, SiteRole.OWNER)
         try:
-            return self._add_user(_FIRST_OWNER_EMAIL, "admin", "First admin", roles)
+            return self._add_user(OPERATOR, _FIRST_OWNER_EMAIL, "admin", "First admin", roles)
         except UserExistsError:  # Another process was quicker.
             return self._find_or_add_first_owner()
 
-    def _add_user(self, email: str, username: str, name: str, roles: tuple[SiteRole, ...]) -> User:
+    def _add_user(
+        self, actor: Actor, email: str, username: str, name: str, roles: tuple[SiteRole, ...]
+    ) -> User:
         now = self._clock()
         user = User(
             id=new_id(),
@@ -172,27 +199,28 @@ class IdentityService:
             created_at=now,
             updated_at=now,
         )
-        self._repository.add_user(user)
+        made = diff({}, describe_user(user))
+        event = actor.did(Action.CREATE, ObjectType.USER, user.id, made)
+        self._repository.add_user(user, event)
         return user
 
-    def _add_token(
+    def _new_token(
         self, user: User, text: str, kind: TokenKind, name: str, lifetime: timedelta
     ) -> Token:
         # Whole seconds: DynamoDB's TTL knows no smaller unit.
         now = self._clock().replace(microsecond=0)
-        token = Token(
+        return Token(
             id=new_id(),
             digest=_digest(text),
             kind=kind,
             name=name,
             user_id=user.id,
+            username=user.username,
             roles=user.roles,
             user_status=user.status,
             created_at=now,
             expires_at=now + lifetime,
         )
-        self._repository.add_token(token)
-        return token
 
     @staticmethod
     def _resolve(actor: Actor, user_id: str) -> str:
@@ -202,6 +230,10 @@ class IdentityService:
         if parsed is None:
             raise UserNotFoundError
         return parsed
+
+
+def _actor(token: Token, request: RequestContext) -> Actor:
+    return Actor(token.user_id, token.roles, token.digest, token.id, token.username, request)
 
 
 def _new_token_text() -> str:

@@ -11,7 +11,7 @@ from chalicelib.identity.models import Actor
 from chalicelib.mcp_client.catalog import CatalogKey
 from chalicelib.mcp_client.client import Target
 from chalicelib.mcp_client.errors import SignInRequiredError
-from chalicelib.mcp_client.identity_headers import Origin, with_identity
+from chalicelib.mcp_client.identity_headers import NOWHERE, Origin, with_identity
 from chalicelib.mcp_servers.models import MCPServer
 from chalicelib.oauth2.access import AccessTokens
 from chalicelib.oauth2.models import Connection
@@ -56,7 +56,7 @@ class Access:
     @property
     def target(self) -> Target:
         """Where requests go, and with what."""
-        return self.target_from(Origin())
+        return self.target_from(NOWHERE)
 
     def target_from(self, origin: Origin) -> Target:
         """The same for a use that comes from a chat, which the server may be told."""
@@ -102,7 +102,7 @@ class Credentials:
         headers: Mapping[str, str] = {}
         grant = connection.created_at.isoformat() if connection and server.is_personal else ""
         if server.auth_type is AuthType.OAUTH2:
-            headers = {_AUTHORIZATION: self._tokens.header(connection, server)}
+            headers = {_AUTHORIZATION: self._tokens.header(actor, connection, server)}
         elif server.auth_type is AuthType.API_KEY:
             key = self._vault.open(server.api_key_value, Place(SERVER_API_KEY, server.id))
             headers = {server.api_key_header: key}

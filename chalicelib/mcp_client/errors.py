@@ -5,9 +5,11 @@ from chalicelib.errors import (
     ForbiddenError,
     InvalidInputError,
     NotFoundError,
+    PayloadTooLargeError,
     UpstreamError,
     Validation,
 )
+from chalicelib.sdk.mcp_tools import ToolChange
 
 
 class SignInRequiredError(ConflictError):
@@ -73,6 +75,14 @@ class MCPProtocolError(UpstreamError):
         super().__init__(f"The MCP server at {host} {reason}.")
 
 
+class NotAnEndpointError(MCPProtocolError):
+    """What answers is a web server, but none that speaks MCP."""
+
+    def __init__(self, host: str) -> None:
+        reason = "did not answer with JSON or an event stream; is its URL an MCP endpoint?"
+        super().__init__(host, reason)
+
+
 class BrokenStreamError(MCPProtocolError):
     """The stream of server-sent events ended before the answer came."""
 
@@ -90,12 +100,42 @@ class ToolNotFoundError(NotFoundError):
 
 
 class ToolNotAllowedError(ForbiddenError):
-    """The admin's lists do not let the tool be used."""
+    """The admin's lists and rules do not let the tool be used."""
 
     code = "mcp_tool_not_allowed"
 
     def __init__(self, name: str) -> None:
         super().__init__(f"An admin does not allow the tool {name!r} of this MCP server.")
+
+
+class ToolApprovalRequiredError(ConflictError):
+    """The admin wants each call of the tool to be approved by whom it is made for."""
+
+    code = "tool_approval_required"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"A call of the tool {name!r} must be approved: look at the arguments, then repeat it "
+            "with approved: true."
+        )
+        self._name = name
+
+    def extra(self) -> dict[str, str]:
+        """Which tool."""
+        return {"tool_name": self._name}
+
+
+class ToolWithheldError(ForbiddenError):
+    """The tool is not the one that an admin approved, and the server's setting withholds it."""
+
+    code = "mcp_tool_withheld"
+
+    def __init__(self, name: str, change: ToolChange) -> None:
+        what = "is new" if change is ToolChange.NEW else "has changed"
+        super().__init__(
+            f"The tool {name!r} {what} since an admin approved the tools of this MCP server. It is "
+            "withheld until an admin accepts it."
+        )
 
 
 class ServerDisabledError(InvalidInputError):
@@ -118,6 +158,15 @@ class TooManyServersError(InvalidInputError):
             f"At most {most} MCP servers can be listed at once. Name some in server_ids.",
             validations=[Validation("server_ids", detail)],
         )
+
+
+class ListingTooLargeError(PayloadTooLargeError):
+    """The tools of a server do not fit into an answer beside those of the others."""
+
+    code = "mcp_tools_too_large"
+
+    def __init__(self) -> None:
+        super().__init__("There is no room for this server's tools here. List it by itself.")
 
 
 class ToolsUnavailableError(UpstreamError):

@@ -25,6 +25,9 @@ class Origin:
     workspace_id: str = ""
 
 
+NOWHERE = Origin()
+
+
 def with_identity(headers: Mapping[str, str], user_id: str, origin: Origin) -> dict[str, str]:
     """The headers together with those of identity; what was there already stays."""
     identity = {USER_ID: user_id, CHAT_ID: origin.chat_id, WORKSPACE_ID: origin.workspace_id}

@@ -90,6 +90,9 @@ def _parse_tool(entry: Any) -> Tool | None:
     name, schema = entry.get("name"), entry.get("inputSchema")
     if not isinstance(name, str) or not name or not isinstance(schema, dict):
         return None
+    execution = entry.get("execution")
+    if isinstance(execution, dict) and execution.get("taskSupport") == "required":
+        return None  # It runs as a task only (2025-11-25, tasks), which we do not speak.
     annotations = entry.get("annotations")
     annotations = annotations if isinstance(annotations, dict) else {}
     return Tool(

@@ -26,9 +26,9 @@ from chalicelib.sdk.mcp_servers import (
 _PLAIN_FIELDS = (
     *("display_name", "slug", "description", "icon_url", "transport", "url", "auth_type"),
     *("api_key_header", "availability", "enabled", "model_intent", "allow_in_plan_mode"),
-    "forward_identity_headers",
+    *("forward_identity_headers", "tool_rules", "tool_changes"),
 )
-_LIST_FIELDS = ("user_header_names", "tool_allow_list", "tool_deny_list")
+_LIST_FIELDS = ("user_header_names", "tool_allow_list", "tool_deny_list", "organization_ids")
 _CLIENT_FIELDS = ("client_id", "auth_url", "token_url", "revocation_url", "issuer", "scopes")
 
 
@@ -69,6 +69,7 @@ class ServerDrafts:
             user_header_names=tuple(request.user_header_names),
             tool_allow_list=tuple(request.tool_allow_list),
             tool_deny_list=tuple(request.tool_deny_list),
+            organization_ids=tuple(request.organization_ids),
             created_by=actor_id,
             updated_by=actor_id,
             created_at=now,

@@ -9,8 +9,10 @@ from collections.abc import Container
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+from chalicelib.audit import Action, ObjectType, diff
 from chalicelib.identity.models import Actor
 from chalicelib.identity.permissions import Permission
+from chalicelib.mcp_servers.auditing import describe_server
 from chalicelib.mcp_servers.errors import (
     IconNotFoundError,
     IconTooLargeError,
@@ -73,17 +75,19 @@ class IconService:
         """Keep an icon in place of the former one, and let the server's `icon_url` lead to it.
 
         Raises:
+            InvalidServerIDError, ServerNotFoundError: there is no such server for the actor.
             NotAllowedError: the actor may not.
-            InvalidServerIDError, ServerNotFoundError: there is no such server.
             IconTooLargeError, InvalidIconError: it is no small image.
             VersionConflictError: the server is not at one of `versions`, or was changed meanwhile.
         """
         before = self._require(actor, server_id, versions)
         if len(image) > MOST_ICON_BYTES:
             raise IconTooLargeError(MOST_ICON_BYTES)
-        sniff_image(image)
+        icon = Icon(image, sniff_image(image))
         after = self._changed(actor, before, icon_path(before.id))
-        self._repository.put_icon(before, after, image)
+        changes = diff(describe_server(before), {**describe_server(after), "icon": icon.digest})
+        event = actor.did(Action.UPDATE, ObjectType.MCP_SERVER, after.id, changes)
+        self._repository.put_icon(before, after, image, event)
         return after
 
     def remove(
@@ -92,20 +96,21 @@ class IconService:
         """Remove the icon; an `icon_url` that led to it is empty then.
 
         Raises:
+            InvalidServerIDError, ServerNotFoundError: there is no such server for the actor.
             NotAllowedError: the actor may not.
-            InvalidServerIDError, ServerNotFoundError: there is no such server.
             IconNotFoundError: no icon was uploaded for it.
             VersionConflictError: the server is not at one of `versions`, or was changed meanwhile.
         """
         before = self._require(actor, server_id, versions)
         is_shown = before.icon_url == icon_path(before.id)
         after = self._changed(actor, before, "" if is_shown else before.icon_url)
-        self._repository.remove_icon(before, after)
+        changes = diff({**describe_server(before), "icon": "uploaded"}, describe_server(after))
+        event = actor.did(Action.UPDATE, ObjectType.MCP_SERVER, after.id, changes)
+        self._repository.remove_icon(before, after, event)
         return after
 
     def _require(self, actor: Actor, server_id: str, versions: Container[int] | None) -> MCPServer:
-        actor.require(Permission.MCP_SERVER_WRITE)
-        server = self._servers.require(server_id)
+        server = self._servers.require_allowed(actor, server_id, Permission.MCP_SERVER_WRITE)
         if versions is not None and server.version not in versions:
             raise VersionConflictError
         return server

@@ -35,6 +35,8 @@ MOST_TRIES = 3
 """With how many grants an operation is tried before the user is asked no more (rule 51)."""
 
 _MEMORY = timedelta(hours=1)
+# A token that is refused later than this has been good for a while, so it was no failed try.
+_TRIAL = timedelta(minutes=5)
 _MOST_OPERATIONS = 100
 
 
@@ -87,45 +89,69 @@ class Reauthorizer:
         resource = reread_resource(self._egress, server.url, parameters.get("resource_metadata"))
         connect_url = self._urls.connect(server.id)
         if resource and _has_moved(server, resource):
-            return self._follow(actor, server) or ConnectRequiredError(connect_url)
+            is_admin = actor.may(Permission.MCP_SERVER_READ)
+            problem = self._follow(actor, server, tells_why=is_admin)
+            return problem or ConnectRequiredError(connect_url)
         scopes = parameters.get("scope", "").split()
         if status == 403 and not scopes and resource:
             scopes = list(resource.scopes_supported)
-        if not self._may_ask_again(actor, server, operation, scopes):
+        if not self._may_ask_again(actor, server, operation, status, scopes):
             return AccessRefusedError(tries=MOST_TRIES)
         kind = StepUpRequiredError if status == 403 else ConnectRequiredError
         return kind(connect_url)
+
+    def find_move(self, actor: Actor, server: MCPServer) -> CiboriumError | None:
+        """The error to raise where a server's authorization server fails us, if it is another now.
+
+        Returns:
+            ConnectRequiredError: the server has moved, and we have a client where it moved to.
+            AuthorizationServerChangedError: it has moved, and an admin must help.
+            None: it has not moved, as far as can be learnt.
+        """
+        if not server.oauth2.issuer:
+            return None
+        resource = reread_resource(self._egress, server.url, None)
+        if resource is None or not _has_moved(server, resource):
+            return None
+        problem = self._follow(actor, server, tells_why=False)
+        return problem or ConnectRequiredError(self._urls.connect(server.id))
 
     def scope_for(self, user_id: str, server: MCPServer) -> str:
         """What to ask for when a user connects: the server's scopes, and lately refused ones."""
         lately = self._recall(user_id, server).scope
         return join_scopes(server.oauth2.scopes.split(), lately.split())
 
-    def _follow(self, actor: Actor, server: MCPServer) -> CiboriumError | None:
+    def _follow(self, actor: Actor, server: MCPServer, *, tells_why: bool) -> CiboriumError | None:
         """Go with the server to its new authorization server; the problem, if there is one."""
         if server.oauth2.registration is Registration.MANUAL or server.oauth2.issuer_is_pinned:
             return AuthorizationServerChangedError()
         try:
-            self._servers.replace_client(server)
+            self._servers.replace_client(actor, server)
         except (InvalidInputError, UpstreamError, UpstreamTimeoutError) as exc:
-            is_admin = actor.may(Permission.MCP_SERVER_READ)
-            return exc if is_admin else AuthorizationServerChangedError()
+            return exc if tells_why else AuthorizationServerChangedError()
         return None
 
     def _may_ask_again(
-        self, actor: Actor, server: MCPServer, operation: str, scopes: Sequence[str]
+        self,
+        actor: Actor,
+        server: MCPServer,
+        operation: str,
+        status: int,
+        scopes: Sequence[str],
     ) -> bool:
         """Remember the refusal, and whether the user may be asked to connect once more.
 
         Only a grant that the user has made since counts as a further try: a page that asks every
-        few seconds does not use them up.
+        few seconds does not use them up. Nor does a token that ends after a while.
         """
         connection = self._connections.find(actor.user_id, server.id)
         if connection is None:
             return True
         before = self._recall(actor.user_id, server)
-        grant = time_key(connection.created_at)
-        grants = list(dict.fromkeys([*before.grants.get(operation, ()), grant]))[-MOST_TRIES:]
+        grants = list(before.grants.get(operation, ()))
+        is_try = status == 403 or connection.created_at + _TRIAL > self._clock()
+        if is_try:
+            grants = list(dict.fromkeys([*grants, time_key(connection.created_at)]))[-MOST_TRIES:]
         after = replace(
             before,
             scope=join_scopes(connection.requested_scope.split(), before.scope.split(), scopes),
@@ -136,7 +162,7 @@ class Reauthorizer:
         if (after.scope, after.grants) != (before.scope, before.grants):
             with suppress(RefusalsChangedError):  # Another refusal of this moment stands for ours.
                 self._refusals.put(after)
-        return len(grants) < MOST_TRIES
+        return not is_try or len(grants) < MOST_TRIES
 
     def _recall(self, user_id: str, server: MCPServer) -> Refusals:
         """What the server refused to the user lately; nothing of it counts for another client."""

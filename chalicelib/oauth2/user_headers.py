@@ -7,6 +7,7 @@ generation, removed with the same cascades (`decisions/0014-user-headers-are-con
 import json
 from collections.abc import Mapping
 
+from chalicelib.audit import Action, ObjectType, diff
 from chalicelib.encryption import Place, Vault
 from chalicelib.encryption.fields import CONNECTION_USER_HEADERS
 from chalicelib.identity.models import Actor
@@ -17,6 +18,7 @@ from chalicelib.mcp_servers.errors import (
 )
 from chalicelib.mcp_servers.models import MCPServer
 from chalicelib.mcp_servers.service import MCPServerService
+from chalicelib.oauth2.auditing import describe_connection
 from chalicelib.oauth2.errors import UnknownUserHeadersError, UserHeadersRequiredError
 from chalicelib.oauth2.models import Connection
 from chalicelib.oauth2.repository import ConnectionRepository
@@ -73,7 +75,7 @@ class UserHeaderService:
         if kept:
             self._store(actor, server, kept)
         else:
-            self._repository.remove(actor.user_id, server.id)
+            self._forget(actor, server.id)
         return {name: name.lower() in kept for name in server.user_header_names}
 
     def remove(self, actor: Actor, server_id: str) -> None:
@@ -87,9 +89,14 @@ class UserHeaderService:
         parsed = parse_id(server_id)
         if parsed is None:
             raise InvalidServerIDError
-        connection = self._repository.find(actor.user_id, parsed)
+        self._forget(actor, parsed)
+
+    def _forget(self, actor: Actor, server_id: str) -> None:
+        connection = self._repository.find(actor.user_id, server_id)
         if connection is not None and connection.user_headers:
-            self._repository.remove(actor.user_id, parsed)
+            was = diff(describe_connection(connection), {})
+            event = actor.did(Action.DISCONNECT, ObjectType.CONNECTION, server_id, was)
+            self._repository.remove(connection, event)
 
     def _store(self, actor: Actor, server: MCPServer, values: dict[str, str]) -> None:
         scope = key_scope_of(self._organizations.ids_of(actor.user_id))
@@ -110,8 +117,10 @@ class UserHeaderService:
             user_headers=self._vault.seal(json.dumps(values), place, scope),
             user_header_names=tuple(values),
         )
+        entered = diff({}, describe_connection(connection))
+        event = actor.did(Action.CONNECT, ObjectType.CONNECTION, server.id, entered)
         try:
-            self._repository.put(connection, server)
+            self._repository.put(connection, server, event)
         except ServerNotFoundError as exc:
             raise VersionConflictError from exc
 

@@ -5,10 +5,12 @@ ORG#<id>    / MEMBER#<user>   a membership; in the lookup index under USER#<user
 NAME#<name> / guard           keeps a name unique
 """
 
+from collections.abc import Iterator
 from typing import Any
 
 from pynamodb.attributes import BooleanAttribute, ListAttribute, UnicodeAttribute
 
+from chalicelib.audit import AuditRepository, NewEvent
 from chalicelib.organizations.errors import (
     MemberExistsError,
     OrganizationExistsError,
@@ -48,8 +50,8 @@ class NameGuardItem(Item):
 class OrganizationRepository:
     """Stores organisations and their members."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, database: Database, audit: AuditRepository) -> None:
+        self._audit = audit
         self._organizations = database.bind(OrganizationItem, "organizations")
         self._members = database.bind(MembershipItem, "organizations")
         self._names = database.bind(NameGuardItem, "organizations")
@@ -69,13 +71,13 @@ class OrganizationRepository:
         found = self._organizations.query("ORGS", index_name="lookup")
         return [_to_organization(item) for item in found]
 
-    def add(self, organization: Organization, admin: Membership) -> None:
+    def add(self, organization: Organization, admin: Membership, event: NewEvent) -> None:
         """Store a new organisation together with its first admin.
 
         Raises:
             OrganizationExistsError: the name is taken.
         """
-        transaction = self._database.transaction()
+        transaction = self._audit.transaction(event)
         transaction.put(
             self._names(
                 PK=f"NAME#{organization.name}", SK="guard", organization_id=organization.id
@@ -108,14 +110,25 @@ class OrganizationRepository:
         )
         return [_to_membership(item) for item in found]
 
-    def add_member(self, membership: Membership) -> None:
+    def iterate_members(self, organization_id: str) -> Iterator[Membership]:
+        """All members of an organisation, by id; a read for each hundred that are consumed."""
+        found = self._members.query(
+            _key(organization_id),
+            self._members.SK.startswith("MEMBER#"),
+            consistent_read=True,
+            limit=None,
+            page_size=100,
+        )
+        return map(_to_membership, found)
+
+    def add_member(self, membership: Membership, event: NewEvent) -> None:
         """Store a new membership.
 
         Raises:
             MemberExistsError: the user is a member already.
             OrganizationNotFoundError: the organisation is gone.
         """
-        transaction = self._database.transaction()
+        transaction = self._audit.transaction(event)
         transaction.check(
             self._organizations,
             (_key(membership.organization_id), "profile"),

@@ -1,17 +1,27 @@
 """Organisations, and who belongs to them."""
 
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
-from chalicelib.identity.models import Actor, User
+from chalicelib.audit import Action, NewEvent, ObjectType, diff
+from chalicelib.identity.errors import NotAllowedError
+from chalicelib.identity.models import OPERATOR, Actor, User
 from chalicelib.identity.permissions import Permission
 from chalicelib.identity.service import IdentityService
+from chalicelib.organizations.auditing import describe_membership, describe_organization
 from chalicelib.organizations.errors import (
     MemberExistsError,
     NotAMemberError,
     OrganizationExistsError,
     OrganizationNotFoundError,
 )
-from chalicelib.organizations.models import Membership, Organization, OrganizationRole
+from chalicelib.organizations.models import (
+    Group,
+    Membership,
+    Organization,
+    OrganizationRole,
+    everyone_of,
+)
 from chalicelib.organizations.repository import OrganizationRepository
 from chalicelib.primitives import Clock, new_id, parse_id
 from chalicelib.sdk.organizations import AddMemberRequest, CreateOrganizationRequest
@@ -40,10 +50,8 @@ class OrganizationService:
         organization = self._new(
             request.name, request.display_name or request.name, request.description
         )
-        self._repository.add(
-            organization,
-            self._membership(organization.id, actor.user_id, OrganizationRole.ADMIN),
-        )
+        admin = self._membership(organization.id, actor.user_id, OrganizationRole.ADMIN)
+        self._repository.add(organization, admin, _created(actor, organization))
         return organization
 
     def get(self, actor: Actor, organization_id: str) -> Organization:
@@ -70,9 +78,27 @@ class OrganizationService:
 
     def ids_of(self, user_id: str) -> list[str]:
         """The ids of the organisations that a user belongs to, longest-standing first."""
-        return [
-            membership.organization_id for membership in self._repository.list_memberships(user_id)
-        ]
+        return [membership.organization_id for membership in self.memberships_of(user_id)]
+
+    def memberships_of(self, user_id: str) -> list[Membership]:
+        """A user's memberships with their roles and groups, longest-standing first; one read."""
+        return self._repository.list_memberships(user_id)
+
+    def list_all(self) -> list[Organization]:
+        """Every organisation, for the other services; they decide who may ask."""
+        return self._repository.list_all()
+
+    def iterate_members(self, organization_id: str) -> Iterator[Membership]:
+        """The members of an organisation, by id, for the other services."""
+        return self._repository.iterate_members(organization_id)
+
+    def groups_of(self, organization: Organization) -> list[Group]:
+        """An organisation's groups, that of everyone first, for the other services."""
+        return [everyone_of(organization)]
+
+    def find_missing(self, organization_ids: Sequence[str]) -> list[str]:
+        """Those of the ids that are no organisation's, for the other services; a read for each."""
+        return [each for each in organization_ids if self._repository.find(each) is None]
 
     def list_members(self, actor: Actor, organization_id: str) -> list[Membership]:
         """The members of an organisation.
@@ -105,8 +131,22 @@ class OrganizationService:
             else OrganizationRole.MEMBER
         )
         added = self._membership(wanted, user.id, role)
-        self._repository.add_member(added)
+        self._repository.add_member(added, _joined(actor, added))
         return added
+
+    def require_audit_reader(self, actor: Actor, organization_id: str | None) -> None:
+        """Insist that the actor may read the audit log: an admin their organisation's, owners all.
+
+        Raises:
+            NotAllowedError: the actor is neither.
+            OrganizationNotFoundError: there is no such organisation, or the actor may not know.
+        """
+        if actor.may(Permission.AUDIT_READ):
+            return
+        if organization_id is None:
+            raise NotAllowedError
+        if not self._require_visible(actor, self._parse(organization_id)).is_admin:
+            raise NotAllowedError
 
     def require_member(self, actor: Actor, organization_id: str) -> Membership:
         """The actor's membership in an organisation.
@@ -130,13 +170,13 @@ class OrganizationService:
             organization = self._new(_DEFAULT_NAME, "Default", "", is_default=True)
             admin = self._membership(organization.id, owner.id, OrganizationRole.ADMIN)
             try:
-                self._repository.add(organization, admin)
+                self._repository.add(organization, admin, _created(OPERATOR, organization))
             except OrganizationExistsError:  # Another process was quicker.
                 return self.ensure_default(owner)
             return organization
         admin = self._membership(organization_id, owner.id, OrganizationRole.ADMIN)
         with suppress(MemberExistsError):
-            self._repository.add_member(admin)
+            self._repository.add_member(admin, _joined(OPERATOR, admin))
         found = self._repository.find(organization_id)
         if found is None:
             raise OrganizationNotFoundError
@@ -176,3 +216,23 @@ class OrganizationService:
             created_at=now,
             updated_at=now,
         )
+
+
+def _created(actor: Actor, organization: Organization) -> NewEvent:
+    return actor.did(
+        Action.CREATE,
+        ObjectType.ORGANIZATION,
+        organization.id,
+        diff({}, describe_organization(organization)),
+        organization_id=organization.id,
+    )
+
+
+def _joined(actor: Actor, membership: Membership) -> NewEvent:
+    return actor.did(
+        Action.CREATE,
+        ObjectType.ORGANIZATION_MEMBER,
+        membership.user_id,
+        diff({}, describe_membership(membership)),
+        organization_id=membership.organization_id,
+    )

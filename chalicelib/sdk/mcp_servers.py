@@ -16,7 +16,7 @@ from pydantic import (
     model_validator,
 )
 
-from chalicelib.sdk.base import Name, Reply, Request, Slug
+from chalicelib.sdk.base import ID, Name, Reply, Request, Slug
 
 
 class Transport(StrEnum):
@@ -43,6 +43,21 @@ class Availability(StrEnum):
     FORCE_ON = "force_on"
     DEFAULT_ON = "default_on"
     DEFAULT_OFF = "default_off"
+
+
+class ToolRule(StrEnum):
+    """What becomes of a call of one tool; `ask` lets it through only with the caller's approval."""
+
+    ALLOW = "allow"
+    DENY = "deny"
+    ASK = "ask"
+
+
+class ToolChanges(StrEnum):
+    """What becomes of a tool that is new or changed since an admin approved the server's tools."""
+
+    FLAG = "flag"
+    WITHHOLD = "withhold"
 
 
 # RFC 9110 section 5.6.2; the reserved ones are the transport's, or ours to set.
@@ -141,9 +156,20 @@ def _check_user_header_values(values: dict[str, SecretStr]) -> dict[str, SecretS
     return values
 
 
+def _without_duplicates(ids: list[str]) -> list[str]:
+    return list(dict.fromkeys(ids))
+
+
 def _check_tool_names(names: list[str]) -> list[str]:
     _check_size(names)
     return list(dict.fromkeys(name for name in names if name))
+
+
+def _check_tool_rules(rules: dict[str, ToolRule]) -> dict[str, ToolRule]:
+    _check_size(list(rules))
+    if "" in rules:
+        raise ValueError("must give each rule the name of a tool")
+    return rules
 
 
 _Text = Annotated[str, StringConstraints(max_length=2048)]
@@ -162,6 +188,12 @@ ToolNames = Annotated[
     list[Annotated[str, StringConstraints(max_length=128)]],
     Field(max_length=512),
     AfterValidator(_check_tool_names),
+]
+OrganizationIDs = Annotated[list[ID], Field(max_length=100), AfterValidator(_without_duplicates)]
+ToolRules = Annotated[
+    dict[Annotated[str, StringConstraints(max_length=128)], ToolRule],
+    Field(max_length=512),
+    AfterValidator(_check_tool_rules),
 ]
 
 
@@ -218,10 +250,13 @@ class CreateMCPServerConfigRequest(_ServerRequest):
     user_header_names: UserHeaderNames = Field(default_factory=list)
     tool_allow_list: ToolNames = Field(default_factory=list)
     tool_deny_list: ToolNames = Field(default_factory=list)
+    tool_rules: ToolRules = Field(default_factory=dict)
+    tool_changes: ToolChanges = ToolChanges.FLAG
     availability: Availability
     enabled: bool = False
     model_intent: bool = False
     allow_in_plan_mode: bool = False
+    organization_ids: OrganizationIDs = Field(default_factory=list)
 
 
 class UpdateMCPServerConfigRequest(_ServerRequest):
@@ -247,10 +282,13 @@ class UpdateMCPServerConfigRequest(_ServerRequest):
     user_header_names: UserHeaderNames | None = None
     tool_allow_list: ToolNames | None = None
     tool_deny_list: ToolNames | None = None
+    tool_rules: ToolRules | None = None
+    tool_changes: ToolChanges | None = None
     availability: Availability | None = None
     enabled: bool | None = None
     model_intent: bool | None = None
     allow_in_plan_mode: bool | None = None
+    organization_ids: OrganizationIDs | None = None
 
 
 class MCPServerConfig(Reply):
@@ -278,6 +316,8 @@ class MCPServerConfig(Reply):
     user_header_names: list[str]
     tool_allow_list: list[str]
     tool_deny_list: list[str]
+    tool_rules: dict[str, ToolRule]
+    tool_changes: ToolChanges
     availability: Availability
     enabled: bool
     model_intent: bool
@@ -285,6 +325,7 @@ class MCPServerConfig(Reply):
     forward_identity_headers: bool
     forward_coder_headers: bool
     """The reference's name for the same."""
+    organization_ids: list[str]
     created_at: datetime
     updated_at: datetime
     auth_connected: bool

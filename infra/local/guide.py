@@ -1,5 +1,7 @@
 """What a newcomer reads when the product has started: the main job, to be pasted line by line."""
 
+import json
+
 _SERVERS = "/api/experimental/mcp/servers"
 
 _GUIDE = """
@@ -22,7 +24,11 @@ _GUIDE = """
 
     curl -s $CIBORIUM{servers}/$SERVER/tools -H "Authorization: Bearer $TOKEN"
 
-  4. Start a chat in your organisation with that server:
+  4. Call one of them:
+
+    curl -s $CIBORIUM{servers}/$SERVER/tools/call -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' -d '{call}'
+
+  5. Start a chat in your organisation with that server:
 
     curl -s $CIBORIUM/api/experimental/chats -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' -d '{{"organization_id":"{organization_id}","mcp_server_ids":["'$SERVER'"],"content":[{{"type":"text","text":"What is new?"}}]}}'
 
@@ -40,11 +46,13 @@ def build_guide(
         '"transport":"streamable_http","auth_type":"oauth2","availability":"default_on",'
         '"enabled":true}'
     )
+    tool, arguments = ("read_note", {"title": "todo"}) if is_demo else ("list_teams", {})
     return _GUIDE.format(
         base_url=base_url,
         token=token,
         what="the demo server" if is_demo else "an OAuth2-protected MCP server (here Linear's)",
         servers=_SERVERS,
         body=body,
+        call=json.dumps({"name": tool, "arguments": arguments}),
         organization_id=organization_id,
     )

@@ -1,22 +1,21 @@
 """How long listing many servers takes, next to the slowest of them: `make bench-listing`.
 
-Real sockets on loopback, the API in this process, moto's AWS. Ratios within one run; absolute times
-are this machine's.
+Against the real local run; the MCP servers are in this process. Ratios within one run; the absolute
+times are this machine's.
 """
 
 import json
-import os
 import statistics
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 
 import httpx
-from moto import mock_aws
 
-from tests.support import aws
-from tests.support.deployment import Deployment, start_deployment
+from tests.support.local_stack import LocalRun
 from tests.support.loopback import Connection, LoopbackServer, answer
 from tests.support.servers import create_server
 
@@ -55,46 +54,41 @@ def _running(server: LoopbackServer) -> Iterator[str]:
         server.close()
 
 
-def time_listing(client: httpx.Client) -> tuple[float, int]:
+def time_listing(client: httpx.Client, ids: str) -> tuple[float, int]:
     """Seconds of one listing, and how many servers had tools to show."""
     started = time.perf_counter()
-    entries = client.get(TOOLS).raise_for_status().json()["servers"]
-    return time.perf_counter() - started, sum("error" not in each for each in entries)
+    found = client.get(TOOLS, params={"server_ids": ids}, timeout=30).raise_for_status()
+    seconds = time.perf_counter() - started
+    return seconds, sum("error" not in each for each in found.json()["servers"])
 
 
-def measure(deployment: Deployment, urls: list[str], runs: int) -> tuple[float, int]:
-    """The median of some listings of these servers, warm."""
-    with deployment.admin as admin:
-        for number, url in enumerate(urls):
-            create_server(admin, slug=f"s{number}", url=url, enabled=True)
-        time_listing(admin)
-        timed = [time_listing(admin) for _ in range(runs)]
-    return statistics.median(seconds for seconds, _ in timed), timed[0][1]
-
-
-def report(what: str, urls: list[str], slowest: float, runs: int = 10) -> None:
-    """Measure in a deployment of its own, and print a line."""
-    with mock_aws():
-        aws.create_stack()
-        deployment = start_deployment(None, CIBORIUM_ALLOWED_PRIVATE_CIDRS="127.0.0.0/8")
-        seconds, answered = measure(deployment, urls, runs)
-    print(
-        f"{what:50} {seconds:6.3f} s   {seconds / slowest:5.2f} x the slowest   {answered} answered"
+def report(
+    client: httpx.Client, what: str, urls: list[str], slowest: float, runs: int = 10
+) -> None:
+    """Time some listings of these servers, warm, and print the median."""
+    slug = f"s{time.monotonic_ns()}"
+    ids = ",".join(
+        create_server(client, slug=f"{slug}-{number}", url=url, enabled=True)["id"]
+        for number, url in enumerate(urls)
     )
+    time_listing(client, ids)
+    timed = [time_listing(client, ids) for _ in range(runs)]
+    seconds, answered = statistics.median(each for each, _ in timed), timed[0][1]
+    ratio = f"{seconds / slowest:5.2f} x the slowest"
+    print(f"{what:50} {seconds:6.3f} s   {ratio}   {answered} answered", flush=True)
 
 
 def main() -> None:
     """Print the table."""
-    os.environ |= {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x"}
     with ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory())
+        client = stack.enter_context(stack.enter_context(LocalRun(Path(folder))).client())
         urls = [stack.enter_context(slow_server(delay)) for delay in DELAYS]
-        report("servers that take 100, 200 and 300 ms", urls, max(DELAYS))
-        many = urls + [stack.enter_context(slow_server(0.3)) for _ in range(17)]
-        report("20 servers, the slowest of 300 ms", many, max(DELAYS))
-    with ExitStack() as stack:
-        urls = [stack.enter_context(slow_server(delay)) for delay in DELAYS]
-        urls.append(stack.enter_context(black_hole()))
-        report("the three, and one that never answers (10 s)", urls, 10.0, runs=1)
+        report(client, "servers that take 100, 200 and 300 ms", urls, max(DELAYS))
+        more = [stack.enter_context(slow_server(0.3)) for _ in range(17)]
+        report(client, "20 servers, the slowest of 300 ms", [*urls, *more], max(DELAYS))
+        hole = stack.enter_context(black_hole())
+        report(client, "the three, and one that never answers (10 s)", [*urls, hole], 10.0, 1)
 
 
 if __name__ == "__main__":

@@ -13,12 +13,14 @@ import pytest
 
 from chalicelib.api import ROUTES
 from tests.support.journey import World
+from tests.support.people import default_organization, join, new_person
 from tests.support.servers import SERVERS, create_server, server_body
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "costs.md"
 GIF, IMAGE = b"GIF89a" + bytes(20), {"Content-Type": "image/gif"}
 CHATS = "/api/experimental/chats"
 ORGANIZATIONS = "/api/v2/organizations"
+AUDIT = "/api/v2/audit"
 
 
 class Caller:
@@ -27,11 +29,16 @@ class Caller:
     def __init__(self, world: World, client: httpx.Client, browser: httpx.Client) -> None:
         self.client, self.browser, self.world = client, browser, world
         self.server_id = world.register()["id"]
-        self.other_id = create_server(
-            client, slug="other", auth_type="custom_headers", user_header_names=["X-Token"]
-        )["id"]
+        own = {"auth_type": "custom_headers", "user_header_names": ["X-Token"]}
+        self.other_id = create_server(client, slug="other", **own)["id"]
+        self.filled_id = create_server(client, slug="filled", **own)["id"]
+        values = {"values": {"X-Token": "mine"}}
+        client.put(f"{SERVERS}/{self.filled_id}/user-headers", json=values).raise_for_status()
         client.put(f"{SERVERS}/{self.other_id}/icon", content=GIF, headers=IMAGE)
         world.connect(browser, self.server_id)
+        approvals = f"{SERVERS}/{self.server_id}/tools/approvals"
+        seen = client.get(approvals).raise_for_status().json()["tools"][0]
+        client.post(approvals, json={"tools": {seen["name"]: seen["hash"]}}).raise_for_status()
         client.get(f"{SERVERS}/{self.server_id}/tools")
         self.organization_id = client.get(ORGANIZATIONS).json()[0]["id"]
         self.chat = {
@@ -112,9 +119,28 @@ COSTS: dict[str, tuple[Step, tuple[int, int, int, int]]] = {
         lambda c: c.client.post(f"{SERVERS}/{c.server_id}/rediscover"),
         (4, 2, 0, 4),
     ),
+    f"GET {ONE}/acl": (lambda c: c.client.get(f"{SERVERS}/{c.server_id}/acl"), (3, 0, 0, 0)),
+    f"PATCH {ONE}/acl": (
+        lambda c: c.client.patch(
+            f"{SERVERS}/{c.server_id}/acl", json={"group_roles": {c.organization_id: ""}}
+        ),
+        (3, 1, 0, 0),
+    ),
+    f"GET {ONE}/acl/available": (
+        lambda c: c.client.get(f"{SERVERS}/{c.server_id}/acl/available"),
+        (5, 0, 0, 0),
+    ),
     f"GET {ONE}/tools": (
         lambda c: c.client.get(f"{SERVERS}/{c.server_id}/tools"),
         (3, 0, 0, 1),
+    ),
+    f"GET {ONE}/tools/approvals": (
+        lambda c: c.client.get(f"{SERVERS}/{c.server_id}/tools/approvals"),
+        (4, 0, 0, 1),
+    ),
+    f"POST {ONE}/tools/approvals": (
+        lambda c: c.client.post(f"{SERVERS}/{c.server_id}/tools/approvals", json={"all": True}),
+        (4, 1, 0, 1),
     ),
     f"POST {ONE}/tools/call": (
         lambda c: c.client.post(f"{SERVERS}/{c.server_id}/tools/call", json={"name": "search"}),
@@ -157,8 +183,8 @@ COSTS: dict[str, tuple[Step, tuple[int, int, int, int]]] = {
         (3, 1, 0, 0),
     ),
     f"DELETE {ONE}/user-headers": (
-        lambda c: c.client.delete(f"{SERVERS}/{c.other_id}/user-headers"),
-        (2, 0, 0, 0),
+        lambda c: c.client.delete(f"{SERVERS}/{c.filled_id}/user-headers"),
+        (2, 1, 0, 0),
     ),
     f"POST {CHATS}": (lambda c: c.client.post(CHATS, json=c.chat), (3, 1, 0, 0)),
     f"GET {CHATS}": (lambda c: c.client.get(CHATS), (3, 0, 0, 0)),
@@ -167,9 +193,11 @@ COSTS: dict[str, tuple[Step, tuple[int, int, int, int]]] = {
         lambda c: c.client.get(f"{CHATS}/{c.chat_id}/messages"),
         (3, 0, 0, 0),
     ),
+    f"GET {AUDIT}": (lambda c: c.client.get(f"{AUDIT}?actor=me"), (2, 0, 0, 0)),
+    f"GET {AUDIT}/export": (lambda c: c.client.get(f"{AUDIT}/export?actor=me"), (2, 0, 0, 0)),
 }
 TOKEN = "admin-token-for-tests-0123456789abcdef"
-READS = {"GetItem", "Query", "DescribeTable"}
+READS = {"GetItem", "BatchGetItem", "Query", "DescribeTable"}
 
 
 @pytest.mark.parametrize("endpoint", COSTS)
@@ -210,8 +238,73 @@ def test_listing_costs_the_same_however_many_servers_there_are(world: World) -> 
             create_server(client, slug=f"s-{number}", auth_type="none")
         world.deployment.aws_calls.reset()
         world.internet.requests.clear()
-        assert len(caller.client.get(SERVERS).json()) == 22
+        assert len(caller.client.get(SERVERS).json()) == 23
     assert _counted(world) == COSTS["GET /api/experimental/mcp/servers"][1]
+
+
+@pytest.mark.parametrize("is_for_all", [True, False])
+@pytest.mark.parametrize("endpoint", ["", "/{id}", "/{id}/oauth2/connect", "/{id}/tools"])
+def test_a_member_costs_one_read_more_where_a_server_is_not_for_all(
+    world: World, endpoint: str, is_for_all: bool
+) -> None:
+    mara = new_person(world.deployment)
+    default = default_organization(world.deployment)
+    join(world.deployment, default, mara)
+    ids = [
+        world.register(slug=slug, organization_ids=[] if is_for_all else [default])["id"]
+        for slug in ("first", "second")
+    ]
+    world.connect_as(mara.token, ids[0])
+    with mara.client as client:
+        client.get(f"{SERVERS}/{ids[0]}/tools")
+        world.deployment.aws_calls.reset()
+        answer = client.get(SERVERS + endpoint.format(id=ids[0]))
+    assert answer.status_code in {200, 307}
+    assert _counted(world)[0] == (3 if is_for_all else 4)
+
+
+def test_a_diagnosis_costs_what_a_listing_costs(world: World) -> None:
+    with world.deployment.admin as client, world.browser() as browser:
+        caller = Caller(world, client, browser)
+        world.deployment.aws_calls.reset()
+        world.internet.requests.clear()
+        path = f"{SERVERS}/{caller.server_id}/tools?diagnose=true"
+        assert client.get(path).json()["ok"]
+    assert _counted(world) == COSTS[f"GET {ONE}/tools"][1]
+
+
+def test_approvals_are_read_once_for_each_of_their_versions(world: World) -> None:
+    counts = []
+    with world.deployment.admin as client, world.browser() as browser:
+        caller = Caller(world, client, browser)
+        path = f"{SERVERS}/{caller.server_id}/tools"
+        client.post(f"{path}/approvals", json={"all": True}).raise_for_status()
+        for _ in range(2):
+            world.deployment.aws_calls.reset()
+            client.get(path).raise_for_status()
+            counts.append(_counted(world)[0])
+    assert counts == [4, 3]
+
+
+@pytest.mark.parametrize(
+    ("is_modern", "flag", "withhold"), [(True, 2, 2), (False, 4, 5)], ids=["modern", "legacy"]
+)
+def test_withholding_costs_a_listing_where_a_call_needs_none(
+    world: World, is_modern: bool, flag: int, withhold: int
+) -> None:
+    world.resource_server.is_modern = is_modern
+    counts = []
+    with world.deployment.admin as client, world.browser() as browser:
+        caller = Caller(world, client, browser)
+        path = f"{SERVERS}/{caller.server_id}"
+        client.post(f"{path}/tools/approvals", json={"all": True}).raise_for_status()
+        for setting in ("flag", "withhold"):
+            client.patch(path, json={"tool_changes": setting}).raise_for_status()
+            client.get(f"{path}/tools").raise_for_status()
+            world.internet.requests.clear()
+            client.post(f"{path}/tools/call", json={"name": "search"}).raise_for_status()
+            counts.append(len(world.internet.requests))
+    assert counts == [flag, withhold]
 
 
 def test_the_document_says_what_is_counted() -> None:

@@ -127,9 +127,12 @@ def test_only_admins_change_icons_and_only_who_sees_the_server_sees_its_icon(
     with deployment.admin as admin, deployment.new_member() as mara:
         path = f"{SERVERS}/{create_server(admin)['id']}"
         upload(admin, path, PNG)
-        assert error_of(mara.get(f"{path}/icon")) == (404, "mcp_server_not_found")
-        assert error_of(upload(mara, path, PNG)) == (403, "not_allowed")
-        assert error_of(mara.delete(f"{path}/icon")) == (403, "not_allowed")
+        hidden = [mara.get(f"{path}/icon"), upload(mara, path, PNG), mara.delete(f"{path}/icon")]
+        assert {error_of(each) for each in hidden} == {(404, "mcp_server_not_found")}
+        admin.patch(path, json={"enabled": True}).raise_for_status()
+        assert mara.get(f"{path}/icon").content == PNG
+        for refused in (upload(mara, path, PNG), mara.delete(f"{path}/icon")):
+            assert error_of(refused) == (403, "not_allowed")
         assert error_of(upload(admin, f"{SERVERS}/{NOWHERE}", PNG)) == (
             404,
             "mcp_server_not_found",

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import httpx
 import pytest
 
+from chalicelib.audit import NO_REQUEST
 from chalicelib.mcp_client.identity_headers import Origin, with_identity
 from chalicelib.mcp_client.models import ToolCall
 from tests.support.deployment import ADMIN_TOKEN, Deployment, start_deployment
@@ -62,7 +63,7 @@ def test_a_call_for_a_chat_says_which(scene: Scene) -> None:
     server_id = scene.use(forward_identity_headers=True)
     scene.server.seen.clear()
     services = scene.deployment.services
-    actor = services.identity.authenticate(ADMIN_TOKEN)
+    actor = services.identity.authenticate(ADMIN_TOKEN, NO_REQUEST)
     call = ToolCall(name="search", arguments={})
     services.tools.call_tool(actor, server_id, call, Origin(chat_id="chat-1"))
     called = scene.server.seen[-1]

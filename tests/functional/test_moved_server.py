@@ -1,6 +1,7 @@
 """An MCP server that has moved to another authorization server."""
 
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -71,6 +72,43 @@ def test_everybodys_tokens_of_the_former_server_are_dropped(world: World) -> Non
         assert error_of(world.list_tools(server_id, user)) == (409, "connect_required")
     assert world.internet.requests == []
     assert not any(token in sent_to(world, NEW_ISSUER) for token in tokens)
+
+
+def break_off(request: httpx.Request) -> httpx.Response:
+    raise httpx.ConnectError("gone", request=request)
+
+
+FAREWELLS: dict[str, Callable[[httpx.Request], httpx.Response] | httpx.Response] = {
+    "gone": break_off,
+    "failing": httpx.Response(503),
+    "refusing": httpx.Response(400, json={"error": "invalid_grant"}),
+}
+
+
+@pytest.mark.rule(24, "trap:moved-server")
+@pytest.mark.parametrize("hours", [0, 2], ids=["good token", "expired token"])
+@pytest.mark.parametrize("farewell", FAREWELLS)
+def test_a_former_server_that_no_longer_refreshes_does_not_hide_the_move(
+    world: World, farewell: str, hours: int
+) -> None:
+    server_id = world.connected()
+    world.internet.add_page(f"{ISSUER}/token", FAREWELLS[farewell])
+    world.authorization_server = move(world)
+    world.deployment.clock.advance(hours=hours)
+    assert error_of(world.list_tools(server_id)) == (409, "connect_required")
+    assert show(world, server_id)["oauth2_issuer"] == NEW_ISSUER
+    world.connect_as(ADMIN_TOKEN, server_id)
+    assert world.list_tools(server_id).status_code == 200
+
+
+def test_a_former_server_that_no_longer_refreshes_may_have_no_successor_for_us(
+    world: World,
+) -> None:
+    server_id = world.connected(oauth2_issuer=ISSUER)
+    world.internet.add_page(f"{ISSUER}/token", break_off)
+    move(world)
+    world.deployment.clock.advance(hours=2)
+    assert error_of(world.list_tools(server_id)) == (409, "oauth2_authorization_server_changed")
 
 
 @pytest.mark.rule(7)

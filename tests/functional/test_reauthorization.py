@@ -1,5 +1,6 @@
 """What a user is told when a server refuses their request: step up, connect again, or give up."""
 
+import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -94,6 +95,20 @@ def test_after_three_grants_the_user_is_asked_no_more(world: World, status: str)
     assert "connect_url" not in refused.json()
 
 
+@pytest.mark.rule(51)
+def test_a_token_that_was_good_for_a_while_uses_up_no_try_when_it_ends(world: World) -> None:
+    """A server whose tokens last some minutes, does not say so, and does not renew them."""
+    world.authorization_server.issues_refresh_tokens = False
+    world.authorization_server.token_seconds = None
+    server_id = world.connected()
+    for _ in range(5):
+        assert world.list_tools(server_id).status_code == 200
+        world.deployment.clock.advance(minutes=6)
+        world.authorization_server.tokens.clear()
+        assert error_of(world.list_tools(server_id)) == (409, "connect_required")
+        world.connect_as(ADMIN_TOKEN, server_id)
+
+
 def give_up(world: World, server_id: str) -> None:
     """Let the admin use up all tries at a server."""
     world.internet.add_page(MCP_URL, TIRELESS["403"][0])
@@ -123,6 +138,29 @@ def test_tries_are_counted_for_each_user_and_each_server(world: World) -> None:
     give_up(world, server_id)
     assert error_of(world.list_tools(server_id, mara)) == (409, "step_up_required")
     assert error_of(world.list_tools(other_id)) == (409, "step_up_required")
+
+
+@pytest.mark.rule(51, "trap:lazy-authorization")
+def test_tries_are_counted_for_each_operation(world: World) -> None:
+    server_id = world.connected()
+
+    def refuse_calls(request: httpx.Request) -> httpx.Response:
+        if json.loads(request.content)["method"] == "tools/call":
+            return TIRELESS["403"][0]
+        return world.resource_server.handle(request)
+
+    def call(tool: str) -> tuple[int, str]:
+        with world.deployment.admin as admin:
+            body = {"name": tool, "arguments": {}}
+            return error_of(admin.post(f"{SERVERS}/{server_id}/tools/call", json=body))
+
+    world.internet.add_page(MCP_URL, refuse_calls)
+    for _ in range(2):
+        assert call("search") == (409, "step_up_required")
+        world.connect_as(ADMIN_TOKEN, server_id)
+    assert call("search") == (403, "mcp_access_refused")
+    assert call("create_issue") == (409, "step_up_required")
+    assert world.list_tools(server_id).status_code == 200
 
 
 @pytest.mark.rule(51)

@@ -95,6 +95,7 @@ def test_a_change_of_the_server_makes_its_lists_stale(users: Users, world: World
     assert users.listings(users.admin) == [1]
 
 
+@pytest.mark.rule(57)
 def test_a_new_connection_makes_its_users_lists_stale(users: Users, world: World) -> None:
     world.resource_server.list_fields = FRESH
     users.listings(users.admin)

@@ -9,7 +9,7 @@ import httpx
 
 from tests.support.deployment import error_of
 from tests.support.journey import World
-from tests.support.servers import NOWHERE, create_server
+from tests.support.servers import NOWHERE, SERVERS, create_server
 
 TOOLS = "/api/experimental/mcp/tools"
 Answer = Callable[[httpx.Request], httpx.Response]
@@ -112,6 +112,25 @@ def test_more_servers_than_one_request_can_wait_for_must_be_named(world: World) 
         assert refused.json()["validations"][0]["field"] == "server_ids"
         found = shown(admin.get(TOOLS, params={"server_ids": ",".join(ids[:64])}))
     assert len(found) == 64
+
+
+def test_tools_for_which_there_is_no_room_are_to_be_listed_by_themselves(world: World) -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        message = json.loads(request.content)
+        tool = {"name": "big", "description": "x" * 2_000_000, "inputSchema": {}}
+        result = {"tools": [tool], "resultType": "complete"}
+        return httpx.Response(200, json={"jsonrpc": "2.0", "id": message["id"], "result": result})
+
+    ids = [add_server(world, f"s{number}", answer) for number in range(3)]
+    with world.deployment.admin as admin:
+        response = admin.get(TOOLS)
+        assert len(response.content) < 6_000_000
+        assert shown(response) == {
+            "s0": {"big": True},
+            "s1": {"big": True},
+            "s2": "mcp_tools_too_large",
+        }
+        assert len(admin.get(f"{SERVERS}/{ids[2]}/tools").json()["tools"]) == 1
 
 
 def test_it_costs_three_reads_and_one_request_for_each_server(world: World) -> None:

@@ -45,7 +45,7 @@ def test_it_prints_where_it_is_the_token_and_the_main_job(tmp_path: Path) -> Non
     with LocalRun(tmp_path) as run:
         assert f"Ciborium    {run.url}" in run.output
         assert f"Admin       {ADMIN_TOKEN}" in run.output
-        assert run.output.count("curl -s $CIBORIUM") == 3
+        assert run.output.count("curl -s $CIBORIUM") == 4
         assert f"{SERVERS}/$SERVER/oauth2/connect" in run.output
 
 

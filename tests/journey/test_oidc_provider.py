@@ -46,7 +46,7 @@ def let_tokens_expire(world: PeerWorld, peer: OIDCPeer) -> None:
     world.deployment.clock.advance(seconds=TOKEN_SECONDS)
 
 
-@pytest.mark.rule(10, 20, 35, "trap:mounted-server", "trap:offline-access-consent")
+@pytest.mark.rule(1, 10, 14, 20, 35, "trap:mounted-server", "trap:offline-access-consent")
 def test_a_server_is_set_up_by_its_url_alone_and_a_member_uses_its_tools(
     world: PeerWorld, peer: OIDCPeer
 ) -> None:

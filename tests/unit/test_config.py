@@ -19,6 +19,7 @@ def test_links_and_cookie_paths_stand_below_the_public_url() -> None:
     assert public_url.is_https
 
 
+@pytest.mark.rule(17, 27)
 @pytest.mark.parametrize(
     ("name", "value"),
     [
@@ -32,9 +33,19 @@ def test_links_and_cookie_paths_stand_below_the_public_url() -> None:
         ("CIBORIUM_PUBLIC_URL", "https://ciborium.example/?a=b"),
         ("CIBORIUM_ALLOWED_PRIVATE_CIDRS", "10.0.0.0/33"),
         ("CIBORIUM_ALLOWED_PRIVATE_CIDRS", "everything"),
+        ("CIBORIUM_CLIENT_METADATA_URL", "on"),
+        ("CIBORIUM_CLIENT_METADATA_URL", "http://clients.example/ciborium.json"),
+        ("CIBORIUM_CLIENT_METADATA_URL", "https://clients.example"),
+        ("CIBORIUM_CLIENT_METADATA_URL", "https://clients.example/"),
+        ("CIBORIUM_CLIENT_METADATA_URL", "https://user@clients.example/ciborium.json"),
+        ("CIBORIUM_CLIENT_METADATA_URL", "https://clients.example/ciborium.json#client"),
         ("CIBORIUM_LOG_LEVEL", "LOUD"),
         ("CIBORIUM_SESSION_HOURS", "0"),
         ("CIBORIUM_SESSION_HOURS", "soon"),
+        ("CIBORIUM_AUDIT_RETENTION_DAYS", "0"),
+        ("CIBORIUM_AUDIT_RETENTION_DAYS", "3651"),
+        ("CIBORIUM_AUDIT_RETENTION_DAYS", "1.5"),
+        ("CIBORIUM_AUDIT_RETENTION_DAYS", "\u00b2"),
     ],
 )
 def test_a_wrong_setting_is_named(name: str, value: str) -> None:

@@ -2,14 +2,16 @@
 //
 // It prints where they are as one line of JSON, and ends when its standard input does. Whatever is
 // judged here, libraries judge: PKCE, redirect URIs, registrations, resource indicators and refresh
-// tokens (oidc-provider), access tokens (jose, the MCP SDK). Only two things are ours: the user, who
-// signs in and approves without being asked, and the clock, which stands still until it is moved.
+// tokens (oidc-provider), access tokens (jose, the MCP SDK). Only two things are ours: the user,
+// who signs in and approves without being asked, and the clock, which stands still until moved.
 //
 // `--path P` puts the issuer under a path, `--opaque` makes access tokens opaque instead of JWTs,
-// `--token-seconds N` is their lifetime, `--scopes A,B` are the scopes that clients can register for.
-// `--documents` takes Client ID Metadata Documents, which it reads where `PUT /control/documents/URL`
-// has put them. `POST /control/advance?seconds=N` moves the clock; `GET /control/clients/ID` tells
-// what happened to a client and its tokens.
+// `--token-seconds N` is their lifetime, `--scopes A,B` are the scopes that clients can register,
+// `--documents` takes Client ID Metadata Documents.
+//
+// `POST /control/advance?seconds=N` moves the clock; `PUT /control/documents/URL` puts a document
+// where the authorization server finds it; `GET /control/clients/ID` tells what happened to a
+// client and its tokens.
 
 import { generateKeyPairSync, randomUUID } from "node:crypto";
 import { createServer } from "node:http";
@@ -53,8 +55,8 @@ async function main() {
     : verifyJWTs({ issuer, jwksUri: `${issuer}/jwks`, audience: mcpUrl });
   const app = buildProtectedServer({ mcpUrl, issuer, scope: SCOPE, verifyAccessToken });
   resource.server.on("request", app);
-  const control = `${authorization.origin}/control`;
-  console.log(JSON.stringify({ issuer, mcp_url: mcpUrl, control, resource_server: RESOURCE_SERVER }));
+  const where = { issuer, mcp_url: mcpUrl, control: `${authorization.origin}/control` };
+  console.log(JSON.stringify({ ...where, resource_server: RESOURCE_SERVER }));
 }
 
 /** A server on a free port of the loopback interface. */

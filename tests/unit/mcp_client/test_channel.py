@@ -54,6 +54,7 @@ def test_a_stream_is_left_as_soon_as_the_answer_is_there() -> None:
     assert len(ScriptedServer(events(build)).list_tools()) == 1
 
 
+@pytest.mark.rule(59)
 def test_an_error_in_a_stream_is_an_error() -> None:
     error = {"code": -32603, "message": "sentinel"}
     stream = events(
@@ -80,6 +81,7 @@ def test_a_broken_stream_is_asked_for_anew_with_a_new_id_once(broken: Reply) -> 
         ScriptedServer(broken, broken).list_tools()
 
 
+@pytest.mark.rule(59)
 def test_the_answer_may_be_in_a_batch() -> None:
     def reply(message: Message) -> httpx.Response:
         notification = {"jsonrpc": "2.0", "method": "notifications/message"}

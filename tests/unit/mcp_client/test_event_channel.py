@@ -136,7 +136,7 @@ def test_a_remembered_older_server_that_has_moved_on_is_found_out() -> None:
     assert server.list_tools("streamable_http") == ["modern"]
 
 
-@pytest.mark.rule(43)
+@pytest.mark.rule(38, 43)
 @pytest.mark.parametrize(
     "endpoint",
     [

@@ -99,11 +99,12 @@ def test_tools_that_cannot_be_used_are_left_out_and_logged(
         tool("half a surrogate pair \ud800"),
         tool("deep", description="\udc00"),
         tool("unsendable", inputSchema=UNSENDABLE),
+        tool("a task", execution={"taskSupport": "required"}),
     ]
     with caplog.at_level(logging.WARNING, logger="ciborium"):
         assert names(ScriptedServer(tools(tool("a"), *unusable, tool("b")))) == ["a", "b"]
     [record] = caplog.records
-    assert record.fields == {"host": "mcp.test", "tools": 9}  # type: ignore[attr-defined]
+    assert record.fields == {"host": "mcp.test", "tools": 10}  # type: ignore[attr-defined]
 
 
 def test_a_legacy_server_keeps_tools_whose_headers_nobody_sends() -> None:

@@ -153,6 +153,7 @@ def test_a_version_that_the_server_asks_for_is_tried_once() -> None:
         ScriptedServer(refusal, refusal).list_tools()
 
 
+@pytest.mark.rule(68)
 @pytest.mark.parametrize("status", [400, 404, 405])
 def test_when_no_wire_is_understood_the_first_error_is_told(status: int) -> None:
     server = ScriptedServer(plain(status), plain(500))
@@ -220,6 +221,7 @@ def test_without_a_session_404_is_an_error() -> None:
         server.list_tools()
 
 
+@pytest.mark.rule(70)
 @pytest.mark.parametrize("version", ["2025-06-18", "2025-03-26", "2024-11-05"])
 def test_an_older_version_that_the_server_chooses_is_spoken(version: str) -> None:
     server = ScriptedServer(plain(400), initialized(version), accepted, tools(tool()))
@@ -269,6 +271,7 @@ def test_a_refusal_of_the_credentials_is_told_with_its_challenge(
     )
 
 
+@pytest.mark.rule(2)
 def test_every_challenge_is_kept() -> None:
     def refuse(message: Message) -> httpx.Response:
         challenges = [("WWW-Authenticate", 'Basic realm="x, y"'), ("WWW-Authenticate", "Bearer")]
