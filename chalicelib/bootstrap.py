@@ -22,18 +22,21 @@ from chalicelib.encryption import Cursors, Vault
 from chalicelib.encryption.fields import AUDIT_CURSOR
 from chalicelib.encryption.keys import KMSKeyring
 from chalicelib.encryption.repository import DataKeyRepository
+from chalicelib.idempotency.repository import IdempotencyRepository
+from chalicelib.idempotency.service import IdempotencyService
 from chalicelib.identity.models import Actor
 from chalicelib.identity.repository import IdentityRepository
 from chalicelib.identity.service import IdentityService
 from chalicelib.mcp_client.caller import ServerCaller
 from chalicelib.mcp_client.catalog import ToolCatalog
 from chalicelib.mcp_client.client import MCPClient
-from chalicelib.mcp_client.credentials import Credentials
+from chalicelib.mcp_client.credentials import Credentials, NoSignInTokens, SignInTokens
 from chalicelib.mcp_client.diagnosis import DiagnosisService
 from chalicelib.mcp_client.service import PATIENCE_SECONDS, ToolService
 from chalicelib.mcp_servers.access_lists import AccessListService
 from chalicelib.mcp_servers.clients import ServerClients
 from chalicelib.mcp_servers.drafts import ServerDrafts
+from chalicelib.mcp_servers.icons import IconService
 from chalicelib.mcp_servers.repository import MCPServerRepository
 from chalicelib.mcp_servers.selection import ServerSelection
 from chalicelib.mcp_servers.service import MCPServerService
@@ -47,6 +50,7 @@ from chalicelib.oauth2.registry import ConnectionRegistry
 from chalicelib.oauth2.repository import ConnectionRepository, RefusalsRepository
 from chalicelib.oauth2.service import ConnectionService
 from chalicelib.oauth2.tokens import TokenSealer
+from chalicelib.oauth2.user_headers import UserHeaderService
 from chalicelib.organizations.repository import OrganizationRepository
 from chalicelib.organizations.service import OrganizationService
 from chalicelib.primitives import Clock, utc_now
@@ -67,11 +71,14 @@ class Services:
     public_url: PublicURL
     oauth2_urls: OwnURLs
     audit: AuditService[Actor]
+    idempotency: IdempotencyService
     identity: IdentityService
     organizations: OrganizationService
     mcp_servers: MCPServerService
+    icons: IconService
     access_lists: AccessListService
     connections: ConnectionService
+    user_headers: UserHeaderService
     tools: ToolService
     tool_approvals: ToolApprovalService
     diagnosis: DiagnosisService
@@ -86,6 +93,7 @@ def build_services(
     database: Database | None = None,
     kms_client: Callable[[], Any] | None = None,
     egress: Egress | None = None,
+    sign_in_tokens: SignInTokens | None = None,
     clock: Clock = utc_now,
     pause: Callable[[float], object] = time.sleep,
     listing_patience: float = PATIENCE_SECONDS,
@@ -146,10 +154,14 @@ def build_services(
     access_tokens = AccessTokens(
         connection_repository, tokens, refresher, reauthorizer, urls, clock
     )
-    client = MCPClient(egress, pause)
-    caller = ServerCaller(
-        access_tokens, Credentials(access_tokens, vault), reauthorizer, client, ToolCatalog(clock)
+    credentials = Credentials(
+        access_tokens,
+        vault,
+        sign_in_tokens or NoSignInTokens(),
+        settings.public_url.url("/login"),
     )
+    client = MCPClient(egress, pause)
+    caller = ServerCaller(access_tokens, credentials, reauthorizer, client, ToolCatalog(clock))
     return Services(
         public_url=settings.public_url,
         oauth2_urls=urls,
@@ -160,11 +172,14 @@ def build_services(
             clock,
             audit_retention,
         ),
+        idempotency=IdempotencyService(IdempotencyRepository(database), vault, clock),
         identity=identity,
         organizations=organizations,
         mcp_servers=servers,
         access_lists=AccessListService(server_repository, servers, organizations, identity, clock),
+        icons=IconService(server_repository, servers, clock),
         connections=connections,
+        user_headers=UserHeaderService(connection_repository, servers, organizations, vault, clock),
         tools=ToolService(servers, caller, approvals, listing_patience),
         tool_approvals=ToolApprovalService(approval_repository, servers, caller, clock),
         diagnosis=DiagnosisService(servers, caller, approvals, client, egress),

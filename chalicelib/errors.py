@@ -32,6 +32,8 @@ class CiboriumError(Exception):
     """The root; `code` is stable and short, for programs; `message` is for people."""
 
     code: ClassVar[str] = "error"
+    retry_after: int = 0
+    """After how many seconds it makes sense to try again; 0 says nothing."""
 
     def __init__(
         self, message: str, *, detail: str = "", validations: Sequence[Validation] = ()

@@ -8,11 +8,13 @@ from chalice.app import Chalice, Response
 from chalicelib.api import (
     audit,
     chats,
+    icons,
     mcp_access,
     mcp_servers,
     mcp_tools,
     organizations,
     system,
+    user_headers,
     users,
 )
 from chalicelib.api.errors import plain_error_reply
@@ -27,6 +29,8 @@ ROUTES = (
     *users.ROUTES,
     *organizations.ROUTES,
     *mcp_servers.ROUTES,
+    *icons.ROUTES,
+    *user_headers.ROUTES,
     *mcp_access.ROUTES,
     *mcp_tools.ROUTES,
     *chats.ROUTES,
@@ -43,6 +47,9 @@ _FRAMEWORK_ERRORS = {
 
 def register(app: Chalice, services: "Callable[[], Services]") -> None:
     """Offer every route; `services` is asked at each request, and answers the same each time."""
+    # API Gateway sends bytes only where the first type that a client accepts is one of these; what
+    # browsers name first for an image, they name here too, although no icon is an AVIF.
+    app.api.binary_types.extend(("image/webp", "image/avif"))
     for route in ROUTES:
         add_route(app, route, services)
     app.middleware("http")(_own_error_bodies)

@@ -42,7 +42,7 @@ def list_messages(call: Call, chat_id: str) -> Reply:
 
 _ALL = "/api/experimental/chats"
 ROUTES = (
-    Route("POST", _ALL, create_chat),
+    Route("POST", _ALL, create_chat, creates=True),
     Route("GET", _ALL, list_chats),
     Route("GET", f"{_ALL}/{{chat_id}}", get_chat),
     Route("GET", f"{_ALL}/{{chat_id}}/messages", list_messages),

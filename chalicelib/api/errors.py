@@ -75,7 +75,7 @@ def build_error_body(error: CiboriumError, request_id: str) -> ErrorBody:
 def error_reply(error: CiboriumError, request_id: str) -> Reply:
     """An error with its status and headers."""
     reply = json_reply(build_error_body(error, request_id), status_of(error))
-    if isinstance(error, UnavailableError):
+    if error.retry_after:
         reply.headers["Retry-After"] = str(error.retry_after)
     return reply
 

@@ -4,9 +4,11 @@ from functools import partial
 
 from chalicelib.api.cookies import build_cookie
 from chalicelib.api.pages import connected_page
+from chalicelib.api.preconditions import build_etag, parse_if_match
 from chalicelib.api.replies import Reply, json_reply, redirect_reply
 from chalicelib.api.routing import Call, Route
 from chalicelib.api.wire import to_server
+from chalicelib.mcp_servers.service import ServerView
 from chalicelib.oauth2.flow import (
     FLOW_SECONDS,
     STATE_COOKIE,
@@ -31,27 +33,36 @@ def list_servers(call: Call) -> Reply:
 def create_server(call: Call) -> Reply:
     """Add a server, discovering its OAuth2 settings where none are given."""
     request = call.body(CreateMCPServerConfigRequest)
-    view = call.services.mcp_servers.create(call.actor, request)
-    return json_reply(to_server(view, call.services.oauth2_urls.callback), 201)
+    return _server_reply(call, call.services.mcp_servers.create(call.actor, request), 201)
 
 
 def get_server(call: Call, server_id: str) -> Reply:
     """One server."""
-    view = call.services.mcp_servers.get(call.actor, server_id)
-    return json_reply(to_server(view, call.services.oauth2_urls.callback))
+    return _server_reply(call, call.services.mcp_servers.get(call.actor, server_id))
 
 
 def update_server(call: Call, server_id: str) -> Reply:
-    """Change a server."""
+    """Change a server; with `If-Match` only the version that the caller read."""
+    versions = parse_if_match(call.header("if-match"))
     request = call.body(UpdateMCPServerConfigRequest)
-    view = call.services.mcp_servers.update(call.actor, server_id, request)
-    return json_reply(to_server(view, call.services.oauth2_urls.callback))
+    return _server_reply(
+        call, call.services.mcp_servers.update(call.actor, server_id, request, versions)
+    )
 
 
 def delete_server(call: Call, server_id: str) -> Reply:
-    """Remove a server and every connection to it."""
-    call.services.mcp_servers.delete(call.actor, server_id)
+    """Remove a server and every connection to it; `If-Match` as for a change."""
+    versions = parse_if_match(call.header("if-match"))
+    call.services.mcp_servers.delete(call.actor, server_id, versions)
     return Reply(204)
+
+
+def rediscover(call: Call, server_id: str) -> Reply:
+    """Discover the OAuth2 settings again and get a client there; `If-Match` as for a change."""
+    versions = parse_if_match(call.header("if-match"))
+    return _server_reply(
+        call, call.services.mcp_servers.rediscover(call.actor, server_id, versions)
+    )
 
 
 def connect(call: Call, server_id: str) -> Reply:
@@ -101,6 +112,13 @@ def client_metadata(call: Call, server_id: str) -> Reply:
     return reply
 
 
+def _server_reply(call: Call, view: ServerView, status: int = 200) -> Reply:
+    """One server, with the version that a change can insist on."""
+    reply = json_reply(to_server(view, call.services.oauth2_urls.callback), status)
+    reply.headers["ETag"] = build_etag(view.server.version)
+    return reply
+
+
 def _flow_cookies(call: Call, server_id: str, *, state: str, verifier: str) -> tuple[str, str]:
     """The two cookies of a flow, scoped to its callback; empty values remove them."""
     public_url = call.services.public_url
@@ -119,10 +137,11 @@ _ALL = "/api/experimental/mcp/servers"
 _ONE = f"{_ALL}/{{server_id}}"
 ROUTES = (
     Route("GET", _ALL, list_servers),
-    Route("POST", _ALL, create_server),
+    Route("POST", _ALL, create_server, creates=True),
     Route("GET", _ONE, get_server),
     Route("PATCH", _ONE, update_server),
     Route("DELETE", _ONE, delete_server),
+    Route("POST", f"{_ONE}/rediscover", rediscover),
     Route("GET", f"{_ONE}/oauth2/connect", connect, browser=True),
     Route("GET", f"{_ONE}/oauth2/callback", callback, public=True, browser=True),
     Route("DELETE", f"{_ONE}/oauth2/disconnect", disconnect),

@@ -41,8 +41,8 @@ def add_member(call: Call, organization_id: str, user_id: str) -> Reply:
 _ONE = "/api/v2/organizations/{organization_id}"
 ROUTES = (
     Route("GET", "/api/v2/organizations", list_organizations),
-    Route("POST", "/api/v2/organizations", create_organization),
+    Route("POST", "/api/v2/organizations", create_organization, creates=True),
     Route("GET", _ONE, get_organization),
     Route("GET", f"{_ONE}/members", list_members),
-    Route("POST", f"{_ONE}/members/{{user_id}}", add_member),
+    Route("POST", f"{_ONE}/members/{{user_id}}", add_member, creates=True),
 )

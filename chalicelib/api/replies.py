@@ -9,13 +9,14 @@ from pydantic import BaseModel
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An answer: status, body as text, headers, and whole `Set-Cookie` values."""
+    """An answer: status, body as text (or an image), headers, and whole `Set-Cookie` values."""
 
     status: int
     body: str = ""
     content_type: str = "application/json"
     headers: dict[str, str] = field(default_factory=dict)
     cookies: tuple[str, ...] = ()
+    image: bytes = b""
 
 
 def json_reply(body: BaseModel | Sequence[BaseModel], status: int = 200) -> Reply:

@@ -24,6 +24,7 @@ from chalicelib.api.errors import (
     error_reply,
     plain_error_reply,
 )
+from chalicelib.api.idempotency import answer_once
 from chalicelib.api.pages import error_page
 from chalicelib.api.replies import Reply, redirect_reply
 from chalicelib.audit import RequestContext
@@ -31,6 +32,7 @@ from chalicelib.errors import CiboriumError, UnauthenticatedError
 from chalicelib.identity.errors import MissingTokenError
 from chalicelib.identity.models import Actor
 from chalicelib.logs import describe_exception, get_logger
+from chalicelib.mcp_servers.icons import IMAGE_TYPES
 from chalicelib.primitives import new_id
 
 if TYPE_CHECKING:
@@ -195,6 +197,8 @@ class Route:
         public: anybody may ask; otherwise the caller is known before the view runs.
         browser: people see its errors, so they are pages where HTML is accepted.
         form: an HTML form may be posted to it.
+        creates: it may be sent again under an `Idempotency-Key`.
+        images: its body may be an image.
     """
 
     method: str
@@ -203,12 +207,15 @@ class Route:
     public: bool = False
     browser: bool = False
     form: bool = False
+    creates: bool = False
+    images: bool = False
 
     @property
     def content_types(self) -> list[str]:
         """What its bodies may be; anything else is 415."""
         forms = ["application/x-www-form-urlencoded"] if self.form else []
-        return ["application/json", *forms]
+        images = [*IMAGE_TYPES, "application/octet-stream"] if self.images else []
+        return ["application/json", *forms, *images]
 
 
 def add_route(app: Chalice, route: Route, services: Callable[[], "Services"]) -> None:
@@ -234,17 +241,16 @@ def answer(call: Call, route: Route, arguments: dict[str, str]) -> Reply:
     """Run a view; whatever happens, there is a reply and a log line."""
     started = time.perf_counter()
     fields: dict[str, object] = {}
-    try:
+
+    def perform() -> Reply:
+        return _attempt(call, route, lambda: route.view(call, **arguments), fields)
+
+    def serve() -> Reply:
         if not route.public:
             _ = call.actor  # Refuses whoever is unknown, before anything is parsed.
-        reply = route.view(call, **arguments)
-    except CiboriumError as exc:
-        fields["code"] = exc.code
-        reply = _refusal(call, route, exc)
-    except Exception as exc:  # noqa: BLE001 -- the last resort, so that nothing leaks
-        fields.update(describe_exception(exc))
-        message = "Something went wrong on our side. Try again, or give your admin the request id."
-        reply = plain_error_reply(500, "internal", message, call.request_id)
+        return answer_once(call, route.method, perform) if route.creates else perform()
+
+    reply = _attempt(call, route, serve, fields)
     level = "error" if reply.status >= 500 else "info"
     actor = call.__dict__.get("actor")  # Only if it was asked for and known.
     getattr(get_logger(), level)(
@@ -265,14 +271,29 @@ def answer(call: Call, route: Route, arguments: dict[str, str]) -> Reply:
     return replace(reply, cookies=(*reply.cookies, *call.cookies_to_set))
 
 
+def _attempt(
+    call: Call, route: Route, action: Callable[[], Reply], fields: dict[str, object]
+) -> Reply:
+    """What an action answers, or its error as a reply; `fields` gets what the log shall say."""
+    try:
+        return action()
+    except CiboriumError as exc:
+        fields["code"] = exc.code
+        return _refusal(call, route, exc)
+    except Exception as exc:  # noqa: BLE001 -- the last resort, so that nothing leaks
+        fields.update(describe_exception(exc))
+        message = "Something went wrong on our side. Try again, or give your admin the request id."
+        return plain_error_reply(500, "internal", message, call.request_id)
+
+
 def to_response(reply: Reply) -> Response:
     """A reply in Chalice's words."""
     headers: dict[str, str | list[str]] = {**_HEADERS, **reply.headers}
-    if reply.body:
+    if reply.body or reply.image:
         headers["Content-Type"] = reply.content_type
     if reply.cookies:
         headers["Set-Cookie"] = list(reply.cookies)
-    return Response(body=reply.body, status_code=reply.status, headers=headers)
+    return Response(body=reply.image or reply.body, status_code=reply.status, headers=headers)
 
 
 def _refusal(call: Call, route: Route, error: CiboriumError) -> Reply:

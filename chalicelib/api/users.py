@@ -105,7 +105,7 @@ ROUTES = (
     Route("GET", "/login", get_login, public=True, browser=True),
     Route("POST", "/api/v2/users/login", login, public=True, browser=True, form=True),
     Route("POST", "/api/v2/users/logout", logout),
-    Route("POST", "/api/v2/users", create_user),
+    Route("POST", "/api/v2/users", create_user, creates=True),
     Route("GET", "/api/v2/users/{user_id}", get_user),
-    Route("POST", "/api/v2/users/{user_id}/keys/tokens", create_token),
+    Route("POST", "/api/v2/users/{user_id}/keys/tokens", create_token, creates=True),
 )

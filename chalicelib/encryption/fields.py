@@ -8,6 +8,8 @@ SERVER_API_KEY = SealedField("servers", "api_key_value")
 SERVER_CUSTOM_HEADERS = SealedField("servers", "custom_headers")
 CONNECTION_ACCESS_TOKEN = SealedField("connections", "access_token")
 CONNECTION_REFRESH_TOKEN = SealedField("connections", "refresh_token")
+CONNECTION_USER_HEADERS = SealedField("connections", "user_headers")
+IDEMPOTENT_ANSWER = SealedField("idempotency", "answer")
 AUTHORIZATION_FLOW = SealedField("cookies", "mcp_oauth2_verifier", stored=False)
 AUDIT_CURSOR = SealedField("cursors", "audit", stored=False)
 
@@ -18,6 +20,8 @@ SEALED_FIELDS = (
     SERVER_CUSTOM_HEADERS,
     CONNECTION_ACCESS_TOKEN,
     CONNECTION_REFRESH_TOKEN,
+    CONNECTION_USER_HEADERS,
+    IDEMPOTENT_ANSWER,
     AUTHORIZATION_FLOW,
     AUDIT_CURSOR,
 )

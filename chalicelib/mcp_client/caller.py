@@ -9,6 +9,7 @@ from chalicelib.mcp_client.catalog import ToolCatalog
 from chalicelib.mcp_client.client import MCPClient, ToolCheck
 from chalicelib.mcp_client.credentials import Access, Credentials
 from chalicelib.mcp_client.errors import MCPAuthorizationError
+from chalicelib.mcp_client.identity_headers import Origin
 from chalicelib.mcp_client.models import ToolCall, ToolListing, ToolResult
 from chalicelib.mcp_servers.models import MCPServer
 from chalicelib.oauth2.access import AccessTokens
@@ -71,6 +72,7 @@ class ServerCaller:
         connection: Connection | None,
         call: ToolCall,
         check: ToolCheck | None,
+        origin: Origin,
     ) -> ToolResult:
         """Call a tool, which `check` may still refuse once its description is known.
 
@@ -80,7 +82,7 @@ class ServerCaller:
 
         def use(access: Access) -> ToolResult:
             known = self._catalog.find(access.catalog_key)
-            result, listing = self._client.call_tool(access.target, call, known, check)
+            result, listing = self._client.call_tool(access.target_from(origin), call, known, check)
             if listing is not None:
                 self._catalog.put(access.catalog_key, listing)
             return result

@@ -14,6 +14,26 @@ from chalicelib.errors import (
 from chalicelib.sdk.mcp_tools import ToolChange
 
 
+class SignInRequiredError(ConflictError):
+    """The server takes the token of the user's sign-in, and there is none.
+
+    Not a 401, as with `connect_required`: the caller's own credentials are fine.
+    """
+
+    code = "sign_in_required"
+
+    def __init__(self, login_url: str) -> None:
+        super().__init__(
+            "Sign in to Ciborium through your identity provider first: "
+            "this MCP server takes the token of that sign-in."
+        )
+        self._login_url = login_url
+
+    def extra(self) -> dict[str, str]:
+        """Where to sign in."""
+        return {"connect_url": self._login_url}
+
+
 class MCPServerError(UpstreamError):
     """The server answered with an error: its HTTP status, and the JSON-RPC code if it sent one.
 

@@ -20,6 +20,7 @@ from chalicelib.mcp_client.errors import (
     TooManyServersError,
 )
 from chalicelib.mcp_client.governing import GovernedTool, check_rule, check_unchanged, govern_all
+from chalicelib.mcp_client.identity_headers import NOWHERE, Origin
 from chalicelib.mcp_client.models import ToolCall, ToolResult
 from chalicelib.mcp_client.ports import ApprovedTools
 from chalicelib.mcp_servers.models import MCPServer
@@ -128,8 +129,10 @@ class ToolService:
             for server in servers
         ]
 
-    def call_tool(self, actor: Actor, server_id: str, call: ToolCall) -> ToolResult:
-        """Call a tool with the actor's own connection.
+    def call_tool(
+        self, actor: Actor, server_id: str, call: ToolCall, origin: Origin = NOWHERE
+    ) -> ToolResult:
+        """Call a tool with the actor's own connection; `origin` says for which chat.
 
         Raises:
             InvalidServerIDError, ServerNotFoundError: there is no such server for the actor.
@@ -147,7 +150,7 @@ class ToolService:
         check = self._find_check(server)
         connection = self._access.find_connections(actor, [server])[server.id]
         with _discretion(actor):
-            return self._access.call_tool(actor, server, connection, call, check)
+            return self._access.call_tool(actor, server, connection, call, check, origin)
 
     def _list(
         self,

@@ -14,7 +14,9 @@ from chalicelib.mcp_servers.errors import ServerNotFoundError, VersionConflictEr
 from chalicelib.mcp_servers.models import MCPServer, Registration
 from chalicelib.mcp_servers.ports import ClientProvisioner, ClientRequest, Connections
 from chalicelib.mcp_servers.repository import MCPServerRepository
+from chalicelib.mcp_servers.rules import check_secrets_stay, has_moved
 from chalicelib.primitives import Clock
+from chalicelib.sdk.mcp_servers import UpdateMCPServerConfigRequest
 
 
 class ServerClients:
@@ -87,6 +89,38 @@ class ServerClients:
         get_logger().warning("Got another OAuth2 client.", extra={"fields": fields})
         self._connections.remove_all(server.id)
         self.abandon(server)
+        return after
+
+    def rediscover(self, actor: Actor, server: MCPServer) -> MCPServer:
+        """Run discovery and registration again, for an admin.
+
+        A client that an admin entered stays, and so does an issuer that one pinned. Connections
+        are void if they would lead elsewhere now.
+
+        Raises:
+            DiscoveryError, RegistrationError: a step failed, and which; nothing has changed.
+            InvalidServerError: a client secret that an admin entered would go to another host.
+            VersionConflictError: somebody else changed the server meanwhile.
+        """
+        found = self.complete(server)
+        if found.oauth2.registration is Registration.MANUAL:
+            check_secrets_stay(server, found, UpdateMCPServerConfigRequest())
+        moved = has_moved(server, found) or server.oauth2.issuer not in {"", found.oauth2.issuer}
+        generation = server.grant_generation + (1 if moved else 0)
+        after = replace(found, updated_by=actor.user_id, grant_generation=generation)
+        is_new = server.oauth2.registration_uri != after.oauth2.registration_uri
+        changes = diff(describe_server(server), describe_server(after))
+        event = actor.did(Action.UPDATE, ObjectType.MCP_SERVER, server.id, changes)
+        try:
+            self._repository.replace(server, after, event)
+        except Exception:
+            if is_new:
+                self.abandon(after)
+            raise
+        if moved:
+            self._connections.remove_all(after.id)
+        if is_new:
+            self.abandon(server)
         return after
 
     def check_authorization_url(self, url: str) -> None:

@@ -26,9 +26,9 @@ from chalicelib.sdk.mcp_servers import (
 _PLAIN_FIELDS = (
     *("display_name", "slug", "description", "icon_url", "transport", "url", "auth_type"),
     *("api_key_header", "availability", "enabled", "model_intent", "allow_in_plan_mode"),
-    *("forward_coder_headers", "tool_rules", "tool_changes"),
+    *("forward_identity_headers", "tool_rules", "tool_changes"),
 )
-_LIST_FIELDS = ("tool_allow_list", "tool_deny_list", "organization_ids")
+_LIST_FIELDS = ("user_header_names", "tool_allow_list", "tool_deny_list", "organization_ids")
 _CLIENT_FIELDS = ("client_id", "auth_url", "token_url", "revocation_url", "issuer", "scopes")
 
 
@@ -47,6 +47,7 @@ class ServerDrafts:
         """
         server_id, now = new_id(), self._clock()
         plain = {name: getattr(request, name) for name in _PLAIN_FIELDS}
+        plain["forward_identity_headers"] = bool(request.forward_identity_headers)
         plain["slug"] = request.slug or build_slug(request.display_name)
         if not plain["slug"]:
             raise InvalidServerError(
@@ -65,6 +66,7 @@ class ServerDrafts:
             ),
             api_key_value=self._seal(SERVER_API_KEY, server_id, request.api_key_value),
             custom_headers=self._seal_headers(server_id, request.custom_headers),
+            user_header_names=tuple(request.user_header_names),
             tool_allow_list=tuple(request.tool_allow_list),
             tool_deny_list=tuple(request.tool_deny_list),
             organization_ids=tuple(request.organization_ids),
@@ -123,6 +125,11 @@ class ServerDrafts:
                 SERVER_REGISTRATION_TOKEN, server.id, found.registration_token
             ),
         )
+
+    def custom_header_names(self, server: MCPServer) -> set[str]:
+        """The names of the headers whose values an admin entered, in lower case."""
+        opened = self._vault.open(server.custom_headers, Place(SERVER_CUSTOM_HEADERS, server.id))
+        return {name.lower() for name in json.loads(opened or "{}")}
 
     def open_registration_token(self, server: MCPServer) -> str:
         """The registration access token in the clear; empty if there is none."""

@@ -2,7 +2,13 @@
 
 from collections.abc import Sequence
 
-from chalicelib.errors import ConflictError, InvalidInputError, NotFoundError, Validation
+from chalicelib.errors import (
+    ConflictError,
+    InvalidInputError,
+    NotFoundError,
+    PayloadTooLargeError,
+    Validation,
+)
 
 
 class InvalidServerIDError(InvalidInputError):
@@ -53,6 +59,45 @@ class InvalidServerError(InvalidInputError):
 
     def __init__(self, message: str, validations: Sequence[Validation] = ()) -> None:
         super().__init__(message, validations=validations)
+
+
+class NotOAuth2Error(InvalidInputError):
+    """The server has no OAuth2 client that could be found out."""
+
+    code = "mcp_server_not_oauth2"
+
+    def __init__(self) -> None:
+        super().__init__("MCP server does not use OAuth2 authentication.")
+
+
+class IconNotFoundError(NotFoundError):
+    """No icon was uploaded for the server."""
+
+    code = "mcp_server_icon_not_found"
+
+    def __init__(self) -> None:
+        super().__init__("No icon was uploaded for this MCP server.")
+
+
+class InvalidIconError(InvalidInputError):
+    """The upload is no image that we show."""
+
+    code = "invalid_mcp_server_icon"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The icon must be a PNG, JPEG, GIF or WebP image.",
+            detail="Send the image itself as the body; SVG is not taken.",
+        )
+
+
+class IconTooLargeError(PayloadTooLargeError):
+    """The upload is over the limit."""
+
+    code = "mcp_server_icon_too_large"
+
+    def __init__(self, most_bytes: int) -> None:
+        super().__init__(f"The icon must be at most {most_bytes // 1024} KiB; make it smaller.")
 
 
 class InvalidSelectionError(InvalidInputError):

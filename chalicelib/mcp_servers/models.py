@@ -100,6 +100,8 @@ class MCPServer:
     """Sealed."""
     custom_headers: bytes = field(repr=False)
     """Sealed: a JSON object of names and values."""
+    user_header_names: tuple[str, ...] = ()
+    """Headers whose values each user enters for themselves."""
     tool_allow_list: tuple[str, ...]
     tool_deny_list: tuple[str, ...]
     tool_rules: Mapping[str, ToolRule] = field(default_factory=dict)
@@ -110,7 +112,7 @@ class MCPServer:
     enabled: bool
     model_intent: bool
     allow_in_plan_mode: bool
-    forward_coder_headers: bool
+    forward_identity_headers: bool
     created_by: str
     updated_by: str
     created_at: datetime
@@ -125,6 +127,13 @@ class MCPServer:
     """Whose members it is for; empty: every organisation, also those yet to come."""
     access_list: AccessList | None = None
     """None: everyone in its organisations."""
+
+    @property
+    def is_personal(self) -> bool:
+        """Whether each user needs something of their own before they can use it."""
+        if self.auth_type is AuthType.CUSTOM_HEADERS:
+            return bool(self.user_header_names)
+        return self.auth_type is AuthType.OAUTH2
 
     def is_abandoned(self, now: datetime) -> bool:
         """Whether it waits for a discovery that must have ended: its request is long over."""

@@ -2,6 +2,7 @@
 
 SERVER      / <id>     an MCP server; one query reads them all
 SLUG#<slug> / guard    keeps a slug unique
+ICON#<id>   / icon     an uploaded icon
 """
 
 from dataclasses import replace
@@ -17,7 +18,12 @@ from pynamodb.attributes import (
 )
 
 from chalicelib.audit import AuditRepository, NewEvent
-from chalicelib.mcp_servers.errors import ServerNotFoundError, SlugTakenError, VersionConflictError
+from chalicelib.mcp_servers.errors import (
+    IconNotFoundError,
+    ServerNotFoundError,
+    SlugTakenError,
+    VersionConflictError,
+)
 from chalicelib.mcp_servers.models import AccessList, MCPServer, OAuth2Client, Registration
 from chalicelib.sdk.mcp_servers import AuthType, Availability, ToolChanges, ToolRule, Transport
 from chalicelib.storage import Database, Item, Transaction, UTCDateTime, VersionedItem
@@ -55,6 +61,7 @@ class ServerItem(VersionedItem):
     api_key_header = UnicodeAttribute()
     api_key_value = BinaryAttribute(legacy_encoding=False)
     custom_headers = BinaryAttribute(legacy_encoding=False)
+    user_header_names: ListAttribute[Any] = ListAttribute(of=UnicodeAttribute, default=list)
     tool_allow_list: ListAttribute[Any] = ListAttribute(of=UnicodeAttribute)
     tool_deny_list: ListAttribute[Any] = ListAttribute(of=UnicodeAttribute)
     tool_rules = JSONAttribute(default=dict)
@@ -64,7 +71,7 @@ class ServerItem(VersionedItem):
     enabled = BooleanAttribute()
     model_intent = BooleanAttribute()
     allow_in_plan_mode = BooleanAttribute()
-    forward_coder_headers = BooleanAttribute()
+    forward_identity_headers = BooleanAttribute(default=False)
     created_by = UnicodeAttribute()
     updated_by = UnicodeAttribute()
     created_at = UTCDateTime()
@@ -82,6 +89,12 @@ class SlugGuardItem(Item):
     server_id = UnicodeAttribute()
 
 
+class IconItem(Item):
+    """An uploaded icon; no secret."""
+
+    image = BinaryAttribute(legacy_encoding=False)
+
+
 class MCPServerRepository:
     """Stores MCP servers."""
 
@@ -90,6 +103,7 @@ class MCPServerRepository:
         self._audit = audit
         self._servers = database.bind(ServerItem, "servers")
         self._slugs = database.bind(SlugGuardItem, "servers")
+        self._icons = database.bind(IconItem, "servers")
 
     def find(self, server_id: str) -> MCPServer | None:
         """A server by id, also one that is being deleted."""
@@ -157,6 +171,8 @@ class MCPServerRepository:
     def remove(self, server: MCPServer) -> None:
         """Remove a server that is hidden, or was only reserved; the latter frees its slug.
 
+        Its icon goes along.
+
         Raises:
             VersionConflictError: somebody has written the server since it was read.
         """
@@ -164,10 +180,50 @@ class MCPServerRepository:
         if not server.deleting:
             self._release_slug(transaction, server)
         transaction.delete(
+            self._icons(_icon_key(server.id), "icon"),
+            self._icons.absent() | self._icons.present(),
+            VersionConflictError(),
+        )
+        transaction.delete(
             self._servers(_PARTITION, server.id),
             self._servers.at_version(server.version),
             VersionConflictError(),
         )
+        transaction.commit()
+
+    def find_icon(self, server_id: str) -> bytes | None:
+        """A server's uploaded icon."""
+        item = self._icons.find(_icon_key(server_id), "icon")
+        return None if item is None else bytes(item.image)
+
+    def put_icon(self, before: MCPServer, after: MCPServer, image: bytes, event: NewEvent) -> None:
+        """Store an icon, and the server that leads to it in place of the one that was read.
+
+        Raises:
+            VersionConflictError: somebody has written the server since.
+        """
+        transaction = self._audit.transaction(event)
+        transaction.put(
+            self._icons(PK=_icon_key(after.id), SK="icon", image=image),
+            self._icons.absent() | self._icons.present(),
+            VersionConflictError(),
+        )
+        unchanged = self._servers.at_version(before.version)
+        transaction.put(self._to_item(after), unchanged, VersionConflictError())
+        transaction.commit()
+
+    def remove_icon(self, before: MCPServer, after: MCPServer, event: NewEvent) -> None:
+        """Remove an icon, and store the server that no longer leads to it.
+
+        Raises:
+            IconNotFoundError: there is none.
+            VersionConflictError: somebody has written the server since.
+        """
+        transaction = self._audit.transaction(event)
+        icon = self._icons(_icon_key(after.id), "icon")
+        transaction.delete(icon, self._icons.present(), IconNotFoundError())
+        unchanged = self._servers.at_version(before.version)
+        transaction.put(self._to_item(after), unchanged, VersionConflictError())
         transaction.commit()
 
     def require_destination(self, transaction: Transaction, server: MCPServer) -> None:
@@ -246,6 +302,7 @@ class MCPServerRepository:
             api_key_header=server.api_key_header,
             api_key_value=server.api_key_value,
             custom_headers=server.custom_headers,
+            user_header_names=list(server.user_header_names),
             tool_allow_list=list(server.tool_allow_list),
             tool_deny_list=list(server.tool_deny_list),
             tool_rules=dict(server.tool_rules),
@@ -255,7 +312,7 @@ class MCPServerRepository:
             enabled=server.enabled,
             model_intent=server.model_intent,
             allow_in_plan_mode=server.allow_in_plan_mode,
-            forward_coder_headers=server.forward_coder_headers,
+            forward_identity_headers=server.forward_identity_headers,
             created_by=server.created_by,
             updated_by=server.updated_by,
             created_at=server.created_at,
@@ -266,6 +323,10 @@ class MCPServerRepository:
             organization_ids=list(server.organization_ids),
             access_list=None if access is None else _to_lists(access),
         )
+
+
+def _icon_key(server_id: str) -> str:
+    return f"ICON#{server_id}"
 
 
 def _to_server(item: ServerItem) -> MCPServer:
@@ -299,6 +360,7 @@ def _to_server(item: ServerItem) -> MCPServer:
         api_key_header=item.api_key_header,
         api_key_value=item.api_key_value,
         custom_headers=item.custom_headers,
+        user_header_names=tuple(item.user_header_names),
         tool_allow_list=tuple(item.tool_allow_list),
         tool_deny_list=tuple(item.tool_deny_list),
         tool_rules={name: ToolRule(rule) for name, rule in item.tool_rules.items()},
@@ -308,7 +370,7 @@ def _to_server(item: ServerItem) -> MCPServer:
         enabled=item.enabled,
         model_intent=item.model_intent,
         allow_in_plan_mode=item.allow_in_plan_mode,
-        forward_coder_headers=item.forward_coder_headers,
+        forward_identity_headers=item.forward_identity_headers,
         created_by=item.created_by,
         updated_by=item.updated_by,
         created_at=item.created_at,

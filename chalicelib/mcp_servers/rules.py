@@ -1,5 +1,6 @@
 """The registry's rules, as pure functions over a server: what must be there, and what must go."""
 
+from collections.abc import Container
 from dataclasses import replace
 from urllib.parse import urlsplit
 
@@ -34,8 +35,26 @@ def check_complete(server: MCPServer, *, discovery_possible: bool) -> None:
         )
     elif server.auth_type is AuthType.CUSTOM_HEADERS:
         _require(
-            "Custom headers auth type requires at least one custom header.",
-            custom_headers=server.custom_headers,
+            "Custom headers auth type requires at least one custom header, or a name in "
+            "user_header_names.",
+            custom_headers=server.custom_headers or "".join(server.user_header_names),
+        )
+
+
+def check_user_headers(server: MCPServer, custom_header_names: Container[str]) -> None:
+    """Insist that no header has its value from an admin and from each user.
+
+    Raises:
+        InvalidServerError: one would; `custom_header_names` are in lower case.
+    """
+    twice = [name for name in server.user_header_names if name.lower() in custom_header_names]
+    if twice:
+        raise InvalidServerError(
+            "A header has either one value for everybody or each user's own.",
+            [
+                Validation("user_header_names", f"must not name {name} as custom_headers does")
+                for name in twice
+            ],
         )
 
 
@@ -46,7 +65,7 @@ def clear_other_auth(server: MCPServer) -> MCPServer:
     if server.auth_type is not AuthType.API_KEY:
         server = replace(server, api_key_header="", api_key_value=b"")
     if server.auth_type is not AuthType.CUSTOM_HEADERS:
-        server = replace(server, custom_headers=b"")
+        server = replace(server, custom_headers=b"", user_header_names=())
     return server
 
 
@@ -125,7 +144,10 @@ def _origin_differs(before: str, after: str) -> bool:
 
 
 def _destination(server: MCPServer) -> tuple[str, ...]:
+    is_filled_in = server.auth_type is AuthType.CUSTOM_HEADERS
+    names = sorted(name.lower() for name in server.user_header_names) if is_filled_in else []
     return (
+        *names,
         server.url,
         server.auth_type,
         server.oauth2.token_url,

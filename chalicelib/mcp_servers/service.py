@@ -1,6 +1,6 @@
 """The registry of MCP servers: who may see and change what, and what a change entails."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
@@ -15,6 +15,7 @@ from chalicelib.mcp_servers.drafts import ServerDrafts
 from chalicelib.mcp_servers.errors import (
     InvalidServerError,
     InvalidServerIDError,
+    NotOAuth2Error,
     ServerNotFoundError,
     SlugTakenError,
     VersionConflictError,
@@ -25,6 +26,7 @@ from chalicelib.mcp_servers.repository import MCPServerRepository
 from chalicelib.mcp_servers.rules import (
     check_complete,
     check_secrets_stay,
+    check_user_headers,
     clear_other_auth,
     has_moved,
     redact,
@@ -170,6 +172,7 @@ class MCPServerService:
         actor.require(Permission.MCP_SERVER_WRITE)
         server = self._drafts.build(actor.user_id, request)
         check_complete(server, discovery_possible=True)
+        self._check_user_headers(server)
         self._check_urls(server)
         self._check_organizations(server.organization_ids)
         if server.auth_type is AuthType.OAUTH2 and server.oauth2.needs_discovery:
@@ -179,11 +182,21 @@ class MCPServerService:
         return ServerView(server, auth_connected=False, redacted=False)
 
     def update(
-        self, actor: Actor, server_id: str, request: UpdateMCPServerConfigRequest
+        self,
+        actor: Actor,
+        server_id: str,
+        request: UpdateMCPServerConfigRequest,
+        versions: Container[int] | None = None,
     ) -> ServerView:
         """Change a server; what belongs to another `auth_type` than the resulting one goes.
 
         When the server moves, every user's connection is void with the same write.
+
+        Args:
+            actor: who changes it.
+            server_id: which one.
+            request: the changes.
+            versions: those that the actor means to change; None: whichever there is.
 
         Raises:
             InvalidServerIDError, ServerNotFoundError: there is no such server for the actor.
@@ -193,8 +206,10 @@ class MCPServerService:
             VersionConflictError: somebody else changed the server meanwhile.
         """
         before = self.require_allowed(actor, server_id, Permission.MCP_SERVER_WRITE)
+        _require_version(before, versions)
         after = clear_other_auth(self._drafts.merge(before, request))
         check_complete(after, discovery_possible=False)
+        self._check_user_headers(after)
         check_secrets_stay(before, after, request)
         self._check_urls(after)
         known = set(before.organization_ids)
@@ -217,10 +232,11 @@ class MCPServerService:
         access = self._access.of(actor, after)
         return _view(after, access, self._is_connected(actor, after))
 
-    def delete(self, actor: Actor, server_id: str) -> None:
+    def delete(self, actor: Actor, server_id: str, versions: Container[int] | None = None) -> None:
         """Remove a server and every connection to it.
 
-        It is hidden first, so an interruption leaves nothing visible, and a repeated call finishes.
+        It is hidden first, so an interruption leaves nothing visible, and a repeated call finishes,
+        whatever `versions` say: hiding has made another version.
 
         Raises:
             InvalidServerIDError, ServerNotFoundError: there is no such server for the actor.
@@ -233,6 +249,7 @@ class MCPServerService:
         if server is None:
             raise ServerNotFoundError
         if not server.deleting:
+            _require_version(server, versions)
             was = diff(describe_server(server), {})
             event = actor.did(Action.DELETE, ObjectType.MCP_SERVER, server.id, was)
             server = self._repository.hide(server, event)
@@ -241,6 +258,26 @@ class MCPServerService:
             self._approvals.remove_all(server.id)
         self._clients.abandon(server)
         self._repository.remove(server)
+
+    def rediscover(
+        self, actor: Actor, server_id: str, versions: Container[int] | None = None
+    ) -> ServerView:
+        """Run a server's discovery and registration again; `versions` as for `update`.
+
+        Raises:
+            InvalidServerIDError, ServerNotFoundError: there is no such server for the actor.
+            NotAllowedError: the actor may not.
+            NotOAuth2Error: it has another `auth_type`.
+            DiscoveryError, RegistrationError: a step failed, and which; nothing has changed.
+            InvalidServerError: a client secret that an admin entered would go to another host.
+            VersionConflictError: somebody else changed the server meanwhile.
+        """
+        before = self.require_allowed(actor, server_id, Permission.MCP_SERVER_WRITE)
+        _require_version(before, versions)
+        if before.auth_type is not AuthType.OAUTH2:
+            raise NotOAuth2Error
+        after = self._clients.rediscover(actor, before)
+        return _view(after, self._access.of(actor, after), self._is_connected(actor, after))
 
     def replace_client(self, actor: Actor, server: MCPServer) -> MCPServer:
         """For the other services: as `ServerClients.replace`.
@@ -289,6 +326,10 @@ class MCPServerService:
     def _is_connected(self, actor: Actor, server: MCPServer) -> bool:
         return server.id in self._connections.connected_ids(actor.user_id, [server])
 
+    def _check_user_headers(self, server: MCPServer) -> None:
+        if server.user_header_names:
+            check_user_headers(server, self._drafts.custom_header_names(server))
+
     def _check_urls(self, server: MCPServer) -> None:
         client = server.oauth2
         for url in (server.url, client.token_url, client.revocation_url, client.issuer):
@@ -321,6 +362,11 @@ class MCPServerService:
                 self._repository.remove(incomplete)
             raise
         return complete
+
+
+def _require_version(server: MCPServer, versions: Container[int] | None) -> None:
+    if versions is not None and server.version not in versions:
+        raise VersionConflictError
 
 
 def _created(actor: Actor, server: MCPServer) -> NewEvent:

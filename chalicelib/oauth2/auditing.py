@@ -11,4 +11,6 @@ def describe_connection(connection: Connection) -> Snapshot:
         "scope": connection.scope,
         "access_token": connection.access_token,
         "refresh_token": connection.refresh_token,
+        "user_headers": connection.user_headers,
+        "user_header_names": connection.user_header_names,
     }

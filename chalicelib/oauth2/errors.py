@@ -8,6 +8,7 @@ from chalicelib.errors import (
     InvalidInputError,
     UnavailableError,
     UpstreamError,
+    Validation,
 )
 from chalicelib.oauth2.urls import display_url
 
@@ -138,6 +139,32 @@ class ConnectRequiredError(ConflictError):
     def extra(self) -> dict[str, str]:
         """Where to connect."""
         return {"connect_url": self._connect_url}
+
+
+class UserHeadersRequiredError(ConflictError):
+    """The server needs header values that the user has not entered."""
+
+    code = "user_headers_required"
+
+    def __init__(self, names: Sequence[str]) -> None:
+        super().__init__(
+            "Enter your own header values for this MCP server first.",
+            detail=f"PUT them to its user-headers. Missing: {', '.join(names)}.",
+        )
+
+
+class UnknownUserHeadersError(InvalidInputError):
+    """The user enters values for headers that the admin did not leave to them."""
+
+    code = "unknown_user_headers"
+
+    def __init__(self, names: Sequence[str]) -> None:
+        super().__init__(
+            "The MCP server takes no such header from its users.",
+            validations=[
+                Validation(f"values.{name}", "is not in user_header_names") for name in names
+            ],
+        )
 
 
 class StepUpRequiredError(ConnectRequiredError):

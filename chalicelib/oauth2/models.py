@@ -114,6 +114,8 @@ class Connection:
         grant_generation: the server's, when the tokens were granted; another one voids them.
         version: counts refreshes.
         is_refused: whether the provider has refused the refresh token for good.
+        user_headers: the user's own header values, sealed; then there are no tokens.
+        user_header_names: those that have a value, in lower case.
     """
 
     user_id: str
@@ -130,6 +132,8 @@ class Connection:
     created_at: datetime
     version: int = 1
     is_refused: bool = False
+    user_headers: bytes = field(default=b"", repr=False)
+    user_header_names: tuple[str, ...] = ()
 
     def is_expired(self, now: datetime, early: timedelta = timedelta(0)) -> bool:
         """Whether the access token has expired, or will do so within `early`."""

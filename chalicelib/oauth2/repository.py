@@ -1,6 +1,6 @@
 """The connections table.
 
-USER#<user> / SERVER#<server>   a user's connection to a server;
+USER#<user> / SERVER#<server>   a user's connection to a server: tokens, or header values;
                                 in the lookup index under SERVER#<server>
 REFUSALS#<user> / SERVER#<server>   what the server lately refused to the user; DynamoDB forgets it
 """
@@ -8,11 +8,13 @@ REFUSALS#<user> / SERVER#<server>   what the server lately refused to the user; 
 from collections.abc import Iterable
 from contextlib import suppress
 from datetime import datetime
+from typing import Any
 
 from pynamodb.attributes import (
     BinaryAttribute,
     BooleanAttribute,
     JSONAttribute,
+    ListAttribute,
     NumberAttribute,
     UnicodeAttribute,
 )
@@ -49,6 +51,8 @@ class ConnectionItem(LookupItem):
     is_refused = BooleanAttribute()
     lease_holder = UnicodeAttribute(null=True)
     lease_until = UTCDateTime(null=True)
+    user_headers = BinaryAttribute(legacy_encoding=False, default=b"")
+    user_header_names: ListAttribute[Any] = ListAttribute(of=UnicodeAttribute, default=list)
 
 
 class RefusalsItem(VersionedItem):
@@ -235,6 +239,8 @@ class ConnectionRepository:
             created_at=connection.created_at,
             version=connection.version,
             is_refused=connection.is_refused,
+            user_headers=connection.user_headers,
+            user_header_names=list(connection.user_header_names),
         )
 
 
@@ -266,6 +272,8 @@ def _to_connection(item: ConnectionItem) -> Connection:
         created_at=item.created_at,
         version=int(item.version),
         is_refused=item.is_refused,
+        user_headers=item.user_headers,
+        user_header_names=tuple(item.user_header_names),
     )
 
 

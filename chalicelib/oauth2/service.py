@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from chalicelib.audit import Action, ObjectType, diff
-from chalicelib.encryption import DEPLOYMENT_SCOPE, Vault, organization_scope
+from chalicelib.encryption import Vault
 from chalicelib.errors import (
     CiboriumError,
     InvalidInputError,
@@ -41,7 +41,7 @@ from chalicelib.oauth2.pkce import new_pkce
 from chalicelib.oauth2.provider import Provider
 from chalicelib.oauth2.reauthorization import Reauthorizer
 from chalicelib.oauth2.repository import ConnectionRepository
-from chalicelib.oauth2.tokens import TokenSealer, resource_of
+from chalicelib.oauth2.tokens import TokenSealer, key_scope_of, resource_of
 from chalicelib.organizations.service import OrganizationService
 from chalicelib.primitives import Clock, parse_id
 from chalicelib.sdk.mcp_servers import AuthType
@@ -141,8 +141,7 @@ class ConnectionService:
         server = self._connectable(actor, server_id)
         flow = self._verified_flow(actor, server, query)
         tokens = self._exchange(actor, server, query.code, flow)
-        organization_ids = self._organizations.ids_of(actor.user_id)
-        scope = organization_scope(organization_ids[0]) if organization_ids else DEPLOYMENT_SCOPE
+        scope = key_scope_of(self._organizations.ids_of(actor.user_id))
         connection = self._tokens.seal(
             tokens, actor.user_id, server, requested_scope=flow.scope, key_scope=scope
         )
@@ -166,7 +165,7 @@ class ConnectionService:
         if parsed is None:
             raise InvalidServerIDError
         connection = self._repository.find(actor.user_id, parsed)
-        if connection is None:
+        if connection is None or connection.user_headers:
             return Disconnected(revoked=False)
         was = diff(describe_connection(connection), {})
         event = actor.did(Action.DISCONNECT, ObjectType.CONNECTION, parsed, was)

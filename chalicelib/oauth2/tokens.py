@@ -1,9 +1,10 @@
 """Tokens on their way between the provider and the connections table: sealed, and opened again."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from chalicelib.encryption import Place, Vault
+from chalicelib.encryption import DEPLOYMENT_SCOPE, Place, Vault, organization_scope
 from chalicelib.encryption.fields import (
     CONNECTION_ACCESS_TOKEN,
     CONNECTION_REFRESH_TOKEN,
@@ -100,6 +101,11 @@ class TokenSealer:
     def _places(connection: Connection) -> tuple[Place, Place]:
         where = (connection.server_id, connection.user_id)
         return Place(CONNECTION_ACCESS_TOKEN, *where), Place(CONNECTION_REFRESH_TOKEN, *where)
+
+
+def key_scope_of(organization_ids: Sequence[str]) -> str:
+    """The scope whose data key seals a user's secrets: their oldest organisation's, if any."""
+    return organization_scope(organization_ids[0]) if organization_ids else DEPLOYMENT_SCOPE
 
 
 def resource_of(server: MCPServer) -> str:

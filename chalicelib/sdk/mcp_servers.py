@@ -3,10 +3,18 @@
 import re
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, SecretStr, StringConstraints
+from pydantic import (
+    AfterValidator,
+    Field,
+    SecretStr,
+    StringConstraints,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from chalicelib.sdk.base import ID, Name, Reply, Request, Slug
 
@@ -25,6 +33,8 @@ class AuthType(StrEnum):
     OAUTH2 = "oauth2"
     API_KEY = "api_key"
     CUSTOM_HEADERS = "custom_headers"
+    USER_OIDC = "user_oidc"
+    """With the access token of the caller's own sign-in at the identity provider."""
 
 
 class Availability(StrEnum):
@@ -128,6 +138,24 @@ def _check_custom_headers(headers: dict[str, SecretStr]) -> dict[str, SecretStr]
     return {_check_header_name(name): _check_header_value(value) for name, value in headers.items()}
 
 
+def _check_user_header_names(names: list[str]) -> list[str]:
+    names = [_check_header_name(name) for name in names if name]
+    lower = [name.lower() for name in names]
+    if len(set(lower)) != len(lower):
+        raise ValueError("must not name a header twice")
+    if any(name.startswith("x-ciborium-") for name in lower):
+        raise ValueError("must not begin with X-Ciborium-: users would pass for others")
+    return names
+
+
+def _check_user_header_values(values: dict[str, SecretStr]) -> dict[str, SecretStr]:
+    _check_size([*values, *(value.get_secret_value() for value in values.values())])
+    names = [name.lower() for name in values]
+    if len(set(names)) != len(names):
+        raise ValueError("must not name a header twice")
+    return values
+
+
 def _without_duplicates(ids: list[str]) -> list[str]:
     return list(dict.fromkeys(ids))
 
@@ -169,7 +197,37 @@ ToolRules = Annotated[
 ]
 
 
-class CreateMCPServerConfigRequest(Request):
+UserHeaderNames = Annotated[
+    list[str], Field(max_length=32), AfterValidator(_check_user_header_names)
+]
+UserHeaderValues = Annotated[
+    dict[str, HeaderValue], Field(max_length=32), AfterValidator(_check_user_header_values)
+]
+
+
+class _ServerRequest(Request):
+    """What creating and changing a server have in common."""
+
+    forward_identity_headers: bool | None = None
+    forward_coder_headers: bool | None = None
+    """The reference's name for the same."""
+
+    @field_validator("forward_coder_headers")
+    @classmethod
+    def _check_both_names(cls, theirs: bool | None, fields: ValidationInfo) -> bool | None:
+        ours = fields.data.get("forward_identity_headers")
+        if None not in (ours, theirs) and ours != theirs:
+            raise ValueError("must be the same as forward_identity_headers, or absent")
+        return theirs
+
+    @model_validator(mode="after")
+    def _take_either_name(self) -> Self:
+        if self.forward_identity_headers is None:
+            self.forward_identity_headers = self.forward_coder_headers
+        return self
+
+
+class CreateMCPServerConfigRequest(_ServerRequest):
     """A new MCP server; the service checks what depends on `auth_type`."""
 
     display_name: Name
@@ -189,6 +247,7 @@ class CreateMCPServerConfigRequest(Request):
     api_key_header: HeaderName = ""
     api_key_value: HeaderValue = SecretStr("")
     custom_headers: CustomHeaders = Field(default_factory=dict)
+    user_header_names: UserHeaderNames = Field(default_factory=list)
     tool_allow_list: ToolNames = Field(default_factory=list)
     tool_deny_list: ToolNames = Field(default_factory=list)
     tool_rules: ToolRules = Field(default_factory=dict)
@@ -197,11 +256,10 @@ class CreateMCPServerConfigRequest(Request):
     enabled: bool = False
     model_intent: bool = False
     allow_in_plan_mode: bool = False
-    forward_coder_headers: bool = False
     organization_ids: OrganizationIDs = Field(default_factory=list)
 
 
-class UpdateMCPServerConfigRequest(Request):
+class UpdateMCPServerConfigRequest(_ServerRequest):
     """Changes to an MCP server: an absent or null member leaves its field alone."""
 
     display_name: Name | None = None
@@ -221,6 +279,7 @@ class UpdateMCPServerConfigRequest(Request):
     api_key_header: HeaderName | None = None
     api_key_value: HeaderValue | None = None
     custom_headers: CustomHeaders | None = None
+    user_header_names: UserHeaderNames | None = None
     tool_allow_list: ToolNames | None = None
     tool_deny_list: ToolNames | None = None
     tool_rules: ToolRules | None = None
@@ -229,7 +288,6 @@ class UpdateMCPServerConfigRequest(Request):
     enabled: bool | None = None
     model_intent: bool | None = None
     allow_in_plan_mode: bool | None = None
-    forward_coder_headers: bool | None = None
     organization_ids: OrganizationIDs | None = None
 
 
@@ -255,6 +313,7 @@ class MCPServerConfig(Reply):
     api_key_header: str | None = None
     has_api_key: bool
     has_custom_headers: bool
+    user_header_names: list[str]
     tool_allow_list: list[str]
     tool_deny_list: list[str]
     tool_rules: dict[str, ToolRule]
@@ -263,7 +322,9 @@ class MCPServerConfig(Reply):
     enabled: bool
     model_intent: bool
     allow_in_plan_mode: bool
+    forward_identity_headers: bool
     forward_coder_headers: bool
+    """The reference's name for the same."""
     organization_ids: list[str]
     created_at: datetime
     updated_at: datetime
@@ -275,3 +336,15 @@ class DisconnectReply(Reply):
 
     token_revoked: bool
     token_revocation_error: str | None = None
+
+
+class PutUserHeadersRequest(Request):
+    """The caller's own header values; they replace all former ones, and an empty one is none."""
+
+    values: UserHeaderValues
+
+
+class UserHeaders(Reply):
+    """The headers that each user fills in, and whether the caller has done so."""
+
+    has_values: dict[str, bool]

@@ -66,7 +66,7 @@ def test_creation_and_deletion_tell_what_there_was(deployment: Deployment) -> No
         "enabled": False,
         "model_intent": False,
         "allow_in_plan_mode": False,
-        "forward_coder_headers": False,
+        "forward_identity_headers": False,
     }
     assert (created["action"], deleted["action"]) == ("create", "delete")
     assert created["diff"] == {name: {"new": value} for name, value in fields.items()}
@@ -90,15 +90,18 @@ def test_every_field_of_a_server_is_recorded_and_every_secret_one_as_such(
         "icon_url": "/icon",
         "tool_allow_list": ["a"],
         "tool_deny_list": ["b"],
-        "tool_rules": {"c": "ask"},
+        "tool_rules": {"a": "ask"},
+        "user_header_names": ["X-Own"],
         "auth_type": "oauth2",
         **secrets,
     }
     with deployment.admin as admin:
-        body["organization_ids"] = [admin.get(ORGANIZATIONS).json()[0]["id"]]
-        create_server(admin, **body)
+        organization_id = admin.get("/api/v2/organizations").json()[0]["id"]
+        create_server(admin, organization_ids=[organization_id], **body)
         (event,) = events(admin, object_type="mcp_server")
-    assert event["diff"].keys() == CreateMCPServerConfigRequest.model_fields.keys()
+    other_names = {"forward_coder_headers"}
+    fields = CreateMCPServerConfigRequest.model_fields.keys() - other_names
+    assert event["diff"].keys() == fields
     told = {name for name, change in event["diff"].items() if change == {"secret": True}}
     assert told == secrets.keys()
 

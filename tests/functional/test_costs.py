@@ -17,6 +17,7 @@ from tests.support.people import default_organization, join, new_person
 from tests.support.servers import SERVERS, create_server, server_body
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "costs.md"
+GIF, IMAGE = b"GIF89a" + bytes(20), {"Content-Type": "image/gif"}
 CHATS = "/api/experimental/chats"
 ORGANIZATIONS = "/api/v2/organizations"
 AUDIT = "/api/v2/audit"
@@ -28,7 +29,12 @@ class Caller:
     def __init__(self, world: World, client: httpx.Client, browser: httpx.Client) -> None:
         self.client, self.browser, self.world = client, browser, world
         self.server_id = world.register()["id"]
-        self.other_id = create_server(client, slug="other")["id"]
+        own = {"auth_type": "custom_headers", "user_header_names": ["X-Token"]}
+        self.other_id = create_server(client, slug="other", **own)["id"]
+        self.filled_id = create_server(client, slug="filled", **own)["id"]
+        values = {"values": {"X-Token": "mine"}}
+        client.put(f"{SERVERS}/{self.filled_id}/user-headers", json=values).raise_for_status()
+        client.put(f"{SERVERS}/{self.other_id}/icon", content=GIF, headers=IMAGE)
         world.connect(browser, self.server_id)
         approvals = f"{SERVERS}/{self.server_id}/tools/approvals"
         seen = client.get(approvals).raise_for_status().json()["tools"][0]
@@ -109,6 +115,10 @@ COSTS: dict[str, tuple[Step, tuple[int, int, int, int]]] = {
         (3, 1, 0, 0),
     ),
     f"DELETE {ONE}": (lambda c: c.client.delete(f"{SERVERS}/{c.other_id}"), (3, 2, 0, 0)),
+    f"POST {ONE}/rediscover": (
+        lambda c: c.client.post(f"{SERVERS}/{c.server_id}/rediscover"),
+        (4, 2, 0, 4),
+    ),
     f"GET {ONE}/acl": (lambda c: c.client.get(f"{SERVERS}/{c.server_id}/acl"), (3, 0, 0, 0)),
     f"PATCH {ONE}/acl": (
         lambda c: c.client.patch(
@@ -153,6 +163,29 @@ COSTS: dict[str, tuple[Step, tuple[int, int, int, int]]] = {
         lambda c: c.client.delete(f"{SERVERS}/{c.server_id}/oauth2/disconnect"),
         (3, 1, 0, 1),
     ),
+    f"GET {ONE}/icon": (lambda c: c.client.get(f"{SERVERS}/{c.other_id}/icon"), (3, 0, 0, 0)),
+    f"PUT {ONE}/icon": (
+        lambda c: c.client.put(f"{SERVERS}/{c.other_id}/icon", content=GIF, headers=IMAGE),
+        (2, 1, 0, 0),
+    ),
+    f"DELETE {ONE}/icon": (
+        lambda c: c.client.delete(f"{SERVERS}/{c.other_id}/icon"),
+        (2, 1, 0, 0),
+    ),
+    f"GET {ONE}/user-headers": (
+        lambda c: c.client.get(f"{SERVERS}/{c.other_id}/user-headers"),
+        (3, 0, 0, 0),
+    ),
+    f"PUT {ONE}/user-headers": (
+        lambda c: c.client.put(
+            f"{SERVERS}/{c.other_id}/user-headers", json={"values": {"X-Token": "mine"}}
+        ),
+        (3, 1, 0, 0),
+    ),
+    f"DELETE {ONE}/user-headers": (
+        lambda c: c.client.delete(f"{SERVERS}/{c.filled_id}/user-headers"),
+        (2, 1, 0, 0),
+    ),
     f"POST {CHATS}": (lambda c: c.client.post(CHATS, json=c.chat), (3, 1, 0, 0)),
     f"GET {CHATS}": (lambda c: c.client.get(CHATS), (3, 0, 0, 0)),
     f"GET {CHATS}/{{chat_id}}": (lambda c: c.client.get(f"{CHATS}/{c.chat_id}"), (3, 0, 0, 0)),
@@ -184,6 +217,20 @@ def test_every_endpoint_has_a_cost() -> None:
     assert set(COSTS) == {f"{route.method} {route.path}" for route in ROUTES}
 
 
+def test_an_idempotency_key_costs_two_writes_and_its_repetition_one_refused_and_a_read(
+    world: World,
+) -> None:
+    with world.deployment.admin as client:
+        create_server(client, auth_type="custom_headers", custom_headers={"X-A": "warms the key"})
+        for expected in ((2, 3, 0, 0), (2, 1, 0, 0)):
+            world.deployment.aws_calls.reset()
+            answer = client.post(
+                "/api/v2/users/me/keys/tokens", json={}, headers={"Idempotency-Key": "key-1"}
+            )
+            assert answer.status_code == 201
+            assert _counted(world) == expected
+
+
 def test_listing_costs_the_same_however_many_servers_there_are(world: World) -> None:
     with world.deployment.admin as client, world.browser() as browser:
         caller = Caller(world, client, browser)
@@ -191,7 +238,7 @@ def test_listing_costs_the_same_however_many_servers_there_are(world: World) -> 
             create_server(client, slug=f"s-{number}", auth_type="none")
         world.deployment.aws_calls.reset()
         world.internet.requests.clear()
-        assert len(caller.client.get(SERVERS).json()) == 22
+        assert len(caller.client.get(SERVERS).json()) == 23
     assert _counted(world) == COSTS["GET /api/experimental/mcp/servers"][1]
 
 

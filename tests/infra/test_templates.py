@@ -10,7 +10,10 @@ from chalicelib.config import SETTINGS, Settings
 from infra.cloudformation import INFRA, load_template
 from infra.local.environments import ROOT
 
-TABLES = {"identity", "organizations", "servers", "connections", "chats", "audit", "keys"}
+TABLES = {
+    *("identity", "organizations", "servers", "connections", "chats", "audit", "idempotency"),
+    "keys",
+}
 
 
 def tables() -> dict[str, dict[str, Any]]:

@@ -15,6 +15,7 @@ from chalicelib.api import register
 from chalicelib.bootstrap import Services, build_services
 from chalicelib.config import Settings
 from chalicelib.egress import Egress
+from chalicelib.mcp_client.credentials import SignInTokens
 from chalicelib.mcp_client.service import PATIENCE_SECONDS
 from chalicelib.storage import Database
 from tests.support import aws
@@ -58,6 +59,7 @@ class Deployment:
     app: Chalice
     clock: FakeClock
     egress: Egress
+    database: Database
     aws_calls: aws.CallCounter
     log_lines: list[str] = field(default_factory=list)
 
@@ -110,6 +112,7 @@ def start_deployment(
     public_url: str = PUBLIC_URL,
     kms_client: Callable[[], Any] | None = None,
     clock: FakeClock | None = None,
+    sign_in_tokens: SignInTokens | None = None,
     pause: Callable[[float], object] = lambda _: None,
     listing_patience: float = PATIENCE_SECONDS,
     **environment: str,
@@ -129,6 +132,7 @@ def start_deployment(
         database=database,
         kms_client=kms_client or (lambda: kms),
         egress=egress,
+        sign_in_tokens=sign_in_tokens,
         clock=clock,
         pause=pause,
         listing_patience=listing_patience,
@@ -137,7 +141,7 @@ def start_deployment(
     register(app, lambda: services)
     owner = services.identity.ensure_first_owner(ADMIN_TOKEN)
     services.organizations.ensure_default(owner)
-    deployment = Deployment(settings, services, app, clock, egress, counter)
+    deployment = Deployment(settings, services, app, clock, egress, database, counter)
     handler = _Lines(deployment.log_lines)
     logs.get_logger().handlers[:] = [handler]
     logs.get_logger().setLevel("DEBUG")

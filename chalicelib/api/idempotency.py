@@ -1,0 +1,41 @@
+"""`Idempotency-Key` at the edge: what creates may be sent again, and happens once."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from chalicelib.api.replies import Reply
+from chalicelib.idempotency.models import Answer, Request
+
+if TYPE_CHECKING:
+    from chalicelib.api.routing import Call
+
+_KEPT_HEADERS = ("ETag",)
+
+
+def answer_once(call: "Call", method: str, perform: Callable[[], Reply]) -> Reply:
+    """Serve a request, or answer what it was answered before if it carries the same key.
+
+    Args:
+        call: the request; its actor is known.
+        method: its method.
+        perform: serves it and raises nothing.
+
+    Raises:
+        InvalidKeyError, KeyReusedError, KeyInUseError: the key stands in the way.
+    """
+    key = call.header("idempotency-key")
+    if not key:
+        return perform()
+    keys = call.services.idempotency
+    route = f"{method} {call.path}"
+    begun = keys.begin(Request(call.actor.user_id, route, key, call.raw_body()))
+    if isinstance(begun, Answer):
+        headers = {**begun.headers, "Idempotent-Replayed": "true"}
+        return Reply(begun.status, begun.body, begun.content_type, headers)
+    reply = perform()
+    if reply.status >= 500:
+        keys.release(begun)
+    else:
+        kept = {name: reply.headers[name] for name in _KEPT_HEADERS if name in reply.headers}
+        keys.complete(begun, Answer(reply.status, reply.body, reply.content_type, kept))
+    return reply

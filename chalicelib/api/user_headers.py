@@ -1,0 +1,33 @@
+"""The caller's own header values for servers that leave some to their users."""
+
+from chalicelib.api.replies import Reply, json_reply
+from chalicelib.api.routing import Call, Route
+from chalicelib.sdk.mcp_servers import PutUserHeadersRequest, UserHeaders
+
+
+def get_user_headers(call: Call, server_id: str) -> Reply:
+    """Which values the caller has entered; never the values."""
+    filled = call.services.user_headers.list_filled(call.actor, server_id)
+    return json_reply(UserHeaders(has_values=filled))
+
+
+def put_user_headers(call: Call, server_id: str) -> Reply:
+    """Keep the caller's values."""
+    request = call.body(PutUserHeadersRequest)
+    values = {name: value.get_secret_value() for name, value in request.values.items()}
+    filled = call.services.user_headers.put(call.actor, server_id, values)
+    return json_reply(UserHeaders(has_values=filled))
+
+
+def delete_user_headers(call: Call, server_id: str) -> Reply:
+    """Forget the caller's values."""
+    call.services.user_headers.remove(call.actor, server_id)
+    return Reply(204)
+
+
+_ONE = "/api/experimental/mcp/servers/{server_id}/user-headers"
+ROUTES = (
+    Route("GET", _ONE, get_user_headers),
+    Route("PUT", _ONE, put_user_headers),
+    Route("DELETE", _ONE, delete_user_headers),
+)

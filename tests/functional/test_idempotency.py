@@ -1,0 +1,217 @@
+"""A request that creates may be sent again: under the same key it happens once."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import pytest
+
+from chalicelib.api import ROUTES
+from tests.support import aws
+from tests.support.deployment import Deployment, error_of
+from tests.support.journey import MCP_URL, World
+from tests.support.servers import SERVERS, create_server, server_body
+
+KEY = "0d5b6f3e-8f0a-4c4e-9d29-6a5c6f6d8f10"
+METADATA = "https://tickets.example/.well-known/oauth-protected-resource/mcp"
+BY_URL = server_body(auth_type="oauth2", url=MCP_URL)
+TOKENS = "/api/v2/users/me/keys/tokens"
+
+
+def send(client: httpx.Client, path: str, body: dict[str, Any], key: str = KEY) -> httpx.Response:
+    return client.post(path, json=body, headers={"Idempotency-Key": key})
+
+
+def was_replayed(answer: httpx.Response) -> bool:
+    return bool(answer.headers.get("idempotent-replayed") == "true")
+
+
+def creations(deployment: Deployment) -> dict[str, dict[str, Any]]:
+    """A body for every endpoint that creates, by its path."""
+    with deployment.admin as admin:
+        organization_id = admin.get("/api/v2/organizations").json()[0]["id"]
+        person = {"username": "mara", "email": "mara@example.com"}
+        user_id = admin.post("/api/v2/users", json=person).json()["id"]
+    text = [{"type": "text", "text": "Hello"}]
+    return {
+        SERVERS: server_body(),
+        "/api/v2/users": {"username": "eve", "email": "eve@example.com"},
+        TOKENS: {},
+        "/api/v2/organizations": {"name": "research"},
+        f"/api/v2/organizations/{organization_id}/members/{user_id}": {},
+        "/api/experimental/chats": {"organization_id": organization_id, "content": text},
+    }
+
+
+def test_whatever_creates_answers_the_same_again_and_happens_once(deployment: Deployment) -> None:
+    bodies = creations(deployment)
+    assert len(bodies) == len([route for route in ROUTES if route.creates])
+    with deployment.admin as admin:
+        for path, body in bodies.items():
+            first, again = send(admin, path, body), send(admin, path, body)
+            assert (first.status_code, again.status_code) == (201, 201), path
+            assert (was_replayed(first), was_replayed(again)) == (False, True)
+            assert again.content == first.content
+            assert again.headers["content-type"] == first.headers["content-type"]
+            assert again.headers.get("etag") == first.headers.get("etag")
+            assert again.headers["x-request-id"] != first.headers["x-request-id"]
+        assert len(admin.get("/api/experimental/chats").json()) == 1
+
+
+def test_every_post_says_whether_it_creates() -> None:
+    """A new one must be marked, or named here with the reason in mind."""
+    changes_nothing_new = {"login", "logout", "call_tool", "approve_tools", "rediscover"}
+    posts = {route.view.__name__ for route in ROUTES if route.method == "POST"}
+    creating = {route.view.__name__ for route in ROUTES if route.creates}
+    assert creating == posts - changes_nothing_new
+
+
+def test_without_a_key_nothing_is_remembered(deployment: Deployment) -> None:
+    with deployment.admin as admin:
+        assert admin.post(TOKENS, json={}).json() != admin.post(TOKENS, json={}).json()
+    assert aws.client("dynamodb").scan(TableName=_table())["Items"] == []
+
+
+def test_a_refusal_is_an_answer_too(deployment: Deployment) -> None:
+    with deployment.admin as admin:
+        first = send(admin, SERVERS, {**server_body(), "transport": "pigeon"})
+        again = send(admin, SERVERS, {**server_body(), "transport": "pigeon"})
+        assert error_of(again) == (400, "invalid_body")
+        assert again.content == first.content
+        assert was_replayed(again)
+
+
+def test_a_key_with_another_body_is_refused(deployment: Deployment) -> None:
+    with deployment.admin as admin:
+        send(admin, SERVERS, server_body())
+        refused = send(admin, SERVERS, server_body(slug="other"))
+        assert error_of(refused) == (409, "idempotency_key_reused")
+        assert [each["slug"] for each in admin.get(SERVERS).json()] == ["tickets"]
+
+
+def test_a_key_is_its_callers_own_and_its_routes(deployment: Deployment) -> None:
+    with deployment.admin as admin, deployment.new_member() as mara:
+        answers = [send(admin, TOKENS, {}), send(mara, TOKENS, {})]
+        answers.append(send(admin, "/api/v2/organizations", {"name": "research"}))
+        assert [each.status_code for each in answers] == [201] * 3
+        assert not any(map(was_replayed, answers))
+        assert answers[0].json()["key"] != answers[1].json()["key"]
+
+
+@pytest.mark.parametrize("key", ["x" * 256, "a key", "schl\u00fcssel"])
+def test_an_unusable_key_is_400(deployment: Deployment, key: str) -> None:
+    with deployment.admin as admin:
+        headers = {b"Idempotency-Key": key.encode()}
+        refused = admin.post(SERVERS, json=server_body(), headers=headers)
+        assert error_of(refused) == (400, "invalid_idempotency_key")
+        assert admin.get(SERVERS).json() == []
+
+
+def test_a_key_is_forgotten_after_a_day(deployment: Deployment) -> None:
+    """Also before DynamoDB gets round to removing it."""
+    with deployment.admin as admin:
+        first = send(admin, TOKENS, {})
+        deployment.clock.advance(hours=23, minutes=59)
+        assert send(admin, TOKENS, {}).json() == first.json()
+        deployment.clock.advance(minutes=2)
+        fresh = send(admin, TOKENS, {})
+        assert not was_replayed(fresh)
+        assert fresh.json()["id"] != first.json()["id"]
+        assert send(admin, TOKENS, {}).json() == fresh.json()
+
+
+def test_while_the_first_is_being_served_the_second_waits(world: World) -> None:
+    meanwhile: list[httpx.Response] = []
+
+    def ask_again(request: httpx.Request) -> httpx.Response:
+        world.internet.forget_page(METADATA)
+        with world.deployment.admin as other:
+            meanwhile.append(send(other, SERVERS, BY_URL))
+            meanwhile.append(send(other, SERVERS, {**BY_URL, "slug": "other"}))
+        return world.resource_server.handle(request)
+
+    world.internet.add_page(METADATA, ask_again)
+    with world.deployment.admin as admin:
+        first = send(admin, SERVERS, BY_URL)
+        assert [error_of(each) for each in meanwhile] == [
+            (409, "idempotency_key_in_use"),
+            (409, "idempotency_key_reused"),
+        ]
+        assert meanwhile[0].headers["retry-after"] == "2"
+        assert "retry-after" not in meanwhile[1].headers
+        again = send(admin, SERVERS, BY_URL)
+        assert (again.content, was_replayed(again)) == (first.content, True)
+        assert len(admin.get(SERVERS).json()) == 1
+
+
+def test_after_a_fault_of_ours_the_same_request_is_served(world: World) -> None:
+    world.internet.add_page(METADATA, _failing(RuntimeError))
+    with world.deployment.admin as admin:
+        assert error_of(send(admin, SERVERS, BY_URL)) == (500, "internal")
+        world.internet.forget_page(METADATA)
+        served = send(admin, SERVERS, BY_URL)
+        assert (served.status_code, was_replayed(served)) == (201, False)
+
+
+def test_after_a_crash_the_key_is_free_once_its_lease_is_over(world: World) -> None:
+    class Killed(BaseException):
+        """What no handler catches, as when Lambda ends the process."""
+
+    world.internet.add_page(METADATA, _failing(Killed))
+    with world.deployment.admin as admin:
+        with pytest.raises(Killed):
+            send(admin, SERVERS, BY_URL)
+        world.internet.forget_page(METADATA)
+        assert error_of(send(admin, SERVERS, BY_URL)) == (409, "idempotency_key_in_use")
+        world.deployment.clock.advance(seconds=61)
+        assert send(admin, SERVERS, BY_URL).status_code == 201
+
+
+def test_an_answer_that_cannot_be_kept_is_given_all_the_same(world: World) -> None:
+    def lose_the_table(request: httpx.Request) -> httpx.Response:
+        world.internet.forget_page(METADATA)
+        aws.lose_table("idempotency")
+        return world.resource_server.handle(request)
+
+    world.internet.add_page(METADATA, lose_the_table)
+    with world.deployment.admin as admin:
+        assert send(admin, SERVERS, BY_URL).status_code == 201
+        assert error_of(send(admin, TOKENS, {})) == (503, "storage_unavailable")
+        assert admin.post(TOKENS, json={}).status_code == 201
+    assert any("An answer was not kept." in line for line in world.deployment.log_lines)
+
+
+def test_the_table_shows_neither_answers_nor_keys_nor_bodies(deployment: Deployment) -> None:
+    with deployment.admin as admin:
+        token = send(admin, TOKENS, {"token_name": "sentinel-body"}).json()["key"]
+        create_server(admin)
+    (item,) = aws.client("dynamodb").scan(TableName=_table())["Items"]
+    for secret in (token, KEY, "sentinel-body"):
+        assert secret not in repr(item)
+    assert not any(token in line for line in deployment.log_lines)
+
+
+def test_an_answer_moved_to_another_key_does_not_open(deployment: Deployment) -> None:
+    database = aws.client("dynamodb")
+    with deployment.admin as admin:
+        send(admin, TOKENS, {}, "first-key")
+        (stolen,) = database.scan(TableName=_table())["Items"]
+        send(admin, TOKENS, {}, "second-key")
+        items = database.scan(TableName=_table())["Items"]
+        (target,) = (item for item in items if item["PK"] != stolen["PK"])
+        database.put_item(TableName=_table(), Item={**target, "answer": stolen["answer"]})
+        answer = send(admin, TOKENS, {}, "second-key")
+        assert error_of(answer) == (500, "sealed_value_unreadable")
+        assert json.loads(answer.text).get("key") is None
+
+
+def _failing(kind: type[BaseException]) -> Callable[[httpx.Request], httpx.Response]:
+    def fail(_: httpx.Request) -> httpx.Response:
+        raise kind
+
+    return fail
+
+
+def _table() -> str:
+    return f"ciborium-{aws.STAGE}-idempotency"
