@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr, StringConstraints
 
-from chalicelib.sdk.base import ID, Name, Reply, Request, Slug
+from .base import ID, Name, Reply, Request, Slug
 
 
 class Transport(StrEnum):
