@@ -33,7 +33,7 @@ _UNUSED_FILE = re.compile(r"\.(pyi|h|c|pxd|pyc)$|/py\.typed$|(^|/)__pycache__/")
 _KEPT_METADATA = re.compile(r"/(METADATA|entry_points\.txt)$")
 # Only the SDK's wire types are the server's; the client and its command are for others.
 _CLIENT_ONLY = re.compile(
-    r"^chalicelib/sdk/(cli/|interchange/|(client|connection|experimental|paging|retrying)\.py)"
+    r"^chalicelib/sdk/((cli|interchange|methods)/|(client|connection|experimental|paging|retrying)\.py)"
 )
 _SERVICE_DATA = re.compile(r"^botocore/data/([^/]+)/")
 

@@ -8,23 +8,15 @@ from typing import Self
 
 import httpx
 
-from .connection import Connection, segment
+from .connection import Connection
 from .experimental import ExperimentalClient
-from .identity import CreateTokenReply, CreateTokenRequest, CreateUserRequest, User
-from .organizations import (
-    AddMemberRequest,
-    CreateOrganizationRequest,
-    Organization,
-    OrganizationMember,
-)
+from .methods.organizations import OrganizationMethods
+from .methods.system import SystemMethods
+from .methods.users import UserMethods
 from .retrying import RetryPolicy
-from .system import BuildInfo, Health
-
-_USERS = "/api/v2/users"
-_ORGANIZATIONS = "/api/v2/organizations"
 
 
-class Client:
+class Client(SystemMethods, UserMethods, OrganizationMethods):
     """A deployment of Ciborium, as the owner of a token may use it.
 
     Every method raises `UnreachableError` when there is no answer, and the fitting `APIError` when
@@ -88,64 +80,3 @@ class Client:
     def experimental(self) -> ExperimentalClient:
         """MCP servers and chats, over the same connection; these methods may change."""
         return ExperimentalClient(self._connection)
-
-    # The deployment
-
-    def get_health(self) -> Health:
-        """The process is up; nothing else is asked."""
-        return self._connection.get(Health, "/healthz")
-
-    def get_readiness(self) -> Health:
-        """What the deployment needs answers, too."""
-        return self._connection.get(Health, "/readyz")
-
-    def get_build_info(self) -> BuildInfo:
-        """The version, and where browsers reach the deployment."""
-        return self._connection.get(BuildInfo, "/api/v2/buildinfo")
-
-    # Users and their tokens
-
-    def get_user(self, user: str = "me") -> User:
-        """A user by id, or `me`."""
-        return self._connection.get(User, f"{_USERS}/{segment(user)}")
-
-    def create_user(self, request: CreateUserRequest) -> User:
-        """Add a person."""
-        return self._connection.create(User, _USERS, request)
-
-    def create_token(
-        self, user: str = "me", request: CreateTokenRequest | None = None
-    ) -> CreateTokenReply:
-        """Make an API token; its text is in this answer only."""
-        path = f"{_USERS}/{segment(user)}/keys/tokens"
-        return self._connection.create(CreateTokenReply, path, request or CreateTokenRequest())
-
-    def logout(self) -> None:
-        """End the token that this client uses."""
-        self._connection.send("POST", f"{_USERS}/logout")
-
-    # Organisations and their members
-
-    def list_organizations(self) -> list[Organization]:
-        """The caller's organisations; an owner sees all."""
-        return self._connection.get_list(Organization, _ORGANIZATIONS)
-
-    def get_organization(self, organization: str) -> Organization:
-        """An organisation by its id."""
-        return self._connection.get(Organization, f"{_ORGANIZATIONS}/{segment(organization)}")
-
-    def create_organization(self, request: CreateOrganizationRequest) -> Organization:
-        """Add an organisation."""
-        return self._connection.create(Organization, _ORGANIZATIONS, request)
-
-    def list_organization_members(self, organization: str) -> list[OrganizationMember]:
-        """The members of an organisation."""
-        path = f"{_ORGANIZATIONS}/{segment(organization)}/members"
-        return self._connection.get_list(OrganizationMember, path)
-
-    def add_organization_member(
-        self, organization: str, user: str, request: AddMemberRequest | None = None
-    ) -> OrganizationMember:
-        """Make a user a member."""
-        path = f"{_ORGANIZATIONS}/{segment(organization)}/members/{segment(user)}"
-        return self._connection.create(OrganizationMember, path, request or AddMemberRequest())
