@@ -10,13 +10,14 @@ import httpx
 
 from .connection import Connection
 from .experimental import ExperimentalClient
+from .methods.audit import AuditMethods
 from .methods.organizations import OrganizationMethods
 from .methods.system import SystemMethods
 from .methods.users import UserMethods
 from .retrying import RetryPolicy
 
 
-class Client(SystemMethods, UserMethods, OrganizationMethods):
+class Client(SystemMethods, UserMethods, OrganizationMethods, AuditMethods):
     """A deployment of Ciborium, as the owner of a token may use it.
 
     Every method raises `UnreachableError` when there is no answer, and the fitting `APIError` when

@@ -181,9 +181,13 @@ def _understand(validate: Callable[[bytes], T], response: httpx.Response) -> T:
     try:
         return validate(response.content)
     except ValidationError:
-        message = "The answer is not Ciborium's. Check the address, and that the SDK is not older."
-        body = ErrorBody(message=message, code="", request_id="")
-        raise APIError(response.status_code, body) from None  # The cause holds the answer.
+        raise not_ours(response) from None  # The cause holds the answer.
+
+
+def not_ours(response: httpx.Response) -> APIError:
+    """The error of a success that is not in Ciborium's words."""
+    message = "The answer is not Ciborium's. Check the address, and that the SDK is not older."
+    return APIError(response.status_code, ErrorBody(message=message, code="", request_id=""))
 
 
 def _to_params(query: Query | None) -> dict[str, str] | None:

@@ -358,6 +358,21 @@ def test_people_tokens_and_organisations(world: World, admin: Terminal) -> None:
     assert refused.code == 1
 
 
+def test_the_audit_log_is_listed_and_exported(admin: Terminal) -> None:
+    created = admin.ok(*TICKETS, "--json").json
+    listed = admin.ok("audit", "list", "--object-type", "mcp_server", "--limit", "1").out
+    assert created["id"] in listed
+    assert "display_name" in listed
+    events = admin.ok("audit", "list", "--object-id", created["id"], "--json").json
+    assert {each["action"] for each in events} == {"create"}
+    day = ("--from", "2000-01-01", "--to", "2100-01-01T00:00:00")
+    lines = admin.ok("audit", "export", "--object-id", created["id"], *day).out.splitlines()
+    assert [json.loads(line)["id"] for line in lines] == [each["id"] for each in events]
+    assert admin.ok("audit", "list", "--to", "2000-01-01").out == "None.\n"
+    assert admin.run("audit", "list", "--action", "dance").code == 1
+    assert admin.run("audit", "list", "--org", "nothing").code == 1
+
+
 # Import and export
 
 FILE = {

@@ -32,6 +32,7 @@ from chalicelib.sdk.mcp_servers import (
     UpdateMCPServerConfigRequest,
 )
 from chalicelib.sdk.mcp_tools import CallToolRequest
+from chalicelib.sdk.methods.audit import AuditFilter
 from chalicelib.sdk.organizations import CreateOrganizationRequest
 from tests.support.deployment import ADMIN_TOKEN, Deployment
 from tests.support.journey import MCP_URL, World, connect_url
@@ -185,6 +186,27 @@ def test_people_and_organisations(deployment: Deployment) -> None:
         member.logout()
         with pytest.raises(UnauthenticatedError):
             member.get_user()
+
+
+def test_the_audit_log_is_read_page_by_page_and_exported(deployment: Deployment) -> None:
+    with sdk_client(deployment) as admin:
+        for name in ("ann", "bo", "cy"):
+            deployment.clock.advance(seconds=1)
+            person = CreateUserRequest(email=f"{name}@example.com", username=name, name="A\u2028B")
+            admin.create_user(person)
+        wanted = AuditFilter(object_type="user", action="create", actor="me")
+        expected = [each.id for each in admin.list_audit_events(wanted).events]
+        assert len(expected) == 3
+        for page_size in (1, 2, 100):
+            listed = admin.iter_audit_events(wanted, page_size=page_size)
+            assert [each.id for each in listed] == expected
+            exported = list(admin.export_audit_events(wanted, page_size=page_size))
+            assert [each.id for each in exported] == expected
+        assert exported[0].diff["username"].new == "cy"
+        later = AuditFilter(object_type="user", since=exported[0].time)
+        assert [each.id for each in admin.iter_audit_events(later)] == expected[:1]
+        earlier = AuditFilter(object_type="user", action="create", until=exported[1].time)
+        assert expected[2] in [each.id for each in admin.iter_audit_events(earlier)]
 
 
 def test_iterators_give_everything_page_by_page(deployment: Deployment) -> None:

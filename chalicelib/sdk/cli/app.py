@@ -4,7 +4,7 @@ import click
 from click.shell_completion import get_completion_class
 
 from ..version import VERSION
-from . import account, connections, organizations, servers, tokens, transfer, users
+from . import account, audit, connections, organizations, servers, tokens, transfer, users
 from .commands import Root
 from .credentials import URL_VARIABLE
 from .session import Session, pass_session
@@ -47,6 +47,7 @@ for command in (
     users.users,
     tokens.tokens,
     organizations.orgs,
+    audit.audit,
 ):
     cli.add_command(command)
 servers.servers.add_command(transfer.import_servers)
