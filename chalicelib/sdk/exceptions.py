@@ -8,8 +8,9 @@
         ├── ForbiddenError          403
         ├── NotFoundError           404
         ├── ConflictError           409, 412
-        │   └── ConnectRequiredError      open `connect_url` in a browser, then repeat
-        │       └── StepUpRequiredError   the same, for further permissions
+        │   ├── ToolApprovalRequiredError   ask the user, then repeat it with `approved`
+        │   └── ConnectRequiredError        open `connect_url` in a browser, then repeat
+        │       └── StepUpRequiredError     the same, for further permissions
         ├── RateLimitedError        429, after all retries
         ├── UpstreamError           502, 504: another server failed
         └── UnavailableError        503, after all retries
@@ -41,6 +42,7 @@ class APIError(SDKError):
         detail: more of it, or empty.
         validations: the fields of the request that are wrong.
         request_id: what the deployment's log calls the request.
+        tool_name: the tool that it is about, if it is about one.
         connect_url: where to connect to an MCP server first, if that is what is missing.
         retry_after: after how many seconds to try again, if the deployment said so.
     """
@@ -53,6 +55,7 @@ class APIError(SDKError):
         self.detail = body.detail or ""
         self.validations: tuple[FieldError, ...] = tuple(body.validations or ())
         self.request_id = body.request_id
+        self.tool_name = body.tool_name
         self.connect_url = body.connect_url
         self.retry_after = retry_after
 
@@ -81,6 +84,10 @@ class ConflictError(APIError):
     """The request contradicts the current state: a name taken, a version passed."""
 
 
+class ToolApprovalRequiredError(ConflictError):
+    """The user must be asked before this tool is called: repeat it with `approved=True` then."""
+
+
 class ConnectRequiredError(ConflictError):
     """The caller must connect to the MCP server at `connect_url` first."""
 
@@ -104,6 +111,7 @@ class UnavailableError(APIError):
 _BY_CODE: dict[str, type[APIError]] = {
     "connect_required": ConnectRequiredError,
     "step_up_required": StepUpRequiredError,
+    "tool_approval_required": ToolApprovalRequiredError,
 }
 _BY_STATUS: dict[int, type[APIError]] = {
     400: InvalidRequestError,

@@ -19,6 +19,7 @@ from chalicelib.sdk import (
     InvalidRequestError,
     NotFoundError,
     SDKError,
+    ToolApprovalRequiredError,
     UnauthenticatedError,
 )
 from chalicelib.sdk.chats import CreateChatRequest, TextPart
@@ -28,10 +29,12 @@ from chalicelib.sdk.mcp_servers import (
     AuthType,
     Availability,
     CreateMCPServerConfigRequest,
+    ToolChanges,
+    ToolRule,
     Transport,
     UpdateMCPServerConfigRequest,
 )
-from chalicelib.sdk.mcp_tools import CallToolRequest
+from chalicelib.sdk.mcp_tools import ApproveToolsRequest, CallToolRequest, ToolState
 from chalicelib.sdk.methods.audit import AuditFilter
 from chalicelib.sdk.organizations import CreateOrganizationRequest
 from tests.support.deployment import ADMIN_TOKEN, Deployment
@@ -125,6 +128,27 @@ def test_the_main_job_through_the_sdk(world: World) -> None:
         assert admin.experimental.call_tool(server.id, request).result_type == "complete"
         assert admin.experimental.disconnect_mcp_server(server.id).token_revoked
         assert not admin.experimental.list_mcp_servers()[0].auth_connected
+
+
+def test_tools_are_ruled_approved_and_diagnosed(world: World) -> None:
+    with sdk_client(world.deployment) as admin:
+        server = admin.experimental.create_mcp_server(
+            new_server(tool_rules={"search": ToolRule.ASK}, tool_changes=ToolChanges.WITHHOLD)
+        )
+        world.connect_as(ADMIN_TOKEN, server.id)
+        with pytest.raises(ToolApprovalRequiredError) as asked:
+            admin.experimental.call_tool(server.id, CallToolRequest(name="search"))
+        assert asked.value.tool_name == "search"
+        approved = CallToolRequest(name="search", approved=True)
+        assert admin.experimental.call_tool(server.id, approved).result_type == "complete"
+        all_of_them = ApproveToolsRequest(all=True)
+        approved_tools = admin.experimental.approve_tools(server.id, all_of_them).tools
+        assert {each.state for each in approved_tools} == {ToolState.APPROVED}
+        assert len(admin.experimental.get_tool_approvals(server.id).tools) == 3
+        unseen = ApproveToolsRequest(tools={"search": "0" * 64})
+        with pytest.raises(ConflictError):
+            admin.experimental.approve_tools(server.id, unseen)
+        assert admin.experimental.diagnose_mcp_server(server.id).ok
 
 
 def test_a_change_leaves_alone_what_it_does_not_set(deployment: Deployment) -> None:

@@ -4,7 +4,7 @@ import click
 from click.shell_completion import get_completion_class
 
 from ..version import VERSION
-from . import account, audit, connections, organizations, servers, tokens, transfer, users
+from . import account, audit, connections, organizations, servers, tokens, tools, transfer, users
 from .commands import Root
 from .credentials import URL_VARIABLE
 from .session import Session, pass_session
@@ -50,5 +50,13 @@ for command in (
     audit.audit,
 ):
     cli.add_command(command)
-servers.servers.add_command(transfer.import_servers)
-servers.servers.add_command(transfer.export_servers)
+for command in (
+    tools.tools,
+    tools.call,
+    tools.test,
+    tools.approvals,
+    tools.approve,
+    transfer.import_servers,
+    transfer.export_servers,
+):
+    servers.servers.add_command(command)

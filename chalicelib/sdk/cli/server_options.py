@@ -1,12 +1,12 @@
 """The options of `servers add` and `servers edit`, and the request's fields that they stand for."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from typing import Any, TypeVar
 
 import click
 
-from ..mcp_servers import AuthType, Availability, Transport
+from ..mcp_servers import AuthType, Availability, ToolChanges, ToolRule, Transport
 from .problems import Problem
 from .secrets import SecretSource, read_headers, secret_options
 
@@ -15,6 +15,7 @@ _ENUMS: dict[str, Callable[[str], Any]] = {
     "transport": Transport,
     "auth_type": AuthType,
     "availability": Availability,
+    "tool_changes": ToolChanges,
 }
 _SECRET_OF = {"oauth2": "oauth2_client_secret", "api_key": "api_key_value"}
 
@@ -50,6 +51,18 @@ _OPTIONS = (
     ),
     click.option("--allow-tool", "tool_allow_list", multiple=True, help="Only these; '' clears."),
     click.option("--deny-tool", "tool_deny_list", multiple=True, help="Not these; '' clears."),
+    click.option(
+        "--tool-rule",
+        "tool_rules",
+        multiple=True,
+        metavar="TOOL=allow|deny|ask",
+        help="All rules of tools; '' clears.",
+    ),
+    click.option(
+        "--tool-changes",
+        type=_choice(ToolChanges),
+        help="What becomes of tools that are not as they were approved.",
+    ),
     click.option("--model-intent/--no-model-intent", default=None),
     click.option("--plan-mode/--no-plan-mode", "allow_in_plan_mode", default=None),
     click.option("--forward-headers/--no-forward-headers", "forward_coder_headers", default=None),
@@ -95,4 +108,18 @@ def read_changes(options: Mapping[str, Any]) -> dict[str, Any]:
     for name in ("tool_allow_list", "tool_deny_list"):
         if name in given:
             given[name] = list(given[name])
+    if "tool_rules" in given:
+        given["tool_rules"] = _read_rules(given["tool_rules"])
     return given
+
+
+def _read_rules(texts: Sequence[str]) -> dict[str, ToolRule]:
+    rules: dict[str, ToolRule] = {}
+    for text in texts:
+        tool, _, rule = text.rpartition("=")
+        if not text:
+            continue
+        if rule not in list(ToolRule):
+            raise Problem(f"{text} is no rule; give TOOL=allow, TOOL=deny or TOOL=ask.")
+        rules[tool] = ToolRule(rule)
+    return rules

@@ -9,13 +9,10 @@ from ..mcp_servers import (
     MCPServerConfig,
     UpdateMCPServerConfigRequest,
 )
-from ..mcp_tools import CallToolReply, CallToolRequest, Elicitation
 from .arguments import server_argument
 from .commands import Group
-from .problems import REFUSED
 from .server_options import read_changes, server_options
 from .session import Session, get_server, get_server_id, pass_session
-from .tool_arguments import read_arguments
 
 
 @click.group(cls=Group)
@@ -108,67 +105,7 @@ def remove(session: Session, server: str, yes: bool) -> None:
     session.output.done(f"Removed {found.slug}.", {"id": found.id, "removed": True})
 
 
-@servers.command()
-@server_argument
-@click.option("--refresh", is_flag=True, help="Ask the server, even if its last list is fresh.")
-@pass_session
-def tools(session: Session, server: str, refresh: bool) -> None:
-    """List your tools at a server."""
-    with session.client() as client:
-        server_id = get_server_id(client, server)
-        found = client.experimental.list_mcp_server_tools(server_id, refresh=refresh).tools
-    rows = [
-        (each.name, each.allowed, each.title, each.description.partition("\n")[0]) for each in found
-    ]
-    session.output.table(("Tool", "Allowed", "Title", "Description"), rows, found)
-
-
-@servers.command()
-@server_argument
-@click.argument("tool")
-@click.argument("arguments", nargs=-1, metavar="[NAME=TEXT | NAME:=JSON]...")
-@click.option("--arguments", "document", metavar="JSON", help="All arguments; - reads them.")
-@click.option(
-    "--questions",
-    type=click.Choice([each.value for each in Elicitation]),
-    default=Elicitation.NONE.value,
-    help="Who answers the server's questions.",
-)
-@pass_session
-def call(
-    session: Session,
-    server: str,
-    tool: str,
-    arguments: tuple[str, ...],
-    document: str | None,
-    questions: str,
-) -> None:
-    """Call a tool. Exit code 1 if the tool says that it failed."""
-    request = CallToolRequest(
-        name=tool,
-        arguments=read_arguments(arguments, document),
-        elicitation=Elicitation(questions),
-    )
-    with session.client() as client:
-        reply = client.experimental.call_tool(get_server_id(client, server), request)
-    session.output.block(_describe_reply(reply), reply)
-    if reply.is_error:
-        click.get_current_context().exit(REFUSED)
-
-
 def _describe(server: MCPServerConfig) -> dict[str, Any]:
     """Everything that the API says, secrets being only flags."""
     fields = server.model_dump(mode="json", exclude_none=True)
     return {name.replace("_", " "): value for name, value in fields.items()}
-
-
-def _describe_reply(reply: CallToolReply) -> str:
-    """A tool's answer: its texts as they are, everything else by its type."""
-    if reply.result_type == "input_required":
-        names = ", ".join(reply.input_requests or {})
-        return f"The server has questions ({names}). See them with --json."
-    texts = [
-        str(each["text"]) if each.get("type") == "text" else f"[{each.get('type')}]"
-        for each in reply.content or []
-    ]
-    return "\n".join(texts)

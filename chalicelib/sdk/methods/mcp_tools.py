@@ -2,7 +2,15 @@
 
 from collections.abc import Sequence
 
-from ..mcp_tools import AllTools, CallToolReply, CallToolRequest, MCPServerTools
+from ..mcp_tools import (
+    AllTools,
+    ApproveToolsRequest,
+    CallToolReply,
+    CallToolRequest,
+    MCPServerDiagnosis,
+    MCPServerTools,
+    ToolApprovals,
+)
 from .base import Methods
 from .mcp_servers import server_path
 
@@ -16,19 +24,38 @@ class MCPToolMethods(Methods):
         Raises:
             ConnectRequiredError: the caller must connect first.
         """
-        return self._connection.get(
-            MCPServerTools, f"{server_path(server_id)}/tools", {"refresh": refresh or None}
-        )
+        return self._connection.get(MCPServerTools, _tools(server_id), {"refresh": refresh or None})
 
     def list_all_tools(self, server_ids: Sequence[str] = ()) -> AllTools:
         """The tools of many servers at once: of those named, or of all enabled ones."""
         query = {"server_ids": ",".join(server_ids) or None}
         return self._connection.get(AllTools, "/api/experimental/mcp/tools", query)
 
+    def diagnose_mcp_server(self, server_id: str) -> MCPServerDiagnosis:
+        """Test the connection to a server, step by step; for owners."""
+        return self._connection.get(MCPServerDiagnosis, _tools(server_id), {"diagnose": True})
+
+    def get_tool_approvals(self, server_id: str) -> ToolApprovals:
+        """What a server's tools have become since they were approved; for owners."""
+        return self._connection.get(ToolApprovals, f"{_tools(server_id)}/approvals")
+
+    def approve_tools(self, server_id: str, request: ApproveToolsRequest) -> ToolApprovals:
+        """Approve tools, each as it was seen, or all; for owners.
+
+        Raises:
+            ConflictError: one of them is another by now, and nothing was approved.
+        """
+        return self._connection.post(ToolApprovals, f"{_tools(server_id)}/approvals", request)
+
     def call_tool(self, server_id: str, request: CallToolRequest) -> CallToolReply:
         """Call a tool. It is never called again by itself: that might do something twice.
 
         Raises:
             ConnectRequiredError: the caller must connect first.
+            ToolApprovalRequiredError: show the user the arguments, then repeat it with `approved`.
         """
-        return self._connection.post(CallToolReply, f"{server_path(server_id)}/tools/call", request)
+        return self._connection.post(CallToolReply, f"{_tools(server_id)}/call", request)
+
+
+def _tools(server_id: str) -> str:
+    return f"{server_path(server_id)}/tools"
