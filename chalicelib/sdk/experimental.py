@@ -2,11 +2,12 @@
 
 from .connection import Connection
 from .methods.chats import ChatMethods
+from .methods.mcp_access import MCPAccessMethods
 from .methods.mcp_servers import MCPServerMethods
 from .methods.mcp_tools import MCPToolMethods
 
 
-class ExperimentalClient(MCPServerMethods, MCPToolMethods, ChatMethods):
+class ExperimentalClient(MCPServerMethods, MCPAccessMethods, MCPToolMethods, ChatMethods):
     """MCP servers, their tools, and chats. Got from `Client.experimental`."""
 
     def __init__(self, connection: Connection) -> None:

@@ -218,6 +218,30 @@ def test_an_edit_that_changes_nothing_is_wrong_usage(admin: Terminal) -> None:
     assert admin.run("servers", "edit", "tickets").code == 2
 
 
+def test_owners_say_who_may_see_a_server(world: World, admin: Terminal) -> None:
+    user_id = admin.ok("users", "create", "bo", "bo@example.com", "--json").json["id"]
+    admin.ok("orgs", "create", "club")
+    admin.ok("orgs", "add-member", "club", user_id)
+    admin.ok(*TICKETS, "--org", "club")
+    token = world.deployment.new_token("stranger")
+    assert admin.ok("servers", "list", "--json", CIBORIUM_TOKEN=token).json == []
+    assert "club/" in admin.ok("servers", "access", "list", "tickets").out
+    assert "bo" in admin.ok("servers", "access", "candidates", "tickets", "--search", "bo").out
+    allowed = admin.ok("servers", "access", "allow", "tickets", "--user", "bo", "--json").json
+    assert [each["username"] for each in allowed["users"]] == ["bo"]
+    everyone = allowed["groups"][0]["name"]
+    ran = admin.ok(
+        "servers", "access", "remove", "tickets", "--group", f"club/{everyone}", "--json"
+    )
+    assert ran.json["groups"] == []
+    assert admin.ok("servers", "access", "remove", "tickets", "--user", user_id).out == "None.\n"
+    assert admin.run("servers", "access", "allow", "tickets", "--user", "nobody").code == 1
+    assert admin.run("servers", "access", "allow", "tickets").code == 2
+    edited = admin.ok("servers", "edit", "tickets", "--org", "", "--json").json
+    assert edited["organization_ids"] == []
+    assert admin.run("servers", "edit", "tickets", "--org", "nothing").code == 1
+
+
 # Connecting, tools
 
 

@@ -25,6 +25,7 @@ from chalicelib.sdk import (
 from chalicelib.sdk.chats import CreateChatRequest, TextPart
 from chalicelib.sdk.experimental import ExperimentalClient
 from chalicelib.sdk.identity import CreateTokenRequest, CreateUserRequest
+from chalicelib.sdk.mcp_access import AccessRole, UpdateMCPServerACLRequest
 from chalicelib.sdk.mcp_servers import (
     AuthType,
     Availability,
@@ -149,6 +150,24 @@ def test_tools_are_ruled_approved_and_diagnosed(world: World) -> None:
         with pytest.raises(ConflictError):
             admin.experimental.approve_tools(server.id, unseen)
         assert admin.experimental.diagnose_mcp_server(server.id).ok
+
+
+def test_access_lists_are_read_and_changed(deployment: Deployment) -> None:
+    with sdk_client(deployment) as admin:
+        club = admin.create_organization(CreateOrganizationRequest(name="club"))
+        bo = admin.create_user(CreateUserRequest(email="bo@example.com", username="bo"))
+        admin.add_organization_member(club.id, bo.id)
+        server = admin.experimental.create_mcp_server(
+            new_server(auth_type=AuthType.NONE, organization_ids=[club.id])
+        )
+        assert server.organization_ids == [club.id]
+        could = admin.experimental.list_mcp_server_acl_candidates(server.id, search="bo", limit=10)
+        assert [each.id for each in could.users] == [bo.id]
+        admin.experimental.update_mcp_server_acl(
+            server.id, UpdateMCPServerACLRequest(user_roles={bo.id: AccessRole.READ})
+        )
+        listed = admin.experimental.get_mcp_server_acl(server.id)
+        assert [(each.username, each.role) for each in listed.users] == [("bo", AccessRole.READ)]
 
 
 def test_a_change_leaves_alone_what_it_does_not_set(deployment: Deployment) -> None:

@@ -4,7 +4,18 @@ import click
 from click.shell_completion import get_completion_class
 
 from ..version import VERSION
-from . import account, audit, connections, organizations, servers, tokens, tools, transfer, users
+from . import (
+    access,
+    account,
+    audit,
+    connections,
+    organizations,
+    servers,
+    tokens,
+    tools,
+    transfer,
+    users,
+)
 from .commands import Root
 from .credentials import URL_VARIABLE
 from .session import Session, pass_session
@@ -51,6 +62,7 @@ for command in (
 ):
     cli.add_command(command)
 for command in (
+    access.access,
     tools.tools,
     tools.call,
     tools.test,

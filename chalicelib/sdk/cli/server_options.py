@@ -63,6 +63,13 @@ _OPTIONS = (
         type=_choice(ToolChanges),
         help="What becomes of tools that are not as they were approved.",
     ),
+    click.option(
+        "--org",
+        "organization_ids",
+        multiple=True,
+        metavar="ORGANIZATION",
+        help="Only for members of these; '' makes it for everybody.",
+    ),
     click.option("--model-intent/--no-model-intent", default=None),
     click.option("--plan-mode/--no-plan-mode", "allow_in_plan_mode", default=None),
     click.option("--forward-headers/--no-forward-headers", "forward_coder_headers", default=None),

@@ -4,6 +4,7 @@ from typing import Any
 
 import click
 
+from ..client import Client
 from ..mcp_servers import (
     CreateMCPServerConfigRequest,
     MCPServerConfig,
@@ -12,7 +13,13 @@ from ..mcp_servers import (
 from .arguments import server_argument
 from .commands import Group
 from .server_options import read_changes, server_options
-from .session import Session, get_server, get_server_id, pass_session
+from .session import (
+    Session,
+    get_organization_id,
+    get_server,
+    get_server_id,
+    pass_session,
+)
 
 
 @click.group(cls=Group)
@@ -66,8 +73,9 @@ def add(session: Session, /, url: str, **options: Any) -> None:
     given = {name: value for name, value in options.items() if value is not None}
     fields = read_changes({**defaults, **given})
     fields.setdefault("display_name", url.partition("://")[2].partition("/")[0])
-    request = CreateMCPServerConfigRequest(url=url, **fields)
     with session.client() as client:
+        _name_organizations(client, fields)
+        request = CreateMCPServerConfigRequest(url=url, **fields)
         created = client.experimental.create_mcp_server(request)
     hint = "" if created.enabled else f" Enable it: ciborium servers edit {created.slug} --enable"
     session.output.done(f"Added {created.slug} with the id {created.id}.{hint}", created)
@@ -83,8 +91,9 @@ def edit(session: Session, /, server: str, **options: Any) -> None:
     changes = read_changes(options)
     if not changes:
         raise click.UsageError("Nothing is to be changed; see --help for what can be.")
-    request = UpdateMCPServerConfigRequest(**changes)
     with session.client() as client:
+        _name_organizations(client, changes)
+        request = UpdateMCPServerConfigRequest(**changes)
         server_id = get_server_id(client, server)
         changed = client.experimental.update_mcp_server(server_id, request)
     session.output.done(f"Changed {changed.slug}: {', '.join(sorted(changes))}.", changed)
@@ -103,6 +112,13 @@ def remove(session: Session, server: str, yes: bool) -> None:
             click.confirm(question, abort=True, err=True)
         client.experimental.delete_mcp_server(found.id)
     session.output.done(f"Removed {found.slug}.", {"id": found.id, "removed": True})
+
+
+def _name_organizations(client: Client, fields: dict[str, Any]) -> None:
+    """Put ids in place of names."""
+    if "organization_ids" in fields:
+        references = [each for each in fields["organization_ids"] if each]
+        fields["organization_ids"] = [get_organization_id(client, each) for each in references]
 
 
 def _describe(server: MCPServerConfig) -> dict[str, Any]:
