@@ -145,7 +145,9 @@ class Connection:
         if isinstance(error, UnreachableError):
             safe = repeatable or isinstance(error.__cause__, _NEVER_SENT)
             return self._retries.find_wait(attempt) if safe else None
-        if repeatable and error.status in RETRIED_STATUSES:
+        # An attempt of ours may still be at work when its answer has been lost.
+        waits_for_itself = error.code == "idempotency_key_in_use"
+        if repeatable and (error.status in RETRIED_STATUSES or waits_for_itself):
             return self._retries.find_wait(attempt, error.retry_after)
         return None
 

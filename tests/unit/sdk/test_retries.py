@@ -88,6 +88,14 @@ def test_creating_is_repeated_with_one_and_the_same_idempotency_key() -> None:
     assert keys[0] == keys[1] == keys[2] != keys[3]
 
 
+def test_creating_waits_for_an_attempt_whose_answer_was_lost() -> None:
+    body = {"message": "Wait.", "code": "idempotency_key_in_use", "request_id": "r"}
+    in_use = httpx.Response(409, json=body, headers={"Retry-After": "2"})
+    server = Scripted([LOST, in_use, user()])
+    assert server.client().create_user(NEW_USER).username == "mara"
+    assert server.waits == [0.5, 2.0]
+
+
 @pytest.mark.parametrize("failure", [busy(503), busy(429), LOST])
 def test_a_tool_is_never_called_twice(failure: httpx.Response | Exception) -> None:
     server = Scripted([failure])
