@@ -12,6 +12,10 @@ from click.testing import CliRunner
 from chalicelib.sdk.cli.app import cli
 from chalicelib.sdk.cli.session import Session
 from tests.support.deployment import PUBLIC_URL, Deployment, InProcessTransport
+from tests.support.journey import MCP_URL
+
+SECRET = "sentinel-secret-value"
+TICKETS = ("servers", "add", MCP_URL, "--name", "Tickets", "--enable")
 
 
 @dataclass
@@ -89,3 +93,9 @@ def terminal_of(deployment: Deployment, home: Path, token: str) -> Terminal:
     transport = InProcessTransport(deployment.app, deployment.settings.public_url.path)
     environment = {"CIBORIUM_URL": PUBLIC_URL, "CIBORIUM_TOKEN": token}
     return Terminal(home, transport, environment)
+
+
+def sentinels_in(terminal: Terminal, *arguments: str, **options: Any) -> tuple[int, bool]:
+    """Run a command; its exit code, and whether it has shown the secret."""
+    ran = terminal.run(*arguments, **options)
+    return ran.code, SECRET in ran.out + ran.err
