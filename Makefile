@@ -5,7 +5,7 @@ PYTHON := $(shell for each in python3.13 python3 python; do \
 BIN := .venv/bin
 RUN_TESTS := $(BIN)/python -m pytest -n 2
 
-.PHONY: help run demo test conformance rules-table bench-listing check package deploy-local format clean setup setup-peers setup-node need-python
+.PHONY: help run demo test conformance rules-table bench-listing check package sdk deploy-local format clean setup setup-peers setup-node need-python
 
 help: ## What the commands do
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
@@ -38,6 +38,9 @@ check: setup ## Format, lint, types, import directions, templates
 package: setup ## Build what is deployed, into .build
 	$(BIN)/python -m infra.package
 
+sdk: setup ## Build the SDK's wheel, with the ciborium command, into dist
+	$(BIN)/python -m infra.package_sdk
+
 deploy-local: setup ## Deploy the package to a local AWS and keep it running until Ctrl-C
 	@exec $(BIN)/python -m infra.deploy_local
 
@@ -46,7 +49,7 @@ format: setup ## Format the code
 	$(BIN)/ruff check --fix
 
 clean: ## Remove what was installed and built; keeps .local/state
-	rm -rf .venv .build .local/venvs .local/node .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+	rm -rf .venv .build dist .local/venvs .local/node .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
 
 setup: need-python
 	@$(PYTHON) infra/local/environments.py project aws

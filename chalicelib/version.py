@@ -1,3 +1,5 @@
-"""The version of what runs, as CHANGELOG.md tells its story."""
+"""The version of what runs. The SDK holds it, because it imports nothing of ours."""
 
-VERSION = "0.1.0"
+from chalicelib.sdk.version import VERSION
+
+__all__ = ["VERSION"]

@@ -31,6 +31,10 @@ _NEEDED_SERVICES = frozenset({"dynamodb", "kms", "sqs", "sts"})
 _UNUSED_PACKAGES = frozenset({"pip", "setuptools", "wheel", "pycparser", "bin", "_distutils_hack"})
 _UNUSED_FILE = re.compile(r"\.(pyi|h|c|pxd|pyc)$|/py\.typed$|(^|/)__pycache__/")
 _KEPT_METADATA = re.compile(r"/(METADATA|entry_points\.txt)$")
+# Only the SDK's wire types are the server's; the client and its command are for others.
+_CLIENT_ONLY = re.compile(
+    r"^chalicelib/sdk/((cli|interchange|methods)/|(client|connection|experimental|paging|retrying)\.py)"
+)
 _SERVICE_DATA = re.compile(r"^botocore/data/([^/]+)/")
 
 
@@ -147,7 +151,7 @@ def _write_zip(source: Path, target: Path) -> None:
 
 def _is_needed(name: str) -> bool:
     top = name.partition("/")[0]
-    if top in _UNUSED_PACKAGES or _UNUSED_FILE.search(name):
+    if top in _UNUSED_PACKAGES or _UNUSED_FILE.search(name) or _CLIENT_ONLY.match(name):
         return False
     if ".dist-info/" in name:
         return bool(_KEPT_METADATA.search(name))

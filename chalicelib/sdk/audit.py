@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from chalicelib.sdk.base import Reply
+from .base import Reply
 
 
 class AuditChange(Reply):

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
-from chalicelib.sdk.base import Reply, Request
+from .base import Reply, Request
 
 
 class ChatStatus(StrEnum):

@@ -1,6 +1,6 @@
 """The one error body."""
 
-from chalicelib.sdk.base import Reply
+from .base import Reply
 
 
 class FieldError(Reply):

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr, StringConstraints
 
-from chalicelib.sdk.base import Name, Reply, Request
+from .base import Name, Reply, Request
 
 Username = Annotated[
     str, StringConstraints(max_length=32, pattern=r"^[a-zA-Z0-9]+(-[a-zA-Z0-9]+)*$")

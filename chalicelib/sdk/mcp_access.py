@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from chalicelib.sdk.base import Reply, Request, check_id
+from .base import Reply, Request, check_id
 
 
 class AccessRole(StrEnum):

@@ -16,7 +16,7 @@ from pydantic import (
     model_validator,
 )
 
-from chalicelib.sdk.base import ID, Name, Reply, Request, Slug
+from .base import ID, Name, Reply, Request, Slug
 
 
 class Transport(StrEnum):

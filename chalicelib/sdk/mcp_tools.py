@@ -6,9 +6,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, StringConstraints
 
-from chalicelib.sdk.base import Reply, Request
-from chalicelib.sdk.errors import ErrorBody
-from chalicelib.sdk.mcp_servers import ToolRule
+from .base import Reply, Request
+from .errors import ErrorBody
+from .mcp_servers import ToolRule
 
 ToolName = Annotated[str, StringConstraints(min_length=1, max_length=256)]
 

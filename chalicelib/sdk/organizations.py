@@ -5,8 +5,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
-from chalicelib.sdk.base import Name, Reply, Request, Slug
-from chalicelib.sdk.identity import Role
+from .base import Name, Reply, Request, Slug
+from .identity import Role
 
 
 class Organization(Reply):

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from chalicelib.sdk.base import Reply
+from .base import Reply
 
 
 class Health(Reply):

@@ -1,8 +1,11 @@
 """Fixtures of the functional tests: a whole deployment in this process."""
 
+from pathlib import Path
+
 import pytest
 
-from tests.support.deployment import Deployment, start_deployment
+from tests.support.cli import Terminal, terminal_of
+from tests.support.deployment import ADMIN_TOKEN, Deployment, start_deployment
 from tests.support.journey import World, start_world
 
 
@@ -16,3 +19,17 @@ def deployment(local_aws: None) -> Deployment:
 def world(local_aws: None) -> World:
     """A deployment that reaches an OAuth2-protected MCP server."""
     return start_world()
+
+
+@pytest.fixture
+def terminal(world: World, tmp_path: Path) -> Terminal:
+    """A terminal in which the first admin is signed in."""
+    return terminal_of(world.deployment, tmp_path, ADMIN_TOKEN)
+
+
+@pytest.fixture
+def stranger(world: World, tmp_path: Path) -> Terminal:
+    """A terminal of somebody who has not signed in yet."""
+    terminal = terminal_of(world.deployment, tmp_path, "")
+    terminal.environment.clear()
+    return terminal

@@ -1,6 +1,7 @@
 """The packaged Lambda, deployed from the real template, reached through its API Gateway."""
 
 import json
+import re
 import sys
 import zipfile
 from collections.abc import Iterator
@@ -101,6 +102,10 @@ def test_the_zip_holds_what_lambda_needs_and_nothing_else(built: Path) -> None:
     assert "app.py" in names
     assert "__pycache__/app.cpython-313.pyc" in names
     assert not [name for name in names if name.startswith(FORBIDDEN)]
+    assert "chalicelib/sdk/mcp_servers.py" in names
+    assert not [
+        name for name in names if re.match("chalicelib/sdk/(cli|client|interchange|methods)", name)
+    ]
     services = {
         name.split("/")[2]
         for name in names

@@ -1,0 +1,214 @@
+"""HTTP under the clients: the token, retries, and from answers to wire types or errors."""
+
+import json
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+from urllib.parse import quote
+
+import httpx
+from pydantic import BaseModel, SecretStr, TypeAdapter, ValidationError
+
+from .base import Request
+from .errors import ErrorBody
+from .exceptions import APIError, NotFoundError, UnreachableError, build_api_error
+from .retrying import RETRIED_STATUSES, RetryPolicy, parse_retry_after
+from .version import VERSION
+
+T = TypeVar("T")
+M = TypeVar("M", bound=BaseModel)
+Query = Mapping[str, str | int | bool | None]
+
+_IDEMPOTENT = frozenset({"GET", "HEAD", "PUT", "DELETE"})  # RFC 9110 section 9.2.2.
+# The request did not leave, so making it again cannot do anything twice.
+_NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
+
+
+class Connection:
+    """One deployment and one token. Thread-safe as far as httpx is."""
+
+    def __init__(
+        self,
+        base_url: str,
+        token: str | None,
+        *,
+        transport: httpx.BaseTransport | None = None,
+        timeout: float = 35.0,
+        retries: RetryPolicy | None = None,
+        sleep: Callable[[float], object] = time.sleep,
+    ) -> None:
+        self.base_url = _check_base_url(base_url)
+        headers = {"Accept": "application/json", "User-Agent": f"ciborium-sdk/{VERSION}"}
+        if token:
+            headers["Authorization"] = f"Bearer {token}"
+        # Redirects are not followed: the token is for this deployment only.
+        self._http = httpx.Client(transport=transport, timeout=timeout, headers=headers)
+        self._retries = retries or RetryPolicy()
+        self._sleep = sleep
+
+    def __repr__(self) -> str:
+        return f"Connection({self.base_url!r})"
+
+    def close(self) -> None:
+        """Close its sockets."""
+        self._http.close()
+
+    def url(self, path: str) -> str:
+        """The whole URL of a path."""
+        return self.base_url + path
+
+    def get(self, model: type[M], path: str, query: Query | None = None) -> M:
+        """GET one object."""
+        return _parse(model, self.send("GET", path, query=query))
+
+    def get_list(self, model: type[M], path: str, query: Query | None = None) -> list[M]:
+        """GET an array."""
+        return _parse_list(model, self.send("GET", path, query=query))
+
+    def create(self, model: type[M], path: str, body: Request) -> M:
+        """POST what creates something; it carries an idempotency key and is therefore retried."""
+        headers = {"Idempotency-Key": str(uuid.uuid4())}
+        return _parse(model, self.send("POST", path, body=body, headers=headers))
+
+    def post(self, model: type[M], path: str, body: Request | None = None) -> M:
+        """POST what creates nothing; it is retried only if it did not leave."""
+        return _parse(model, self.send("POST", path, body=body))
+
+    def change(
+        self,
+        model: type[M],
+        path: str,
+        body: Request | None = None,
+        *,
+        method: str = "PATCH",
+        headers: Mapping[str, str] | None = None,
+    ) -> M:
+        """PATCH or PUT, and what has become of the object."""
+        return _parse(model, self.send(method, path, body=body, headers=headers))
+
+    def delete(self, path: str, headers: Mapping[str, str] | None = None) -> httpx.Response:
+        """DELETE; that it is gone after a failed attempt is a success."""
+        return self.send("DELETE", path, headers=headers)
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Query | None = None,
+        body: Request | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> httpx.Response:
+        """Make a request, again where that is safe, and return the answer if it is a success.
+
+        Raises:
+            UnreachableError: there was no answer.
+            APIError: the answer is an error; see `exceptions`.
+        """
+        request = self._http.build_request(
+            method,
+            self.url(path),
+            params=_to_params(query),
+            content=None if body is None else dump_request(body),
+            headers={**({"Content-Type": "application/json"} if body else {}), **(headers or {})},
+        )
+        repeatable = method in _IDEMPOTENT or "Idempotency-Key" in request.headers
+        attempt = 0
+        while True:
+            attempt += 1
+            outcome = self._attempt(request)
+            if isinstance(outcome, httpx.Response):
+                return outcome
+            if method == "DELETE" and attempt > 1 and isinstance(outcome, NotFoundError):
+                return httpx.Response(204, request=request)
+            wait = self._find_wait(outcome, attempt, repeatable=repeatable)
+            if wait is None:
+                raise outcome
+            self._sleep(wait)
+
+    def _attempt(self, request: httpx.Request) -> httpx.Response | APIError | UnreachableError:
+        try:
+            response = self._http.send(request)
+        except httpx.RequestError as exc:
+            error = UnreachableError(f"{self.base_url} did not answer ({type(exc).__name__}).")
+            error.__cause__ = exc
+            return error
+        if response.is_success:
+            return response
+        retry_after = parse_retry_after(response.headers.get("Retry-After"))
+        return build_api_error(response.status_code, response.content, retry_after)
+
+    def _find_wait(
+        self, error: APIError | UnreachableError, attempt: int, *, repeatable: bool
+    ) -> float | None:
+        if isinstance(error, UnreachableError):
+            safe = repeatable or isinstance(error.__cause__, _NEVER_SENT)
+            return self._retries.find_wait(attempt) if safe else None
+        # An attempt of ours may still be at work when its answer has been lost.
+        waits_for_itself = error.code == "idempotency_key_in_use"
+        if repeatable and (error.status in RETRIED_STATUSES or waits_for_itself):
+            return self._retries.find_wait(attempt, error.retry_after)
+        return None
+
+
+def dump_request(body: Request) -> bytes:
+    """A request as JSON: only what was set, and secrets as they are."""
+    fields = body.model_dump(exclude_unset=True)
+    return json.dumps(fields, default=_reveal, ensure_ascii=False).encode()
+
+
+def segment(text: str) -> str:
+    """A text as one segment of a path, whatever is in it."""
+    if text in {"", ".", ".."}:
+        raise ValueError("an id must be given")
+    return quote(text, safe="")
+
+
+def _reveal(value: Any) -> Any:
+    if isinstance(value, SecretStr):
+        return value.get_secret_value()
+    raise TypeError(f"{type(value).__name__} has no JSON form")
+
+
+def _parse(model: type[M], response: httpx.Response) -> M:
+    return _understand(model.model_validate_json, response)
+
+
+def _parse_list(model: type[M], response: httpx.Response) -> list[M]:
+    return _understand(TypeAdapter(list[model]).validate_json, response)  # type: ignore[valid-type]
+
+
+def _understand(validate: Callable[[bytes], T], response: httpx.Response) -> T:
+    try:
+        return validate(response.content)
+    except ValidationError:
+        raise not_ours(response) from None  # The cause holds the answer.
+
+
+def not_ours(response: httpx.Response) -> APIError:
+    """The error of a success that is not in Ciborium's words."""
+    message = "The answer is not Ciborium's. Check the address, and that the SDK is not older."
+    return APIError(response.status_code, ErrorBody(message=message, code="", request_id=""))
+
+
+def _to_params(query: Query | None) -> dict[str, str] | None:
+    if query is None:
+        return None
+    return {
+        name: str(value).lower() if isinstance(value, bool) else str(value)
+        for name, value in query.items()
+        if value is not None
+    }
+
+
+def _check_base_url(base_url: str) -> str:
+    try:
+        url = httpx.URL(base_url.strip())
+    except httpx.InvalidURL:
+        url = httpx.URL("")
+    if url.scheme not in {"http", "https"} or not url.host:
+        raise ValueError("the address must be an absolute http or https URL")
+    if url.userinfo or url.query or url.fragment:
+        raise ValueError("the address must have no user name, query or fragment")
+    return str(url).rstrip("/")

@@ -1,0 +1,47 @@
+"""People, tokens, organisations, and the audit log, with the command."""
+
+import json
+
+from tests.support.cli import TICKETS, Terminal
+from tests.support.journey import World
+
+
+def test_people_tokens_and_organisations(world: World, terminal: Terminal) -> None:
+    created = terminal.ok("users", "create", "mara", "mara@example.com", "--name", "Mara", "--json")
+    user_id = created.json["id"]
+    assert "mara@example.com" in terminal.ok("users", "show", user_id).out
+    token = terminal.ok(
+        "tokens", "create", "--user", user_id, "--lifetime", "2h", "--name", "laptop"
+    )
+    key, _, rest = token.out.partition("\n")
+    assert rest.startswith("It is good until ")
+    assert "mara" in terminal.ok("whoami", CIBORIUM_TOKEN=key).out
+    assert terminal.run("tokens", "create", "--lifetime", "soon").code == 2
+    assert terminal.run("tokens", "create", "--lifetime", "1s").code == 2
+    assert terminal.run("users", "create", "not a name", "x").code == 2
+    club = terminal.ok("orgs", "create", "club", "--display-name", "Club", "--json").json
+    assert "Club" in terminal.ok("orgs", "list").out
+    assert terminal.ok("orgs", "show", "club", "--json").json == club
+    assert "Club" in terminal.ok("orgs", "show", club["id"]).out
+    terminal.ok("orgs", "add-member", "club", user_id, "--admin")
+    members = terminal.ok("orgs", "members", "club", "--json").json
+    assert user_id in {each["user_id"] for each in members}
+    assert user_id in terminal.ok("orgs", "members", "club").out
+    assert terminal.run("orgs", "show", "nothing").code == 1
+    refused = terminal.run("users", "create", "bo", "bo@example.com", CIBORIUM_TOKEN=key)
+    assert refused.code == 1
+
+
+def test_the_audit_log_is_listed_and_exported(terminal: Terminal) -> None:
+    created = terminal.ok(*TICKETS, "--json").json
+    listed = terminal.ok("audit", "list", "--object-type", "mcp_server", "--limit", "1").out
+    assert created["id"] in listed
+    assert "display_name" in listed
+    events = terminal.ok("audit", "list", "--object-id", created["id"], "--json").json
+    assert {each["action"] for each in events} == {"create"}
+    day = ("--from", "2000-01-01", "--to", "2100-01-01T00:00:00")
+    lines = terminal.ok("audit", "export", "--object-id", created["id"], *day).out.splitlines()
+    assert [json.loads(line)["id"] for line in lines] == [each["id"] for each in events]
+    assert terminal.ok("audit", "list", "--to", "2000-01-01").out == "None.\n"
+    assert terminal.run("audit", "list", "--action", "dance").code == 1
+    assert terminal.run("audit", "list", "--org", "nothing").code == 1
