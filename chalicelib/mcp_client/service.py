@@ -149,7 +149,7 @@ class ToolService:
         check_rule(server, call)
         check = self._find_check(server)
         connection = self._access.find_connections(actor, [server])[server.id]
-        with _discretion(actor):
+        with _discretion(actor, server):
             return self._access.call_tool(actor, server, connection, call, check, origin)
 
     def _list(
@@ -160,7 +160,7 @@ class ToolService:
         *,
         refresh: bool = False,
     ) -> list[GovernedTool]:
-        with _discretion(actor):
+        with _discretion(actor, server):
             listing = self._access.list_tools(actor, server, connection, refresh=refresh)
         return govern_all(server, self._approved.find_hashes(server), listing)
 
@@ -173,11 +173,13 @@ class ToolService:
 
 
 @contextmanager
-def _discretion(actor: Actor) -> Iterator[None]:
-    """Members do not learn from errors where a server is."""
+def _discretion(actor: Actor, server: MCPServer) -> Iterator[None]:
+    """Members do not learn from errors where a server is; the log says what became of it."""
     try:
         yield
     except (InvalidInputError, UpstreamError, UpstreamTimeoutError) as exc:
+        fields = {"server_id": server.id, "code": exc.code}
+        get_logger().warning("A server could not be used.", extra={"fields": fields})
         if actor.may(Permission.MCP_SERVER_READ):
             raise
         raise ToolsUnavailableError from exc

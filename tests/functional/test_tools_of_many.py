@@ -89,6 +89,16 @@ def test_a_server_that_fails_costs_only_its_own_tools(world: World) -> None:
     assert entry["error"]["connect_url"].endswith("/oauth2/connect")
 
 
+def test_operators_find_in_the_log_why_a_server_failed(world: World) -> None:
+    bad = add_server(world, "bad", lambda _: httpx.Response(500, text="upstream-text"))
+    with world.deployment.new_member() as mara:
+        assert shown(mara.get(TOOLS)) == {"bad": "mcp_tools_unavailable"}
+    lines = [json.loads(line) for line in world.deployment.log_lines]
+    (line,) = [each for each in lines if each.get("server_id") == bad]
+    assert (line["level"], line["code"]) == ("WARNING", "mcp_server_error")
+    assert "upstream-text" not in "".join(world.deployment.log_lines)
+
+
 def test_a_fault_of_our_own_with_one_server_costs_only_its_tools(world: World) -> None:
     def baffle(request: httpx.Request) -> httpx.Response:
         raise RuntimeError("sentinel-text")
