@@ -1,9 +1,9 @@
 """What all wire types share."""
 
 import re
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, PrivateAttr, StringConstraints
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
@@ -20,6 +20,19 @@ class Reply(BaseModel):
     """Something that the server answers."""
 
     model_config = ConfigDict(extra="ignore")
+
+    # Not a member of the body: the client takes it from the answer's header.
+    _etag: str | None = PrivateAttr(default=None)
+
+    @property
+    def etag(self) -> str | None:
+        """The version that was read (RFC 9110 section 8.8.3), where the deployment tells it."""
+        return self._etag
+
+    def with_etag(self, etag: str | None) -> Self:
+        """The same, with its version."""
+        self._etag = etag
+        return self
 
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=128)]

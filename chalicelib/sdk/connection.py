@@ -10,7 +10,7 @@ from urllib.parse import quote
 import httpx
 from pydantic import BaseModel, SecretStr, TypeAdapter, ValidationError
 
-from .base import Request
+from .base import Reply, Request
 from .errors import ErrorBody
 from .exceptions import APIError, NotFoundError, UnreachableError, build_api_error
 from .retrying import RETRIED_STATUSES, RetryPolicy, parse_retry_after
@@ -71,9 +71,15 @@ class Connection:
         headers = {"Idempotency-Key": str(uuid.uuid4())}
         return _parse(model, self.send("POST", path, body=body, headers=headers))
 
-    def post(self, model: type[M], path: str, body: Request | None = None) -> M:
+    def post(
+        self,
+        model: type[M],
+        path: str,
+        body: Request | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> M:
         """POST what creates nothing; it is retried only if it did not leave."""
-        return _parse(model, self.send("POST", path, body=body))
+        return _parse(model, self.send("POST", path, body=body, headers=headers))
 
     def change(
         self,
@@ -91,6 +97,11 @@ class Connection:
         """DELETE; that it is gone after a failed attempt is a success."""
         return self.send("DELETE", path, headers=headers)
 
+    def put_bytes(self, path: str, content: bytes, content_type: str) -> None:
+        """PUT something that is not JSON."""
+        headers = {"Content-Type": content_type}
+        self._send(self._build("PUT", path, None, content, headers))
+
     def send(
         self,
         method: str,
@@ -106,13 +117,24 @@ class Connection:
             UnreachableError: there was no answer.
             APIError: the answer is an error; see `exceptions`.
         """
-        request = self._http.build_request(
-            method,
-            self.url(path),
-            params=_to_params(query),
-            content=None if body is None else dump_request(body),
-            headers={**({"Content-Type": "application/json"} if body else {}), **(headers or {})},
+        own = {} if body is None else {"Content-Type": "application/json"}
+        content = None if body is None else dump_request(body)
+        return self._send(self._build(method, path, query, content, {**own, **(headers or {})}))
+
+    def _build(
+        self,
+        method: str,
+        path: str,
+        query: Query | None,
+        content: bytes | None,
+        headers: Mapping[str, str],
+    ) -> httpx.Request:
+        return self._http.build_request(
+            method, self.url(path), params=_to_params(query), content=content, headers=headers
         )
+
+    def _send(self, request: httpx.Request) -> httpx.Response:
+        method = request.method
         repeatable = method in _IDEMPOTENT or "Idempotency-Key" in request.headers
         attempt = 0
         while True:
@@ -172,7 +194,10 @@ def _reveal(value: Any) -> Any:
 
 
 def _parse(model: type[M], response: httpx.Response) -> M:
-    return _understand(model.model_validate_json, response)
+    reply = _understand(model.model_validate_json, response)
+    if isinstance(reply, Reply):
+        reply.with_etag(response.headers.get("ETag"))
+    return reply
 
 
 def _parse_list(model: type[M], response: httpx.Response) -> list[M]:

@@ -222,7 +222,7 @@ class _ServerRequest(Request):
 
     @model_validator(mode="after")
     def _take_either_name(self) -> Self:
-        if self.forward_identity_headers is None:
+        if self.forward_identity_headers is None and self.forward_coder_headers is not None:
             self.forward_identity_headers = self.forward_coder_headers
         return self
 

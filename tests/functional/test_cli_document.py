@@ -46,6 +46,7 @@ def test_every_command_in_the_document_runs(
     terminal.environment = {"KEYED_API_KEY": "a-key"}
     monkeypatch.chdir(tmp_path)
     Path("mcp.json").write_text(json.dumps(FILE))
+    Path("icon.png").write_bytes(b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR" + bytes(17))
     terminal.when_waiting = lambda: connect(world, terminal)
     user_id = ""
     for line in documented():

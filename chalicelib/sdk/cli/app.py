@@ -10,6 +10,7 @@ from . import (
     audit,
     connections,
     organizations,
+    personal,
     servers,
     tokens,
     tools,
@@ -68,6 +69,9 @@ for command in (
     tools.test,
     tools.approvals,
     tools.approve,
+    personal.rediscover,
+    personal.icon,
+    personal.headers,
     transfer.import_servers,
     transfer.export_servers,
 ):

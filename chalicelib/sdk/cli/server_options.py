@@ -49,6 +49,13 @@ _OPTIONS = (
         metavar="NAME[=env:VARIABLE|=file:PATH]",
         help="Custom headers: one of them; its value is a secret.",
     ),
+    click.option(
+        "--user-header",
+        "user_header_names",
+        multiple=True,
+        metavar="NAME",
+        help="A header whose value each user fills in; '' clears.",
+    ),
     click.option("--allow-tool", "tool_allow_list", multiple=True, help="Only these; '' clears."),
     click.option("--deny-tool", "tool_deny_list", multiple=True, help="Not these; '' clears."),
     click.option(
@@ -112,7 +119,7 @@ def read_changes(options: Mapping[str, Any]) -> dict[str, Any]:
     for name, kind in _ENUMS.items():
         if name in given:
             given[name] = kind(given[name])
-    for name in ("tool_allow_list", "tool_deny_list"):
+    for name in ("tool_allow_list", "tool_deny_list", "user_header_names"):
         if name in given:
             given[name] = list(given[name])
     if "tool_rules" in given:

@@ -5,7 +5,9 @@ from ..mcp_servers import (
     CreateMCPServerConfigRequest,
     DisconnectReply,
     MCPServerConfig,
+    PutUserHeadersRequest,
     UpdateMCPServerConfigRequest,
+    UserHeaders,
 )
 from .base import Methods
 
@@ -28,14 +30,53 @@ class MCPServerMethods(Methods):
         return self._connection.create(MCPServerConfig, SERVERS, request)
 
     def update_mcp_server(
-        self, server_id: str, request: UpdateMCPServerConfigRequest
+        self, server_id: str, request: UpdateMCPServerConfigRequest, *, etag: str | None = None
     ) -> MCPServerConfig:
-        """Change what the request sets."""
-        return self._connection.change(MCPServerConfig, server_path(server_id), request)
+        """Change what the request sets; with `etag` only the version that was read.
 
-    def delete_mcp_server(self, server_id: str) -> None:
-        """Remove a server and everybody's connections to it."""
-        self._connection.delete(server_path(server_id))
+        Raises:
+            ConflictError: somebody has changed it since.
+        """
+        return self._connection.change(
+            MCPServerConfig, server_path(server_id), request, headers=_if_match(etag)
+        )
+
+    def delete_mcp_server(self, server_id: str, *, etag: str | None = None) -> None:
+        """Remove a server and everybody's connections to it; `etag` as for a change."""
+        self._connection.delete(server_path(server_id), headers=_if_match(etag))
+
+    def rediscover_mcp_server(self, server_id: str, *, etag: str | None = None) -> MCPServerConfig:
+        """Discover the OAuth2 settings again and get a client there; `etag` as for a change."""
+        path = f"{server_path(server_id)}/rediscover"
+        return self._connection.post(MCPServerConfig, path, headers=_if_match(etag))
+
+    def get_mcp_server_icon(self, server_id: str) -> tuple[bytes, str]:
+        """A server's uploaded icon, and its media type."""
+        # API Gateway sends bytes only to those who name an image's type first.
+        headers = {"Accept": "image/png, image/jpeg, image/gif, image/webp"}
+        answer = self._connection.send("GET", f"{server_path(server_id)}/icon", headers=headers)
+        return answer.content, answer.headers.get("Content-Type", "")
+
+    def put_mcp_server_icon(self, server_id: str, content: bytes, content_type: str) -> None:
+        """Upload a server's icon: PNG, JPEG, GIF or WebP, at most 32 KiB."""
+        self._connection.put_bytes(f"{server_path(server_id)}/icon", content, content_type)
+
+    def delete_mcp_server_icon(self, server_id: str) -> None:
+        """Remove a server's uploaded icon."""
+        self._connection.delete(f"{server_path(server_id)}/icon")
+
+    def get_user_headers(self, server_id: str) -> UserHeaders:
+        """Which headers each user fills in, and whether the caller has."""
+        return self._connection.get(UserHeaders, f"{server_path(server_id)}/user-headers")
+
+    def put_user_headers(self, server_id: str, request: PutUserHeadersRequest) -> UserHeaders:
+        """Fill in the caller's own values; they replace all former ones."""
+        path = f"{server_path(server_id)}/user-headers"
+        return self._connection.change(UserHeaders, path, request, method="PUT")
+
+    def delete_user_headers(self, server_id: str) -> None:
+        """Forget the caller's own values."""
+        self._connection.delete(f"{server_path(server_id)}/user-headers")
 
     def mcp_server_connect_url(self, server_id: str) -> str:
         """Where the caller's browser connects to a server; nothing is requested."""
@@ -52,3 +93,7 @@ class MCPServerMethods(Methods):
 def server_path(server_id: str) -> str:
     """Where a server is."""
     return f"{SERVERS}/{segment(server_id)}"
+
+
+def _if_match(etag: str | None) -> dict[str, str]:
+    return {"If-Match": etag} if etag else {}

@@ -298,6 +298,8 @@ def config(**changes: Any) -> MCPServerConfig:
         **dict.fromkeys(("has_oauth2_secret", "has_api_key", "has_custom_headers"), False),
         **dict.fromkeys(("model_intent", "allow_in_plan_mode", "forward_coder_headers"), False),
         "organization_ids": [],
+        "user_header_names": [],
+        "forward_identity_headers": False,
         "tool_allow_list": [],
         "tool_rules": {},
         "tool_changes": "flag",
