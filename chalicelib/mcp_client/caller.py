@@ -3,10 +3,11 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
+from chalicelib.egress import Deadline
 from chalicelib.errors import CiboriumError
 from chalicelib.identity.models import Actor
 from chalicelib.mcp_client.catalog import ToolCatalog
-from chalicelib.mcp_client.client import MCPClient, ToolCheck
+from chalicelib.mcp_client.client import CALL_SECONDS, MCPClient, ToolCheck
 from chalicelib.mcp_client.credentials import Access, Credentials
 from chalicelib.mcp_client.errors import MCPAuthorizationError
 from chalicelib.mcp_client.identity_headers import Origin
@@ -76,13 +77,18 @@ class ServerCaller:
     ) -> ToolResult:
         """Call a tool, which `check` may still refuse once its description is known.
 
+        Everything together has 25 seconds: refreshing the token, listing, and the call.
+
         Raises:
             as `use`, and `MCPClient.call_tool`.
         """
+        deadline = Deadline(CALL_SECONDS)
 
         def use(access: Access) -> ToolResult:
             known = self._catalog.find(access.catalog_key)
-            result, listing = self._client.call_tool(access.target_from(origin), call, known, check)
+            result, listing = self._client.call_tool(
+                access.target_from(origin), call, known, check, deadline
+            )
             if listing is not None:
                 self._catalog.put(access.catalog_key, listing)
             return result

@@ -1,6 +1,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Final
 
 from chalicelib.egress import Deadline, Egress
 from chalicelib.mcp_client.calling import call_tool
@@ -17,8 +18,8 @@ ToolCheck = Callable[[Tool], None]
 """Raises if a tool, now that its description is known, may not be called after all."""
 
 _LISTING_SECONDS = 10.0
-# API Gateway waits 29 seconds, and refreshing the token may have taken its part of them.
-_CALL_SECONDS = 22.0
+# API Gateway waits 29 seconds; what comes before and after the call needs some of them.
+CALL_SECONDS: Final = 25.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,8 @@ class MCPClient:
             EgressRefusedError, EgressConnectionError, EgressResponseError, EgressTimeoutError:
                 there was no proper HTTP answer in time.
         """
-        with self._session(target, _LISTING_SECONDS, Elicitation.NONE, trace) as session:
+        left = Deadline(_LISTING_SECONDS)
+        with self._session(target, left, Elicitation.NONE, trace) as session:
             return list_tools(session)
 
     def call_tool(
@@ -66,8 +68,9 @@ class MCPClient:
         call: ToolCall,
         known: ToolListing | None,
         check: ToolCheck | None = None,
+        deadline: Deadline | None = None,
     ) -> tuple[ToolResult, ToolListing | None]:
-        """Call a tool, within 22 seconds; the result, and the tools if they were listed for it.
+        """Call a tool; the result, and the tools if they were listed for it.
 
         The call is sent on one wire only: where it is not known which, or the tool's annotations
         or its whole description are needed, the tools are listed first.
@@ -77,6 +80,7 @@ class MCPClient:
             call: what to call.
             known: the server's tools, if they are still fresh.
             check: looks at the tool as it is listed, before anything is sent to it.
+            deadline: when the time of everything is up; by default in 25 seconds.
 
         Raises:
             ToolNotFoundError: there is no such tool for the user.
@@ -84,7 +88,8 @@ class MCPClient:
             MCPAuthorizationError, MCPServerError, MCPProtocolError, EgressError kinds:
                 as `list_tools`.
         """
-        with self._session(target, _CALL_SECONDS, call.elicitation) as session:
+        left = deadline or Deadline(CALL_SECONDS)
+        with self._session(target, left, call.elicitation) as session:
             listing = None
             session.settle()
             is_described = known is not None or (check is None and session.era is not Era.MODERN)
@@ -115,13 +120,11 @@ class MCPClient:
     def _session(
         self,
         target: Target,
-        seconds: float,
+        deadline: Deadline,
         elicitation: Elicitation,
         trace: Trace | None = None,
     ) -> Iterator[Session]:
-        outlet = Outlet(
-            self._egress, target.endpoint, target.headers, Deadline(seconds), self._pause, trace
-        )
+        outlet = Outlet(self._egress, target.endpoint, target.headers, deadline, self._pause, trace)
         session = Session(outlet, self._memory, target.transport, elicitation)
         try:
             yield session

@@ -11,7 +11,7 @@ from chalicelib.logs import get_logger
 from chalicelib.mcp_servers.auditing import describe_server
 from chalicelib.mcp_servers.drafts import ServerDrafts
 from chalicelib.mcp_servers.errors import ServerNotFoundError, VersionConflictError
-from chalicelib.mcp_servers.models import MCPServer, Registration
+from chalicelib.mcp_servers.models import MCPServer, OAuth2Client, Registration
 from chalicelib.mcp_servers.ports import ClientProvisioner, ClientRequest, Connections
 from chalicelib.mcp_servers.repository import MCPServerRepository
 from chalicelib.mcp_servers.rules import check_secrets_stay, has_moved
@@ -74,7 +74,10 @@ class ServerClients:
             DiscoveryError, RegistrationError: there is no way to get one; nothing has changed.
             ServerNotFoundError: the server was deleted meanwhile.
         """
-        after = replace(self.complete(server), grant_generation=server.grant_generation + 1)
+        found = self.complete(server)
+        client = self._count_move(server.oauth2, found.oauth2)
+        generation = server.grant_generation + 1
+        after = replace(found, oauth2=client, grant_generation=generation)
         changes = diff(describe_server(server), describe_server(after))
         event = actor.did(Action.UPDATE, ObjectType.MCP_SERVER, server.id, changes)
         try:
@@ -122,6 +125,13 @@ class ServerClients:
         if is_new:
             self.abandon(server)
         return after
+
+    def _count_move(self, before: OAuth2Client, after: OAuth2Client) -> OAuth2Client:
+        """The new client, with the memory of how often the server has moved."""
+        now = self._clock()
+        if before.issuer == after.issuer:
+            return replace(after, moves=before.moves, moved_at=before.moved_at)
+        return replace(after, moves=before.count_moves(now) + 1, moved_at=now)
 
     def check_authorization_url(self, url: str) -> None:
         """As `ClientProvisioner.check_authorization_url`."""

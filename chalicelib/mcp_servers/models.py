@@ -9,6 +9,7 @@ from enum import StrEnum
 from chalicelib.mcp_servers.tool_rules import find_rule
 from chalicelib.sdk.mcp_servers import AuthType, Availability, ToolChanges, ToolRule, Transport
 
+_MOVES_COUNT_FOR = timedelta(hours=1)
 _LONGEST_CREATE = timedelta(seconds=60)
 
 
@@ -58,6 +59,10 @@ class OAuth2Client:
     """Where the registration can be managed (RFC 7592 section 3); empty if nowhere."""
     registration_token: bytes = field(default=b"", repr=False)
     """Sealed: the registration access token."""
+    moves: int = 0
+    """How often the server has led to another authorization server lately."""
+    moved_at: datetime | None = None
+    """When it did so last."""
 
     @property
     def needs_discovery(self) -> bool:
@@ -68,6 +73,11 @@ class OAuth2Client:
     def is_complete(self) -> bool:
         """Whether a user could connect."""
         return bool(self.client_id and self.auth_url and self.token_url)
+
+    def count_moves(self, now: datetime) -> int:
+        """How often the server has moved, by the moves that are remembered."""
+        is_lately = self.moved_at is not None and self.moved_at + _MOVES_COUNT_FOR > now
+        return self.moves if is_lately else 0
 
     def has_expired(self, now: datetime) -> bool:
         """Whether the authorization server no longer takes the client secret."""

@@ -58,6 +58,8 @@ class ServerItem(VersionedItem):
     oauth2_secret_expires_at = UTCDateTime(null=True)
     oauth2_registration_uri = UnicodeAttribute(default="")
     oauth2_registration_token = BinaryAttribute(legacy_encoding=False, default=b"")
+    oauth2_moves = NumberAttribute(default=0)
+    oauth2_moved_at = UTCDateTime(null=True)
     api_key_header = UnicodeAttribute()
     api_key_value = BinaryAttribute(legacy_encoding=False)
     custom_headers = BinaryAttribute(legacy_encoding=False)
@@ -299,6 +301,8 @@ class MCPServerRepository:
             oauth2_secret_expires_at=client.secret_expires_at,
             oauth2_registration_uri=client.registration_uri,
             oauth2_registration_token=client.registration_token,
+            oauth2_moves=client.moves,
+            oauth2_moved_at=client.moved_at,
             api_key_header=server.api_key_header,
             api_key_value=server.api_key_value,
             custom_headers=server.custom_headers,
@@ -356,6 +360,8 @@ def _to_server(item: ServerItem) -> MCPServer:
             secret_expires_at=item.oauth2_secret_expires_at,
             registration_uri=item.oauth2_registration_uri,
             registration_token=item.oauth2_registration_token,
+            moves=int(item.oauth2_moves),
+            moved_at=item.oauth2_moved_at,
         ),
         api_key_header=item.api_key_header,
         api_key_value=item.api_key_value,

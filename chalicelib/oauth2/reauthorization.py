@@ -34,6 +34,10 @@ from chalicelib.storage import time_key
 MOST_TRIES = 3
 """With how many grants an operation is tried before the user is asked no more (rule 51)."""
 
+MOST_MOVES = 3
+"""To how many authorization servers an MCP server is followed within an hour: one that goes to and
+fro would drop everybody's connections each time, and have us register wherever it likes."""
+
 _MEMORY = timedelta(hours=1)
 # A token that is refused later than this has been good for a while, so it was no failed try.
 _TRIAL = timedelta(minutes=5)
@@ -123,7 +127,10 @@ class Reauthorizer:
 
     def _follow(self, actor: Actor, server: MCPServer, *, tells_why: bool) -> CiboriumError | None:
         """Go with the server to its new authorization server; the problem, if there is one."""
-        if server.oauth2.registration is Registration.MANUAL or server.oauth2.issuer_is_pinned:
+        client = server.oauth2
+        if client.registration is Registration.MANUAL or client.issuer_is_pinned:
+            return AuthorizationServerChangedError()
+        if client.count_moves(self._clock()) >= MOST_MOVES:
             return AuthorizationServerChangedError()
         try:
             self._servers.replace_client(actor, server)

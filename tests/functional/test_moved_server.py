@@ -293,3 +293,28 @@ def test_of_two_lambdas_that_follow_at_once_one_registers_for_both(world: World)
     world.authorization_server = new
     world.connect_as(ADMIN_TOKEN, server_id)
     assert world.list_tools(server_id).status_code == 200
+
+
+@pytest.mark.rule(51, "trap:moved-server")
+def test_a_server_that_goes_to_and_fro_is_followed_three_times_an_hour(world: World) -> None:
+    server_id = world.connected()
+    first, second = world.authorization_server, world.add_authorization_server(NEW_ISSUER)
+
+    def refuse_after_a_move(current: AuthorizationServer, other: AuthorizationServer) -> str:
+        world.resource_server.servers = [other]
+        world.authorization_server = other
+        refused = world.list_tools(server_id)
+        if error_of(refused)[1] == "connect_required":
+            world.connect_as(ADMIN_TOKEN, server_id)
+        return error_of(refused)[1]
+
+    told = [
+        refuse_after_a_move(*pair)
+        for pair in [(first, second), (second, first), (first, second), (second, first)]
+    ]
+    assert told == [*["connect_required"] * 3, "oauth2_authorization_server_changed"]
+    registered = len(first.registrations) + len(second.registrations)
+    assert error_of(world.list_tools(server_id)) == (409, "oauth2_authorization_server_changed")
+    assert len(first.registrations) + len(second.registrations) == registered == 4
+    world.deployment.clock.advance(hours=1)
+    assert error_of(world.list_tools(server_id)) == (409, "connect_required")
