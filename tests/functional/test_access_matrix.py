@@ -43,6 +43,13 @@ ACTIONS = {
     "call tool": "        200  400  200  404  401",
     "list tools of many": "200 404  200  404  401",
     "disconnect": "       200  200  200  200  401",
+    "discover again": "   200  200  403  404  401",
+    "show icon": "        200  200  200  404  401",
+    "upload icon": "      204  204  403  404  401",
+    "remove icon": "      204  204  403  404  401",
+    "show own headers": " 200  200  200  404  401",
+    "enter own headers": "200  200  200  404  401",
+    "forget own headers": "204 204  204  204  401",
     "change": "           200  200  403  404  401",
     "delete": "           204  204  403  404  401",
 }
@@ -57,6 +64,7 @@ CHATS_WITH = {
     "suspended": "401 401 401 401 401",
 }
 CASES = len(LEVELS) * len(KINDS) * (len(ACTIONS) + 1)
+GIF = b"GIF89a" + bytes(20)
 # What is sent to a server's own paths, in an order in which each can succeed.
 SENT: dict[str, tuple[str, str, object]] = {
     "show access list": ("GET", "/acl", None),
@@ -68,6 +76,13 @@ SENT: dict[str, tuple[str, str, object]] = {
     "approve tools": ("POST", "/tools/approvals", {"all": True}),
     "call tool": ("POST", "/tools/call", {"name": "search"}),
     "disconnect": ("DELETE", "/oauth2/disconnect", None),
+    "discover again": ("POST", "/rediscover", None),
+    "show icon": ("GET", "/icon", None),
+    "upload icon": ("PUT", "/icon", GIF),
+    "remove icon": ("DELETE", "/icon", None),
+    "show own headers": ("GET", "/user-headers", None),
+    "enter own headers": ("PUT", "/user-headers", {"values": {}}),
+    "forget own headers": ("DELETE", "/user-headers", None),
     "change": ("PATCH", "", {"description": "Changed"}),
     "delete": ("DELETE", "", None),
 }
@@ -122,6 +137,8 @@ def scene(world: World) -> Scene:
     with deployment.admin as admin:
         changed = admin.patch(f"{SERVERS}/{server_ids['listed']}/acl", json=only)
         assert changed.status_code == 204, changed.text
+        for server_id in server_ids.values():
+            send(admin, "PUT", f"{SERVERS}/{server_id}/icon", GIF).raise_for_status()
     suspend(people["suspended"])
     return Scene(world, ours, people, server_ids)
 
@@ -176,7 +193,14 @@ def perform(scene: Scene, role: str, server_id: str) -> Iterator[tuple[str, str]
         yield "list tools of many", used_with_others(client, server_id)
         yield "chat", start_chat(scene.ours, client, server_id)
         for action, (method, below, body) in SENT.items():
-            yield action, str(client.request(method, path + below, json=body).status_code)
+            yield action, str(send(client, method, path + below, body).status_code)
+
+
+def send(client: httpx.Client, method: str, path: str, body: object) -> httpx.Response:
+    if isinstance(body, bytes):
+        as_image = {"Content-Type": "image/gif"}
+        return client.request(method, path, content=body, headers=as_image)
+    return client.request(method, path, json=body)
 
 
 def start_chat(organization_id: str, client: httpx.Client, server_id: str) -> str:
@@ -210,7 +234,7 @@ def test_everybody_may_do_what_the_table_says_and_nothing_else(scene: Scene, rol
 def test_the_matrix_is_complete() -> None:
     assert LEVELS.keys() == CHATS_WITH.keys()
     assert all(len(row.split()) == len(KINDS) for row in LEVELS.values())
-    assert CASES == 595
+    assert CASES == 840
 
 
 def test_no_way_to_a_server_is_left_out() -> None:
