@@ -19,8 +19,11 @@ from chalicelib.egress import Egress
 from chalicelib.encryption import Vault
 from chalicelib.encryption.keys import KMSKeyring
 from chalicelib.encryption.repository import DataKeyRepository
+from chalicelib.identity.accounts import Accounts
 from chalicelib.identity.repository import IdentityRepository
 from chalicelib.identity.service import IdentityService
+from chalicelib.identity.tokens import TokenService
+from chalicelib.identity.users import UserService
 from chalicelib.mcp_client.catalog import ToolCatalog
 from chalicelib.mcp_client.client import MCPClient
 from chalicelib.mcp_client.credentials import Credentials
@@ -54,6 +57,8 @@ class Services:
     public_url: PublicURL
     oauth2_urls: OwnURLs
     identity: IdentityService
+    tokens: TokenService
+    users: UserService
     organizations: OrganizationService
     mcp_servers: MCPServerService
     connections: ConnectionService
@@ -85,11 +90,13 @@ def build_services(
     keyring = KMSKeyring(kms_client, settings.kms_key_alias, settings.stage)
     vault = Vault(DataKeyRepository(database), keyring, clock)
     session_lifetime = timedelta(hours=settings.session_hours)
-    identity = IdentityService(IdentityRepository(database), clock, session_lifetime)
+    identity_repository = IdentityRepository(database)
+    accounts = Accounts(identity_repository, clock)
+    identity = IdentityService(accounts, session_lifetime)
     organizations = OrganizationService(OrganizationRepository(database), identity, clock)
 
     server_repository = MCPServerRepository(database)
-    connection_repository = ConnectionRepository(database, server_repository)
+    connection_repository = ConnectionRepository(database, server_repository, identity_repository)
     registry = ConnectionRegistry(connection_repository, clock)
     servers = MCPServerService(
         repository=server_repository,
@@ -119,13 +126,19 @@ def build_services(
     access_tokens = AccessTokens(
         connection_repository, tokens, refresher, reauthorizer, urls, clock
     )
+    chats = ChatService(
+        ChatRepository(database, identity_repository), organizations, servers, clock
+    )
     return Services(
         public_url=settings.public_url,
         oauth2_urls=urls,
         identity=identity,
+        tokens=TokenService(accounts),
+        users=UserService(accounts, (organizations, connections, chats)),
         organizations=organizations,
         mcp_servers=servers,
         connections=connections,
+        chats=chats,
         tools=ToolService(
             servers,
             access_tokens,
@@ -134,7 +147,6 @@ def build_services(
             MCPClient(egress, pause),
             ToolCatalog(clock),
         ),
-        chats=ChatService(ChatRepository(database), organizations, servers, clock),
         find_unreachable=partial(_find_unreachable, database, vault),
     )
 

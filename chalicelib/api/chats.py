@@ -1,12 +1,9 @@
 """Chats and their messages."""
 
-from chalicelib.api.errors import InvalidQueryError
 from chalicelib.api.replies import Reply, json_reply
 from chalicelib.api.routing import Call, Route
 from chalicelib.api.wire import to_chat, to_messages
 from chalicelib.sdk.chats import CreateChatRequest
-
-_DEFAULT_LIMIT = 50
 
 
 def create_chat(call: Call) -> Reply:
@@ -20,7 +17,7 @@ def list_chats(call: Call) -> Reply:
     """The caller's chats, the latest changed first."""
     chats = call.services.chats.list_own(
         call.actor,
-        limit=_limit(call),
+        limit=call.limit(),
         after_id=call.query("after_id"),
     )
     return json_reply([to_chat(chat) for chat in chats])
@@ -36,25 +33,11 @@ def list_messages(call: Call, chat_id: str) -> Reply:
     page = call.services.chats.list_messages(
         call.actor,
         chat_id,
-        limit=_limit(call),
-        after_id=_number(call, "after_id"),
-        before_id=_number(call, "before_id"),
+        limit=call.limit(),
+        after_id=call.number("after_id"),
+        before_id=call.number("before_id"),
     )
     return json_reply(to_messages(page))
-
-
-def _limit(call: Call) -> int:
-    limit = _number(call, "limit")
-    return _DEFAULT_LIMIT if limit is None else limit
-
-
-def _number(call: Call, name: str) -> int | None:
-    text = call.query(name)
-    if text is None:
-        return None
-    if not (text.isascii() and text.isdigit() and len(text) <= 12):
-        raise InvalidQueryError(name, "must be a whole number")
-    return int(text)
 
 
 _ALL = "/api/experimental/chats"

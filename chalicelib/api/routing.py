@@ -19,6 +19,7 @@ from chalicelib.api.cookies import parse_cookies, session_cookie_name
 from chalicelib.api.errors import (
     BodyTooLargeError,
     ForeignOriginError,
+    InvalidQueryError,
     body_error,
     error_reply,
     plain_error_reply,
@@ -28,6 +29,7 @@ from chalicelib.api.replies import Reply, redirect_reply
 from chalicelib.errors import CiboriumError, UnauthenticatedError
 from chalicelib.identity.errors import MissingTokenError
 from chalicelib.identity.models import Actor
+from chalicelib.identity.permissions import TokenScope
 from chalicelib.logs import describe_exception, get_logger
 from chalicelib.primitives import new_id
 
@@ -36,7 +38,14 @@ if TYPE_CHECKING:
 
 M = TypeVar("M", bound=BaseModel)
 _MOST_BODY_BYTES = 256 * 1024
+_DEFAULT_LIMIT = 50
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+_AREAS = (
+    ("/api/experimental/mcp/", TokenScope.MCP),
+    ("/api/experimental/chats", TokenScope.CHATS),
+    ("/api/v2/organizations", TokenScope.USERS),
+    ("/api/v2/users", TokenScope.USERS),
+)
 _HEADERS = {
     "Cache-Control": "no-store",
     "X-Content-Type-Options": "nosniff",
@@ -47,8 +56,9 @@ _HEADERS = {
 class Call:
     """One request, as a view sees it; it lives as long as the request."""
 
-    def __init__(self, request: ChaliceRequest, services: "Services") -> None:
+    def __init__(self, request: ChaliceRequest, services: "Services", route: "Route") -> None:
         self._request = request
+        self._route = route
         self.services = services
         self.request_id = str(request.context.get("requestId") or new_id())
         self.cookies_to_set: tuple[str, ...] = ()
@@ -63,6 +73,7 @@ class Call:
         Raises:
             UnauthenticatedError: no credentials, or bad ones.
             ForeignOriginError: a session cookie came along with another site's request.
+            TokenScopeError: the token is not good for this route.
         """
         token = self._bearer_token()
         if not token:
@@ -71,7 +82,10 @@ class Call:
                 self.require_own_origin()
         if not token:
             raise MissingTokenError
-        return self.services.identity.authenticate(token)
+        actor = self.services.identity.authenticate(token)
+        if not self._route.any_token:
+            actor.require_scope(self._route.area, reading=self._route.reads)
+        return actor
 
     @cached_property
     def cookies(self) -> dict[str, str]:
@@ -86,6 +100,28 @@ class Call:
         """A query parameter's value; of several the last."""
         parameters = self._request.query_params
         return None if parameters is None else parameters.get(name)
+
+    def number(self, name: str) -> int | None:
+        """A query parameter that is a whole number.
+
+        Raises:
+            InvalidQueryError: it is something else.
+        """
+        text = self.query(name)
+        if text is None:
+            return None
+        if not (text.isascii() and text.isdigit() and len(text) <= 12):
+            raise InvalidQueryError(name, "must be a whole number")
+        return int(text)
+
+    def limit(self) -> int:
+        """How many things a page shall have; services say how many it may have.
+
+        Raises:
+            InvalidQueryError: it is not a whole number.
+        """
+        asked = self.number("limit")
+        return _DEFAULT_LIMIT if asked is None else asked
 
     @property
     def path(self) -> str:
@@ -161,6 +197,8 @@ class Route:
         public: anybody may ask; otherwise the caller is known before the view runs.
         browser: people see its errors, so they are pages where HTML is accepted.
         form: an HTML form may be posted to it.
+        scope: which tokens are good for it; by its path, if nothing is said.
+        any_token: tokens of every scope are; what it answers follows from permissions.
     """
 
     method: str
@@ -169,6 +207,19 @@ class Route:
     public: bool = False
     browser: bool = False
     form: bool = False
+    scope: TokenScope | None = None
+    any_token: bool = False
+
+    @property
+    def area(self) -> TokenScope:
+        """The scope that a token needs, if it does not have all; unknown paths need all."""
+        found = (scope for prefix, scope in _AREAS if self.path.startswith(prefix))
+        return self.scope or next(found, TokenScope.ALL)
+
+    @property
+    def reads(self) -> bool:
+        """Whether it changes nothing; what a browser is sent through does."""
+        return self.method in _SAFE_METHODS and not self.browser
 
     @property
     def content_types(self) -> list[str]:
@@ -184,7 +235,7 @@ def add_route(app: Chalice, route: Route, services: Callable[[], "Services"]) ->
         request = app.current_request
         if request is None:  # Chalice sets it before it calls a view.
             raise RuntimeError("called outside of a request")
-        reply = answer(Call(request, services()), route, arguments)
+        reply = answer(Call(request, services(), route), route, arguments)
         return to_response(reply)
 
     handle.__name__ = f"{route.method.lower()}_{route.view.__name__}"

@@ -1,6 +1,7 @@
 """Users, tokens, and signing a browser in and out."""
 
 import re
+from dataclasses import replace
 from urllib.parse import parse_qs
 
 from pydantic import ValidationError
@@ -10,14 +11,17 @@ from chalicelib.api.errors import InvalidBodyError, body_error
 from chalicelib.api.pages import login_page, message_page
 from chalicelib.api.replies import Reply, json_reply, message_reply, redirect_reply
 from chalicelib.api.routing import Call, Route
-from chalicelib.api.wire import to_user
+from chalicelib.api.wire import to_token, to_user
 from chalicelib.identity.errors import InvalidTokenError
 from chalicelib.identity.models import User
+from chalicelib.identity.permissions import TokenScope
 from chalicelib.sdk.identity import (
     CreateTokenReply,
     CreateTokenRequest,
     CreateUserRequest,
     LoginRequest,
+    UpdateUserRequest,
+    Users,
 )
 from chalicelib.sdk.identity import User as WireUser
 
@@ -61,22 +65,75 @@ def logout(call: Call) -> Reply:
     return Reply(reply.status, reply.body, cookies=(cookie,))
 
 
+def list_users(call: Call) -> Reply:
+    """A page of users, by user name."""
+    page = call.services.users.list_page(
+        call.actor,
+        limit=call.limit(),
+        after_id=call.query("after_id"),
+        search=call.query("q") or "",
+        status=call.query("status"),
+    )
+    return json_reply(Users(users=[to_user(user) for user in page.users], has_more=page.has_more))
+
+
 def get_user(call: Call, user_id: str) -> Reply:
     """A user by id, or `me`."""
-    return json_reply(_wire(call, call.services.identity.get_user(call.actor, user_id)))
+    return json_reply(_wire(call, call.services.users.get(call.actor, user_id)))
 
 
 def create_user(call: Call) -> Reply:
     """Add a person."""
-    user = call.services.identity.create_user(call.actor, call.body(CreateUserRequest))
+    user = call.services.users.create(call.actor, call.body(CreateUserRequest))
     return json_reply(to_user(user, []), 201)
+
+
+def update_user(call: Call, user_id: str) -> Reply:
+    """Change a person."""
+    user = call.services.users.update(call.actor, user_id, call.body(UpdateUserRequest))
+    return json_reply(_wire(call, user))
+
+
+def suspend_user(call: Call, user_id: str) -> Reply:
+    """Lock a person out, at once."""
+    return json_reply(_wire(call, call.services.users.suspend(call.actor, user_id)))
+
+
+def activate_user(call: Call, user_id: str) -> Reply:
+    """Let a suspended person in again."""
+    return json_reply(_wire(call, call.services.users.activate(call.actor, user_id)))
+
+
+def delete_user(call: Call, user_id: str) -> Reply:
+    """Remove a person and what they have; 202 if there is too much for one request."""
+    if call.services.users.delete(call.actor, user_id):
+        return Reply(204)
+    message = "They are locked out and gone from every list. Repeat the request to remove the rest."
+    return replace(message_reply(message), status=202)
 
 
 def create_token(call: Call, user_id: str) -> Reply:
     """A new API token; its text is in this answer only."""
     request = call.body(CreateTokenRequest)
-    token, text = call.services.identity.create_token(call.actor, user_id, request)
+    token, text = call.services.tokens.create(call.actor, user_id, request)
     return json_reply(CreateTokenReply(id=token.id, key=text, expires_at=token.expires_at), 201)
+
+
+def list_tokens(call: Call, user_id: str) -> Reply:
+    """A user's API tokens and sessions, without what is secret."""
+    found = call.services.tokens.list_all(call.actor, user_id)
+    return json_reply([to_token(token) for token in found])
+
+
+def get_token(call: Call, user_id: str, key_id: str) -> Reply:
+    """One token."""
+    return json_reply(to_token(call.services.tokens.get(call.actor, user_id, key_id)))
+
+
+def revoke_token(call: Call, user_id: str, key_id: str) -> Reply:
+    """End a token at once."""
+    call.services.tokens.revoke(call.actor, user_id, key_id)
+    return Reply(204)
 
 
 def _wire(call: Call, user: User) -> WireUser:
@@ -101,11 +158,21 @@ def _own_path(path: str | None) -> str:
     return path if path and _OWN_PATH.fullmatch(path) else ""
 
 
+_ALL = "/api/v2/users"
+_ONE = f"{_ALL}/{{user_id}}"
 ROUTES = (
     Route("GET", "/login", get_login, public=True, browser=True),
-    Route("POST", "/api/v2/users/login", login, public=True, browser=True, form=True),
-    Route("POST", "/api/v2/users/logout", logout),
-    Route("POST", "/api/v2/users", create_user),
-    Route("GET", "/api/v2/users/{user_id}", get_user),
-    Route("POST", "/api/v2/users/{user_id}/keys/tokens", create_token),
+    Route("POST", f"{_ALL}/login", login, public=True, browser=True, form=True),
+    Route("POST", f"{_ALL}/logout", logout, any_token=True),
+    Route("GET", _ALL, list_users),
+    Route("POST", _ALL, create_user),
+    Route("GET", _ONE, get_user, any_token=True),
+    Route("PATCH", _ONE, update_user),
+    Route("DELETE", _ONE, delete_user),
+    Route("PUT", f"{_ONE}/status/suspend", suspend_user),
+    Route("PUT", f"{_ONE}/status/activate", activate_user),
+    Route("POST", f"{_ONE}/keys/tokens", create_token, scope=TokenScope.ALL),
+    Route("GET", f"{_ONE}/keys/tokens", list_tokens),
+    Route("GET", f"{_ONE}/keys/{{key_id}}", get_token),
+    Route("DELETE", f"{_ONE}/keys/{{key_id}}", revoke_token),
 )

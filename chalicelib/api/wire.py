@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from chalicelib.api.errors import build_error_body
 from chalicelib.chats.models import Chat, Message, MessagePage
-from chalicelib.identity.models import User
+from chalicelib.identity.models import Token, User
 from chalicelib.mcp_client.models import ToolResult
 from chalicelib.mcp_client.service import GovernedTool, ServerTools
 from chalicelib.mcp_servers.service import ServerView
@@ -12,8 +12,8 @@ from chalicelib.organizations.models import Membership, Organization
 from chalicelib.sdk import chats, identity, mcp_servers, mcp_tools, organizations
 
 
-def to_user(user: User, organization_ids: list[str]) -> identity.User:
-    """A user with the ids of their organisations."""
+def to_user(user: User, organization_ids: list[str] | None = None) -> identity.User:
+    """A user, with the ids of their organisations where they are known."""
     return identity.User(
         id=user.id,
         username=user.username,
@@ -24,6 +24,19 @@ def to_user(user: User, organization_ids: list[str]) -> identity.User:
         organization_ids=organization_ids,
         created_at=user.created_at,
         updated_at=user.updated_at,
+    )
+
+
+def to_token(token: Token) -> identity.Token:
+    """A token, of which only its making shows the text."""
+    return identity.Token(
+        id=token.id,
+        token_name=token.name,
+        kind=token.kind.value,
+        scopes=[scope.value for scope in token.scopes],
+        created_at=token.created_at,
+        expires_at=token.expires_at,
+        last_used=token.last_used_at,
     )
 
 

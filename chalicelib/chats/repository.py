@@ -4,16 +4,18 @@ CHAT#<id> / meta             a chat; in the lookup index under OWNER#<user>, by 
 CHAT#<id> / MSG#<12 digits>  a message
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from pynamodb.attributes import ListAttribute, NumberAttribute, UnicodeAttribute
 
 from chalicelib.chats.errors import ChatExistsError
 from chalicelib.chats.models import Chat, Message
+from chalicelib.identity.repository import IdentityRepository
 from chalicelib.sdk.chats import ChatStatus, MessageRole
 from chalicelib.storage import Database, Item, LookupItem, UTCDateTime, time_key
 
+_REMOVED_AT_ONCE = 100  # As many writes as a transaction may have.
 _FIRST_KEY = "MSG#"
 _LAST_KEY = "MSG#~"  # Sorts after every digit.
 
@@ -47,8 +49,9 @@ class MessageItem(Item):
 class ChatRepository:
     """Stores chats and their messages."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, identity: IdentityRepository) -> None:
         self._database = database
+        self._identity = identity
         self._chats = database.bind(ChatItem, "chats")
         self._messages = database.bind(MessageItem, "chats")
 
@@ -57,8 +60,10 @@ class ChatRepository:
 
         Raises:
             ChatExistsError: the id is in use.
+            InvalidTokenError: the owner has been suspended or deleted since they were asked.
         """
         transaction = self._database.transaction()
+        self._identity.require_active(transaction, chat.owner_id)
         transaction.put(self._to_item(chat), self._chats.absent(), ChatExistsError())
         transaction.put(self._to_message_item(first), self._messages.absent(), ChatExistsError())
         transaction.commit()
@@ -96,6 +101,33 @@ class ChatRepository:
             limit=limit,
         )
         return [_to_message(item) for item in found]
+
+    def remove_owned(self, owner_id: str, most: int) -> bool:
+        """Remove a user's chats with their messages, a chat's own item last.
+
+        Args:
+            owner_id: whose.
+            most: how many items at most.
+
+        Returns:
+            Whether nothing is left; otherwise it is to be repeated.
+        """
+        for chat in self._chats.query(f"OWNER#{owner_id}", index_name="lookup"):
+            items = list(self._messages.query(chat.PK, consistent_read=True, limit=most + 1))
+            self._remove(items[:most])
+            most -= len(items)
+            if most < 0:
+                return False
+        return True
+
+    def _remove(self, items: Sequence[Item]) -> None:
+        """Remove items of one chat; `meta` sorts behind every message, so it goes last."""
+        for start in range(0, len(items), _REMOVED_AT_ONCE):
+            transaction = self._database.transaction()
+            for item in items[start : start + _REMOVED_AT_ONCE]:
+                either = item.present() | item.absent()  # Another call may be at it as well.
+                transaction.delete(item, either, ChatExistsError())
+            transaction.commit()
 
     def _to_item(self, chat: Chat) -> ChatItem:
         return self._chats(

@@ -1,9 +1,9 @@
-"""Users, tokens and sessions: who somebody is, and that it is really them."""
+"""Who somebody is, and that it is really them: authentication, and browsers' sessions."""
 
-import hashlib
-import secrets
+from contextlib import suppress
 from datetime import timedelta
 
+from chalicelib.identity.accounts import Accounts, digest_of, new_token_text
 from chalicelib.identity.errors import (
     InvalidTokenError,
     TokenExistsError,
@@ -11,53 +11,46 @@ from chalicelib.identity.errors import (
     UserNotFoundError,
     WeakTokenError,
 )
-from chalicelib.identity.models import Actor, Session, Token, TokenKind, User, UserStatus
-from chalicelib.identity.permissions import Permission, SiteRole
-from chalicelib.identity.repository import IdentityRepository
-from chalicelib.primitives import Clock, new_id, parse_id
-from chalicelib.sdk.identity import CreateTokenRequest, CreateUserRequest
+from chalicelib.identity.models import (
+    Account,
+    Actor,
+    Credential,
+    Session,
+    Token,
+    TokenKind,
+    User,
+    UserStatus,
+)
+from chalicelib.identity.permissions import SiteRole, TokenScope
+from chalicelib.primitives import new_id, parse_id
+from chalicelib.storage import StorageUnavailableError
 
-_TOKEN_PREFIX = "ciborium_"  # noqa: S105 -- lets secret scanners recognise a leaked token
-_TOKEN_BYTES = 32
 _LEAST_CHOSEN_TOKEN = 32
 _FIRST_OWNER_EMAIL = "admin@localhost"
 _FIRST_OWNER_TOKEN_LIFETIME = timedelta(days=365)
+_USE_IS_NOTED_EVERY = timedelta(hours=1)
 
 
 class IdentityService:
-    """Authenticates actors and manages users; lives as long as the container."""
+    """Authenticates actors; lives as long as the container."""
 
-    def __init__(
-        self, repository: IdentityRepository, clock: Clock, session_lifetime: timedelta
-    ) -> None:
-        self._repository = repository
-        self._clock = clock
+    def __init__(self, accounts: Accounts, session_lifetime: timedelta) -> None:
+        self._accounts = accounts
+        self._repository = accounts.repository
+        self._clock = accounts.clock
         self._session_lifetime = session_lifetime
 
     def authenticate(self, unverified_token: str) -> Actor:
-        """The actor whose token this is. Costs one read.
+        """The actor whose token this is. Costs one read, and once an hour a write.
 
-        The token is looked up by its hash, so the time of the answer tells nothing about it.
-
-        Raises:
-            InvalidTokenError: it is unknown or expired, or its user is suspended.
-        """
-        token = self._verify(unverified_token)
-        return Actor(token.user_id, token.roles, token.digest)
-
-    def get_user(self, actor: Actor, user_id: str) -> User:
-        """A user by id, or the actor for `me`.
+        The token is looked up by its hash, so the time of the answer tells nothing about it. What
+        is found is current: the write that suspends a user, or changes their roles, changes it too.
 
         Raises:
-            UserNotFoundError: there is none, or the actor may see only themselves.
+            InvalidTokenError: it is unknown, expired or revoked, or its user is suspended.
         """
-        wanted = self._resolve(actor, user_id)
-        user = None
-        if wanted == actor.user_id or actor.may(Permission.USER_READ):
-            user = self._repository.find_user(wanted)
-        if user is None:
-            raise UserNotFoundError
-        return user
+        found = self._verify(unverified_token)
+        return Actor(found.user_id, found.roles, found.token.digest, found.token.scopes)
 
     def require_user(self, user_id: str) -> User:
         """A user by id, for the other services; they decide who may ask.
@@ -66,61 +59,47 @@ class IdentityService:
             UserNotFoundError: there is none.
         """
         parsed = parse_id(user_id)
-        user = None if parsed is None else self._repository.find_user(parsed)
-        if user is None:
+        if parsed is None:
             raise UserNotFoundError
-        return user
-
-    def create_user(self, actor: Actor, request: CreateUserRequest) -> User:
-        """Add a person.
-
-        Raises:
-            NotAllowedError: the actor may not.
-            UserExistsError: the e-mail address or the user name is taken.
-        """
-        actor.require(Permission.USER_WRITE)
-        roles = tuple(SiteRole(role) for role in dict.fromkeys(["member", *request.roles]))
-        return self._add_user(request.email, request.username, request.name, roles)
-
-    def create_token(
-        self, actor: Actor, user_id: str, request: CreateTokenRequest
-    ) -> tuple[Token, str]:
-        """A new API token for a user; its text is returned here and never again.
-
-        Raises:
-            UserNotFoundError: there is no such user, or the actor may make tokens only for
-                themselves.
-        """
-        wanted = self._resolve(actor, user_id)
-        if wanted != actor.user_id and not actor.may(Permission.USER_WRITE):
-            raise UserNotFoundError
-        user = self._repository.find_user(wanted)
-        if user is None:
-            raise UserNotFoundError
-        text = _new_token_text()
-        lifetime = timedelta(seconds=request.lifetime)
-        return self._add_token(user, text, TokenKind.API, request.token_name, lifetime), text
+        return self._accounts.get(parsed).user
 
     def start_session(self, unverified_token: str) -> Session:
         """A browser session for the user of a valid API token; it ends with that token.
 
-        A session begins no other session: a stolen one could renew itself for ever.
+        It is good for what the token is good for. A session begins no other session: a stolen one
+        could renew itself for ever.
 
         Raises:
             InvalidTokenError: the token is not valid, or is a session's.
         """
-        parent = self._verify(unverified_token)
-        user = self._repository.find_user(parent.user_id)
-        if user is None or parent.kind is not TokenKind.API:
+        found = self._verify(unverified_token)
+        parent = found.token
+        if parent.kind is not TokenKind.API:
             raise InvalidTokenError
-        text = _new_token_text()
         lifetime = min(self._session_lifetime, parent.expires_at - self._clock())
-        token = self._add_token(user, text, TokenKind.SESSION, "session", lifetime)
-        return Session(user, token, text)
+        text = new_token_text()
+        token = self._build_session(text, lifetime, parent.scopes, parent.id)
+
+        def begin(account: Account) -> Account:
+            if parent.id not in {each.id for each in account.tokens}:
+                raise InvalidTokenError
+            return account.with_token(token, self._clock())
+
+        try:
+            account = self._accounts.change(found.user_id, begin)
+        except UserNotFoundError as exc:
+            raise InvalidTokenError from exc
+        return Session(account.user, token, text)
 
     def end_session(self, actor: Actor) -> None:
         """Forget the token that the actor authenticated with."""
-        self._repository.remove_token(actor.token_digest)
+        with suppress(UserNotFoundError):
+            self._accounts.change(
+                actor.user_id,
+                lambda account: account.without_tokens(
+                    lambda token: token.digest == actor.token_digest
+                ),
+            )
 
     def ensure_first_owner(self, chosen_token: str) -> User:
         """Make the first admin with a chosen token, or see that both exist.
@@ -129,85 +108,76 @@ class IdentityService:
 
         Raises:
             WeakTokenError: the token is shorter than 32 characters.
+            InvalidTokenError: the token was made before and is no longer valid.
+            UserExistsError: somebody else has the first admin's user name.
+            TooManyTokensError: the first admin has too many tokens.
         """
         if len(chosen_token) < _LEAST_CHOSEN_TOKEN:
             raise WeakTokenError
-        user = self._find_or_add_first_owner()
+        if self._repository.find_credential(digest_of(chosen_token)):
+            return self._accounts.get(self._verify(chosen_token).user_id).user
+        owner = self._find_or_add_first_owner()
+        token = self._accounts.build_token(
+            chosen_token,
+            _FIRST_OWNER_TOKEN_LIFETIME,
+            kind=TokenKind.API,
+            name=f"first admin {new_id()[:8]}",
+            scopes=(TokenScope.ALL,),
+        )
         try:
-            self._add_token(
-                user, chosen_token, TokenKind.API, "first admin", _FIRST_OWNER_TOKEN_LIFETIME
-            )
-        except TokenExistsError:
-            self.authenticate(chosen_token)  # It must still work; an expired one is reported.
-        return user
+            self._accounts.change(owner.id, lambda each: each.with_token(token, self._clock()))
+        except TokenExistsError:  # Another process was quicker.
+            self._verify(chosen_token)
+        return owner
 
-    def _verify(self, unverified_token: str) -> Token:
-        token = self._repository.find_token(_digest(unverified_token))
-        if token is None or token.expires_at <= self._clock():
+    def _verify(self, unverified_token: str) -> Credential:
+        found = self._repository.find_credential(digest_of(unverified_token))
+        now = self._clock()
+        if found is None or found.token.expires_at <= now:
             raise InvalidTokenError
-        if token.user_status is not UserStatus.ACTIVE:
-            raise InvalidTokenError
-        return token
+        last = found.token.last_used_at
+        if last is None or last <= now - _USE_IS_NOTED_EVERY:
+            with suppress(StorageUnavailableError):  # It is worth less than the request.
+                self._repository.record_use(found.token.digest, now, now - _USE_IS_NOTED_EVERY)
+        return found
+
+    def _build_session(
+        self, text: str, lifetime: timedelta, scopes: tuple[TokenScope, ...], parent_id: str
+    ) -> Token:
+        return self._accounts.build_token(
+            text,
+            lifetime,
+            kind=TokenKind.SESSION,
+            name="session",
+            scopes=scopes,
+            parent_id=parent_id,
+        )
 
     def _find_or_add_first_owner(self) -> User:
-        user_id = self._repository.find_user_id_by_email(_FIRST_OWNER_EMAIL)
-        user = None if user_id is None else self._repository.find_user(user_id)
-        if user is not None:
-            return user
-        roles = (SiteRole.MEMBER, SiteRole.OWNER)
-        try:
-            return self._add_user(_FIRST_OWNER_EMAIL, "admin", "First admin", roles)
-        except UserExistsError:  # Another process was quicker.
-            return self._find_or_add_first_owner()
-
-    def _add_user(self, email: str, username: str, name: str, roles: tuple[SiteRole, ...]) -> User:
+        found = self._find_by_email(_FIRST_OWNER_EMAIL)
+        if found:
+            return found
         now = self._clock()
         user = User(
             id=new_id(),
-            email=email,
-            username=username,
-            name=name,
-            roles=roles,
+            email=_FIRST_OWNER_EMAIL,
+            username="admin",
+            name="First admin",
+            roles=(SiteRole.MEMBER, SiteRole.OWNER),
             status=UserStatus.ACTIVE,
             created_at=now,
             updated_at=now,
         )
-        self._repository.add_user(user)
+        try:
+            self._repository.add(Account(user=user))
+        except UserExistsError:
+            found = self._find_by_email(_FIRST_OWNER_EMAIL)
+            if found is None:
+                raise
+            return found  # Another process was quicker.
         return user
 
-    def _add_token(
-        self, user: User, text: str, kind: TokenKind, name: str, lifetime: timedelta
-    ) -> Token:
-        # Whole seconds: DynamoDB's TTL knows no smaller unit.
-        now = self._clock().replace(microsecond=0)
-        token = Token(
-            id=new_id(),
-            digest=_digest(text),
-            kind=kind,
-            name=name,
-            user_id=user.id,
-            roles=user.roles,
-            user_status=user.status,
-            created_at=now,
-            expires_at=now + lifetime,
-        )
-        self._repository.add_token(token)
-        return token
-
-    @staticmethod
-    def _resolve(actor: Actor, user_id: str) -> str:
-        if user_id == "me":
-            return actor.user_id
-        parsed = parse_id(user_id)
-        if parsed is None:
-            raise UserNotFoundError
-        return parsed
-
-
-def _new_token_text() -> str:
-    return _TOKEN_PREFIX + secrets.token_urlsafe(_TOKEN_BYTES)
-
-
-def _digest(token: str) -> str:
-    """SHA-256 is enough for a random token: there is nothing to guess."""
-    return hashlib.sha256(token.encode()).hexdigest()
+    def _find_by_email(self, email: str) -> User | None:
+        user_id = self._repository.find_id_by_email(email)
+        account = self._accounts.find(user_id) if user_id else None
+        return account.user if account else None

@@ -16,6 +16,7 @@ from pynamodb.attributes import (
     UnicodeAttribute,
 )
 
+from chalicelib.identity.repository import IdentityRepository
 from chalicelib.mcp_servers.models import MCPServer
 from chalicelib.mcp_servers.repository import MCPServerRepository
 from chalicelib.oauth2.errors import ConnectionChangedError, RefusalsChangedError
@@ -95,9 +96,12 @@ class RefusalsRepository:
 class ConnectionRepository:
     """Stores users' connections; never sees a token in the clear."""
 
-    def __init__(self, database: Database, servers: MCPServerRepository) -> None:
+    def __init__(
+        self, database: Database, servers: MCPServerRepository, identity: IdentityRepository
+    ) -> None:
         self._database = database
         self._servers = servers
+        self._identity = identity
         self._connections = database.bind(ConnectionItem, "connections")
 
     def find(self, user_id: str, server_id: str) -> Connection | None:
@@ -116,8 +120,10 @@ class ConnectionRepository:
         Raises:
             ServerNotFoundError: the server has moved or gone since it was read; the tokens were
                 granted for somewhere else.
+            InvalidTokenError: the user has been suspended or deleted since.
         """
         transaction = self._database.transaction()
+        self._identity.require_active(transaction, connection.user_id)
         self._servers.require_destination(transaction, server)
         anything = self._connections.absent() | self._connections.present()
         transaction.put(self._to_item(connection), anything, ConnectionChangedError())

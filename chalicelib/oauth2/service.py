@@ -1,9 +1,11 @@
 """Users' connections to MCP servers: starting one, finishing it, ending it."""
 
 import secrets
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+from chalicelib.egress import Deadline
 from chalicelib.encryption import DEPLOYMENT_SCOPE, Vault, organization_scope
 from chalicelib.errors import (
     CiboriumError,
@@ -11,6 +13,7 @@ from chalicelib.errors import (
     UpstreamError,
     UpstreamTimeoutError,
 )
+from chalicelib.identity.errors import InvalidTokenError
 from chalicelib.identity.models import Actor
 from chalicelib.identity.permissions import Permission
 from chalicelib.mcp_servers.errors import InvalidServerIDError, ServerNotFoundError
@@ -45,6 +48,7 @@ from chalicelib.primitives import Clock, parse_id
 from chalicelib.sdk.mcp_servers import AuthType
 
 _STATE_BYTES = 32
+_REVOKING_SECONDS = 8.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +139,7 @@ class ConnectionService:
             AuthorizationResponseError: the answer is another authorization server's.
             ServerMovedError: an admin changed the server meanwhile.
             TokenExchangeError: the authorization server gave no token for the code.
+            InvalidTokenError: the actor was suspended or deleted meanwhile.
         """
         server = self._connectable(server_id)
         flow = self._verified_flow(actor, server, query)
@@ -146,6 +151,9 @@ class ConnectionService:
         )
         try:
             self._repository.put(connection, server)
+        except InvalidTokenError:  # The actor was locked out meanwhile.
+            self._provider.revoke_unstored(server, tokens)
+            raise
         except ServerNotFoundError as exc:
             self._provider.revoke_unstored(server, tokens)
             raise ServerMovedError from exc
@@ -166,6 +174,19 @@ class ConnectionService:
             return Disconnected(revoked=False)
         self._repository.remove(actor.user_id, parsed)
         return self._revoke(connection)
+
+    def remove_all_of(self, user_id: str) -> bool:
+        """Forget a deleted user's tokens; implements `identity.ports.Belongings`.
+
+        Each is revoked at its provider once it is forgotten, as long as the time lasts.
+        """
+        deadline = Deadline(_REVOKING_SECONDS)
+        for connection in self._repository.list_for_user(user_id):
+            self._repository.remove(user_id, connection.server_id)
+            if deadline.remaining() > 0:
+                with suppress(CiboriumError):
+                    self._revoke(connection)
+        return True
 
     def client_metadata(self, server_id: str) -> ClientMetadata:
         """Our Client ID Metadata Document for a server, which anybody may read.

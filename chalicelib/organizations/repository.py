@@ -16,6 +16,7 @@ from chalicelib.organizations.errors import (
 )
 from chalicelib.organizations.models import Membership, Organization, OrganizationRole
 from chalicelib.storage import Database, Item, LookupItem, UTCDateTime, time_key
+from chalicelib.storage.conditions import refusal_ignored
 
 
 class OrganizationItem(LookupItem):
@@ -124,6 +125,12 @@ class OrganizationRepository:
         )
         transaction.put(self._member_item(membership), self._members.absent(), MemberExistsError())
         transaction.commit()
+
+    def remove_member(self, organization_id: str, user_id: str) -> None:
+        """Remove a membership; nothing happens if it is gone."""
+        item = self._members(_key(organization_id), f"MEMBER#{user_id}")
+        with refusal_ignored():
+            item.delete(condition=self._members.present())
 
     def _member_item(self, membership: Membership) -> MembershipItem:
         return self._members(

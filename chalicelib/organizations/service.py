@@ -120,6 +120,12 @@ class OrganizationService:
             raise NotAMemberError
         return membership
 
+    def remove_all_of(self, user_id: str) -> bool:
+        """Remove every membership of a deleted user; implements `identity.ports.Belongings`."""
+        for membership in self._repository.list_memberships(user_id):
+            self._repository.remove_member(membership.organization_id, user_id)
+        return True
+
     def ensure_default(self, owner: User) -> Organization:
         """Make the default organisation with its admin, or see that both exist.
 

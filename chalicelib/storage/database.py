@@ -16,7 +16,7 @@ from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 from pynamodb.transactions import TransactWrite
 
-from chalicelib.storage.errors import StorageUnavailableError
+from chalicelib.storage.errors import StorageUnavailableError, TransactionConflictError
 from chalicelib.storage.items import Item
 
 I = TypeVar("I", bound=Item)  # noqa: E741 -- the customary name of an item's type
@@ -24,6 +24,7 @@ I = TypeVar("I", bound=Item)  # noqa: E741 -- the customary name of an item's ty
 _OUR_FAULT = frozenset(
     {"ConditionalCheckFailedException", "TransactionCanceledException", "ValidationException"}
 )
+_UNAVAILABLE = "The database did not answer. Nothing was changed; try again."
 _ATTEMPTS = 4
 _CONNECT_SECONDS = 2
 _READ_SECONDS = 5
@@ -158,21 +159,24 @@ class Transaction:
 
         Raises:
             Exception: the error given with the first write whose condition did not hold.
-            StorageUnavailableError: DynamoDB refused for a reason of its own, or two transactions
-                met on the same item again and again.
+            TransactionConflictError: another transaction was writing one of the items just then.
+            StorageUnavailableError: DynamoDB refused for a reason of its own.
         """
         refusals = [error for kind in self._refusals.values() for error in kind]
         try:
             with self._write:
                 pass
         except TransactWriteError as exc:
-            for reason, error in zip(exc.cancellation_reasons, refusals, strict=False):
+            reasons = exc.cancellation_reasons
+            for reason, error in zip(reasons, refusals, strict=False):
                 if reason is not None and reason.code == "ConditionalCheckFailed":
                     raise error from exc
+            if any(reason and reason.code == "TransactionConflict" for reason in reasons):
+                raise TransactionConflictError(_UNAVAILABLE) from exc
             if exc.cause_response_code == "TransactionCanceledException":
                 raise _unavailable() from exc
             raise
 
 
 def _unavailable() -> StorageUnavailableError:
-    return StorageUnavailableError("The database did not answer. Nothing was changed; try again.")
+    return StorageUnavailableError(_UNAVAILABLE)

@@ -19,7 +19,8 @@ BODIES: dict[str, dict[str, Any]] = {
     f"POST {SERVERS}": SERVER,
     f"PATCH {SERVERS}/{{server_id}}": SERVER,
     "POST /api/v2/users": {"email": "a@b", "username": "u", "name": "n", "roles": []},
-    "POST /api/v2/users/me/keys/tokens": {"token_name": "x", "lifetime": 60},
+    "PATCH /api/v2/users/me": {"email": "a@b", "username": "u", "name": "n", "roles": ["owner"]},
+    "POST /api/v2/users/me/keys/tokens": {"token_name": "x", "lifetime": 60, "scopes": ["all"]},
     "POST /api/v2/organizations": {"name": "n", "display_name": "d", "description": ""},
     "POST /api/v2/users/login": {"token": "x", "next": ""},
     f"POST {CHATS}": {
@@ -59,9 +60,22 @@ def test_no_body_makes_a_5xx(deployment: Deployment, endpoint: str) -> None:
                 assert answer.json()["message"]
 
 
-@pytest.mark.parametrize("path", [CHATS, "/login", f"{SERVERS}/{NOWHERE}/oauth2/callback"])
+@pytest.mark.parametrize(
+    "path", [CHATS, "/login", "/api/v2/users", f"{SERVERS}/{NOWHERE}/oauth2/callback"]
+)
 def test_no_query_makes_a_5xx(deployment: Deployment, path: str) -> None:
     with deployment.admin as admin:
-        for name in ("limit", "after_id", "before_id", "next", "code", "state", "iss", "error"):
+        for name in (
+            "limit",
+            "after_id",
+            "before_id",
+            "next",
+            "code",
+            "state",
+            "iss",
+            "error",
+            "q",
+            "status",
+        ):
             for value in ("", "x", "-1", "9" * 20, "%00", "%ff", "a%0d%0ab", f"1&{name}=2"):
                 assert admin.get(f"{path}?{name}={value}").status_code < 500, (name, value)

@@ -38,10 +38,22 @@ class Caller:
         self.chat_id = client.post(CHATS, json=self.chat).json()["id"]
         person = {"username": "mara", "email": "mara@example.com"}
         self.user_id = client.post("/api/v2/users", json=person).json()["id"]
+        self.user = f"/api/v2/users/{self.user_id}"
+        self.key_id = client.post(f"{self.user}/keys/tokens", json={}).json()["id"]
 
     def register_by_url(self) -> httpx.Response:
         body = server_body(slug="third", auth_type="oauth2", url=self.world.resource_server.url)
         return self.client.post(SERVERS, json=body)
+
+    def activate(self) -> httpx.Response:
+        self.client.put(f"{self.user}/status/suspend")
+        self.reset()
+        return self.client.put(f"{self.user}/status/activate")
+
+    def reset(self) -> None:
+        """Forget what was counted so far."""
+        self.world.deployment.aws_calls.reset()
+        self.world.internet.requests.clear()
 
     def finish(self) -> httpx.Response:
         return self.browser.get(self.callback)
@@ -64,7 +76,7 @@ COSTS: dict[str, tuple[Step, tuple[int, int, int, int]]] = {
     ),
     "POST /api/v2/users/logout": (
         lambda c: c.browser.post("/api/v2/users/logout", headers={"Sec-Fetch-Site": "same-origin"}),
-        (1, 1, 0, 0),
+        (2, 1, 0, 0),
     ),
     "POST /api/v2/users": (
         lambda c: c.client.post(
@@ -73,8 +85,31 @@ COSTS: dict[str, tuple[Step, tuple[int, int, int, int]]] = {
         (1, 1, 0, 0),
     ),
     "GET /api/v2/users/{user_id}": (lambda c: c.client.get("/api/v2/users/me"), (3, 0, 0, 0)),
+    "GET /api/v2/users": (lambda c: c.client.get("/api/v2/users?q=mara"), (2, 0, 0, 0)),
+    "PATCH /api/v2/users/{user_id}": (
+        lambda c: c.client.patch(c.user, json={"roles": ["owner"]}),
+        (3, 1, 0, 0),
+    ),
+    "DELETE /api/v2/users/{user_id}": (lambda c: c.client.delete(c.user), (6, 2, 0, 0)),
+    "PUT /api/v2/users/{user_id}/status/suspend": (
+        lambda c: c.client.put(f"{c.user}/status/suspend"),
+        (4, 1, 0, 0),
+    ),
+    "PUT /api/v2/users/{user_id}/status/activate": (Caller.activate, (3, 1, 0, 0)),
+    "GET /api/v2/users/{user_id}/keys/tokens": (
+        lambda c: c.client.get(f"{c.user}/keys/tokens"),
+        (3, 0, 0, 0),
+    ),
     "POST /api/v2/users/{user_id}/keys/tokens": (
         lambda c: c.client.post("/api/v2/users/me/keys/tokens", json={}),
+        (2, 1, 0, 0),
+    ),
+    "GET /api/v2/users/{user_id}/keys/{key_id}": (
+        lambda c: c.client.get(f"{c.user}/keys/{c.key_id}"),
+        (3, 0, 0, 0),
+    ),
+    "DELETE /api/v2/users/{user_id}/keys/{key_id}": (
+        lambda c: c.client.delete(f"{c.user}/keys/{c.key_id}"),
         (2, 1, 0, 0),
     ),
     "GET /api/v2/organizations": (lambda c: c.client.get(ORGANIZATIONS), (2, 0, 0, 0)),
@@ -138,7 +173,7 @@ COSTS: dict[str, tuple[Step, tuple[int, int, int, int]]] = {
     ),
 }
 TOKEN = "admin-token-for-tests-0123456789abcdef"
-READS = {"GetItem", "Query", "DescribeTable"}
+READS = {"GetItem", "BatchGetItem", "Query", "DescribeTable"}
 
 
 @pytest.mark.parametrize("endpoint", COSTS)
@@ -147,8 +182,7 @@ def test_an_endpoint_costs_what_is_written(world: World, endpoint: str) -> None:
     with world.deployment.admin as client, world.browser() as browser:
         caller = Caller(world, client, browser)
         caller.prepare_callback()
-        world.deployment.aws_calls.reset()
-        world.internet.requests.clear()
+        caller.reset()
         response = step(caller)
         assert response.status_code < 400, response.text
         assert _counted(world) == expected
@@ -163,8 +197,7 @@ def test_listing_costs_the_same_however_many_servers_there_are(world: World) -> 
         caller = Caller(world, client, browser)
         for number in range(20):
             create_server(client, slug=f"s-{number}", auth_type="none")
-        world.deployment.aws_calls.reset()
-        world.internet.requests.clear()
+        caller.reset()
         assert len(caller.client.get(SERVERS).json()) == 22
     assert _counted(world) == COSTS["GET /api/experimental/mcp/servers"][1]
 
