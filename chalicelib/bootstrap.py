@@ -19,6 +19,8 @@ from chalicelib.egress import Egress
 from chalicelib.encryption import Vault
 from chalicelib.encryption.keys import KMSKeyring
 from chalicelib.encryption.repository import DataKeyRepository
+from chalicelib.groups.repository import GroupRepository
+from chalicelib.groups.service import GroupService
 from chalicelib.identity.accounts import Accounts
 from chalicelib.identity.repository import IdentityRepository
 from chalicelib.identity.service import IdentityService
@@ -60,6 +62,7 @@ class Services:
     tokens: TokenService
     users: UserService
     organizations: OrganizationService
+    groups: GroupService
     mcp_servers: MCPServerService
     connections: ConnectionService
     tools: ToolService
@@ -93,7 +96,9 @@ def build_services(
     identity_repository = IdentityRepository(database)
     accounts = Accounts(identity_repository, clock)
     identity = IdentityService(accounts, session_lifetime)
-    organizations = OrganizationService(OrganizationRepository(database), identity, clock)
+    organization_repository = OrganizationRepository(database, identity_repository)
+    chat_repository = ChatRepository(database, identity_repository, organization_repository)
+    organizations = OrganizationService(organization_repository, identity, chat_repository, clock)
 
     server_repository = MCPServerRepository(database)
     connection_repository = ConnectionRepository(database, server_repository, identity_repository)
@@ -126,9 +131,7 @@ def build_services(
     access_tokens = AccessTokens(
         connection_repository, tokens, refresher, reauthorizer, urls, clock
     )
-    chats = ChatService(
-        ChatRepository(database, identity_repository), organizations, servers, clock
-    )
+    chats = ChatService(chat_repository, organizations, servers, clock)
     return Services(
         public_url=settings.public_url,
         oauth2_urls=urls,
@@ -136,6 +139,9 @@ def build_services(
         tokens=TokenService(accounts),
         users=UserService(accounts, (organizations, connections, chats)),
         organizations=organizations,
+        groups=GroupService(
+            GroupRepository(database, organization_repository), organizations, clock
+        ),
         mcp_servers=servers,
         connections=connections,
         chats=chats,

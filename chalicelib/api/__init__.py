@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from chalice.app import Chalice, Response
 
-from chalicelib.api import chats, mcp_servers, mcp_tools, organizations, system, users
+from chalicelib.api import chats, groups, mcp_servers, mcp_tools, organizations, system, users
 from chalicelib.api.errors import plain_error_reply
 from chalicelib.api.routing import add_route, to_response
 from chalicelib.primitives import new_id
@@ -17,6 +17,7 @@ ROUTES = (
     *system.ROUTES,
     *users.ROUTES,
     *organizations.ROUTES,
+    *groups.ROUTES,
     *mcp_servers.ROUTES,
     *mcp_tools.ROUTES,
     *chats.ROUTES,

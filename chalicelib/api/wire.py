@@ -1,15 +1,16 @@
 """From models to wire types."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from chalicelib.api.errors import build_error_body
 from chalicelib.chats.models import Chat, Message, MessagePage
+from chalicelib.groups.models import Group
 from chalicelib.identity.models import Token, User
 from chalicelib.mcp_client.models import ToolResult
 from chalicelib.mcp_client.service import GovernedTool, ServerTools
 from chalicelib.mcp_servers.service import ServerView
 from chalicelib.organizations.models import Membership, Organization
-from chalicelib.sdk import chats, identity, mcp_servers, mcp_tools, organizations
+from chalicelib.sdk import chats, groups, identity, mcp_servers, mcp_tools, organizations
 
 
 def to_user(user: User, organization_ids: list[str] | None = None) -> identity.User:
@@ -53,13 +54,36 @@ def to_organization(organization: Organization) -> organizations.Organization:
     )
 
 
-def to_member(membership: Membership) -> organizations.OrganizationMember:
-    """A membership."""
-    return organizations.OrganizationMember(
-        user_id=membership.user_id,
-        organization_id=membership.organization_id,
-        roles=[identity.Role(name=role) for role in membership.roles],
-        created_at=membership.created_at,
+def to_members(
+    memberships: Sequence[Membership], find_users: Callable[[Sequence[str]], dict[str, User]]
+) -> list[organizations.OrganizationMember]:
+    """Memberships with their people's names; without those who are just being deleted."""
+    users = find_users([membership.user_id for membership in memberships])
+    return [
+        organizations.OrganizationMember(
+            user_id=membership.user_id,
+            username=users[membership.user_id].username,
+            name=users[membership.user_id].name,
+            organization_id=membership.organization_id,
+            roles=[identity.Role(name=role) for role in membership.roles],
+            group_ids=sorted(membership.group_ids),
+            created_at=membership.created_at,
+        )
+        for membership in memberships
+        if membership.user_id in users
+    ]
+
+
+def to_group(group: Group) -> groups.Group:
+    """A group."""
+    return groups.Group(
+        id=group.id,
+        organization_id=group.organization_id,
+        name=group.name,
+        display_name=group.display_name,
+        is_everyone=group.is_everyone,
+        created_at=group.created_at,
+        updated_at=group.updated_at,
     )
 
 

@@ -32,6 +32,7 @@ from chalicelib.identity.errors import (
     LoginTakenError,
     TokenExistsError,
     UserExistsError,
+    UserNotFoundError,
 )
 from chalicelib.identity.models import Account, Credential, Login, Token, User, UserStatus
 from chalicelib.identity.records import (
@@ -129,6 +130,12 @@ class IdentityRepository:
         item = self._accounts.find(user_key(user_id), "account")
         return None if item is None else to_account(item)
 
+    def find_users(self, user_ids: Sequence[str]) -> dict[str, User]:
+        """Users by id, whatever their status; a read for every hundred."""
+        keys = [(user_key(user_id), "account") for user_id in user_ids]
+        found = self._accounts.batch_get(keys, consistent_read=True) if keys else ()
+        return {item.user_id: to_user(item) for item in found}
+
     def find_id_by_email(self, email: str) -> str | None:
         """The id of the user with an e-mail address."""
         return self._find_guarded(email_key(email))
@@ -202,6 +209,15 @@ class IdentityRepository:
             (user_key(user_id), "account"),
             self._accounts.status == UserStatus.ACTIVE.value,
             InvalidTokenError(),
+        )
+
+    def require_present(self, transaction: Transaction, user_id: str) -> None:
+        """Let a transaction of another package fail, as UserNotFoundError, if a user is gone."""
+        transaction.check(
+            self._accounts,
+            (user_key(user_id), "account"),
+            self._accounts.status.is_in(UserStatus.ACTIVE.value, UserStatus.SUSPENDED.value),
+            UserNotFoundError(),
         )
 
     def add(self, account: Account, extend: Extend | None = None) -> None:

@@ -1,5 +1,6 @@
 """Who somebody is, and that it is really them: authentication, and browsers' sessions."""
 
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import timedelta
 
@@ -62,6 +63,10 @@ class IdentityService:
         if parsed is None:
             raise UserNotFoundError
         return self._accounts.get(parsed).user
+
+    def find_users(self, user_ids: Sequence[str]) -> dict[str, User]:
+        """Users by id, for the other services; those who are gone are missing."""
+        return self._repository.find_users(user_ids)
 
     def start_session(self, unverified_token: str) -> Session:
         """A browser session for the user of a valid API token; it ends with that token.

@@ -8,6 +8,7 @@ from chalicelib.identity.errors import AccountChangedError
 from chalicelib.identity.models import TokenKind
 from chalicelib.identity.permissions import TokenScope
 from chalicelib.identity.repository import IdentityRepository
+from chalicelib.organizations.repository import OrganizationRepository
 from chalicelib.storage import Database
 from tests.support import aws
 from tests.support.deployment import ADMIN_TOKEN, Deployment, error_of
@@ -336,7 +337,8 @@ def test_more_than_one_request_can_remove_is_removed_bit_by_bit(deployment: Depl
     for _ in range(3):
         start_chat(mara, organization_id)
     database = Database(deployment.settings.table_name, aws.REGION)
-    chats = ChatRepository(database, IdentityRepository(database))
+    identity = IdentityRepository(database)
+    chats = ChatRepository(database, identity, OrganizationRepository(database, identity))
     assert [chats.remove_owned(mara.id, 3) for _ in range(3)] == [False, True, True]
     assert owned_rows(mara.id)["chats"] == 0
 
