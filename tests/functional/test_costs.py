@@ -18,6 +18,8 @@ from tests.support.servers import SERVERS, create_server, server_body
 DOCUMENT = Path(__file__).parents[2] / "docs" / "costs.md"
 CHATS = "/api/experimental/chats"
 ORGANIZATIONS = "/api/v2/organizations"
+ORGANIZATION = f"{ORGANIZATIONS}/{{organization_id}}"
+GROUPS = f"{ORGANIZATION}/groups"
 
 
 class Caller:
@@ -30,6 +32,7 @@ class Caller:
         world.connect(browser, self.server_id)
         client.get(f"{SERVERS}/{self.server_id}/tools")
         self.organization_id = client.get(ORGANIZATIONS).json()[0]["id"]
+        self.organization = f"{ORGANIZATIONS}/{self.organization_id}"
         self.chat = {
             "organization_id": self.organization_id,
             "content": [{"type": "text", "text": "Hello"}],
@@ -39,6 +42,15 @@ class Caller:
         person = {"username": "mara", "email": "mara@example.com"}
         self.user_id = client.post("/api/v2/users", json=person).json()["id"]
         self.user = f"/api/v2/users/{self.user_id}"
+        empty = client.post(ORGANIZATIONS, json={"name": "empty"}).json()["id"]
+        self.empty = f"{ORGANIZATIONS}/{empty}"
+        me = client.get("/api/v2/users/me").json()["id"]
+        self.member = f"{self.organization}/members/{me}"
+        groups = f"{self.organization}/groups"
+        group_id = client.post(groups, json={"name": "team"}).json()["id"]
+        self.group, self.groups = f"{groups}/{group_id}", groups
+        self.in_group = f"{self.group}/members/{me}"
+        client.put(self.in_group)
         self.key_id = client.post(f"{self.user}/keys/tokens", json={}).json()["id"]
 
     def register_by_url(self) -> httpx.Response:
@@ -123,13 +135,46 @@ COSTS: dict[str, tuple[Step, tuple[int, int, int, int]]] = {
     ),
     "GET /api/v2/organizations/{organization_id}/members": (
         lambda c: c.client.get(f"{ORGANIZATIONS}/{c.organization_id}/members"),
-        (3, 0, 0, 0),
+        (4, 0, 0, 0),
     ),
     "POST /api/v2/organizations/{organization_id}/members/{user_id}": (
         lambda c: c.client.post(
             f"{ORGANIZATIONS}/{c.organization_id}/members/{c.user_id}", json={}
         ),
+        (4, 1, 0, 0),
+    ),
+    f"PATCH {ORGANIZATION}": (
+        lambda c: c.client.patch(c.empty, json={"name": "new"}),
         (2, 1, 0, 0),
+    ),
+    f"DELETE {ORGANIZATION}": (lambda c: c.client.delete(c.empty), (5, 3, 0, 0)),
+    f"PUT {ORGANIZATION}/members/{{user_id}}/roles": (
+        lambda c: c.client.put(f"{c.member}/roles", json={}),
+        (4, 1, 0, 0),
+    ),
+    f"DELETE {ORGANIZATION}/members/{{user_id}}": (
+        lambda c: c.client.delete(c.member),
+        (3, 1, 0, 0),
+    ),
+    f"GET {GROUPS}": (lambda c: c.client.get(c.groups), (3, 0, 0, 0)),
+    f"POST {GROUPS}": (lambda c: c.client.post(c.groups, json={"name": "new"}), (3, 1, 0, 0)),
+    f"GET {GROUPS}/{{group_id}}": (lambda c: c.client.get(c.group), (3, 0, 0, 0)),
+    f"PATCH {GROUPS}/{{group_id}}": (
+        lambda c: c.client.patch(c.group, json={"name": "new"}),
+        (3, 1, 0, 0),
+    ),
+    f"DELETE {GROUPS}/{{group_id}}": (lambda c: c.client.delete(c.group), (4, 3, 0, 0)),
+    f"GET {GROUPS}/{{group_id}}/members": (
+        lambda c: c.client.get(f"{c.group}/members"),
+        (5, 0, 0, 0),
+    ),
+    f"PUT {GROUPS}/{{group_id}}/members/{{user_id}}": (
+        lambda c: c.client.put(c.in_group),
+        (3, 1, 0, 0),
+    ),
+    f"DELETE {GROUPS}/{{group_id}}/members/{{user_id}}": (
+        lambda c: c.client.delete(c.in_group),
+        (3, 1, 0, 0),
     ),
     "GET /api/experimental/mcp/servers": (lambda c: c.client.get(SERVERS), (3, 0, 0, 0)),
     "POST /api/experimental/mcp/servers": (Caller.register_by_url, (1, 2, 0, 4)),
