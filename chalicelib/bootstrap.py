@@ -22,6 +22,7 @@ from chalicelib.encryption.repository import DataKeyRepository
 from chalicelib.groups.repository import GroupRepository
 from chalicelib.groups.service import GroupService
 from chalicelib.identity.accounts import Accounts
+from chalicelib.identity.logins import LoginService
 from chalicelib.identity.repository import IdentityRepository
 from chalicelib.identity.service import IdentityService
 from chalicelib.identity.tokens import TokenService
@@ -42,6 +43,9 @@ from chalicelib.oauth2.registry import ConnectionRegistry
 from chalicelib.oauth2.repository import ConnectionRepository, RefusalsRepository
 from chalicelib.oauth2.service import ConnectionService
 from chalicelib.oauth2.tokens import TokenSealer
+from chalicelib.oidc.provider import IdentityProvider
+from chalicelib.oidc.repository import LoginTokensRepository
+from chalicelib.oidc.service import SignInService
 from chalicelib.organizations.repository import OrganizationRepository
 from chalicelib.organizations.service import OrganizationService
 from chalicelib.primitives import Clock, utc_now
@@ -61,6 +65,7 @@ class Services:
     identity: IdentityService
     tokens: TokenService
     users: UserService
+    sign_in: SignInService
     organizations: OrganizationService
     groups: GroupService
     mcp_servers: MCPServerService
@@ -132,12 +137,24 @@ def build_services(
         connection_repository, tokens, refresher, reauthorizer, urls, clock
     )
     chats = ChatService(chat_repository, organizations, servers, clock)
+    login_tokens = LoginTokensRepository(database, identity_repository)
+    sign_in = SignInService(
+        settings=settings.oidc,
+        provider=IdentityProvider(egress, settings.oidc, clock) if settings.oidc else None,
+        logins=LoginService(accounts, session_lifetime),
+        organizations=organizations,
+        repository=login_tokens,
+        vault=vault,
+        redirect_uri=settings.public_url.url("/api/v2/users/oidc/callback"),
+        clock=clock,
+    )
     return Services(
         public_url=settings.public_url,
         oauth2_urls=urls,
         identity=identity,
         tokens=TokenService(accounts),
-        users=UserService(accounts, (organizations, connections, chats)),
+        users=UserService(accounts, (organizations, connections, chats, login_tokens)),
+        sign_in=sign_in,
         organizations=organizations,
         groups=GroupService(
             GroupRepository(database, organization_repository), organizations, clock

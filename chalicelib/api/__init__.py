@@ -5,7 +5,16 @@ from typing import TYPE_CHECKING, Any
 
 from chalice.app import Chalice, Response
 
-from chalicelib.api import chats, groups, mcp_servers, mcp_tools, organizations, system, users
+from chalicelib.api import (
+    chats,
+    groups,
+    mcp_servers,
+    mcp_tools,
+    organizations,
+    sign_in,
+    system,
+    users,
+)
 from chalicelib.api.errors import plain_error_reply
 from chalicelib.api.routing import add_route, to_response
 from chalicelib.primitives import new_id
@@ -15,6 +24,7 @@ if TYPE_CHECKING:
 
 ROUTES = (
     *system.ROUTES,
+    *sign_in.ROUTES,
     *users.ROUTES,
     *organizations.ROUTES,
     *groups.ROUTES,

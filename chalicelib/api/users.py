@@ -1,68 +1,20 @@
-"""Users, tokens, and signing a browser in and out."""
+"""Users and their tokens."""
 
-import re
 from dataclasses import replace
-from urllib.parse import parse_qs
 
-from pydantic import ValidationError
-
-from chalicelib.api.cookies import build_session_cookie
-from chalicelib.api.errors import InvalidBodyError, body_error
-from chalicelib.api.pages import login_page, message_page
-from chalicelib.api.replies import Reply, json_reply, message_reply, redirect_reply
+from chalicelib.api.replies import Reply, json_reply, message_reply
 from chalicelib.api.routing import Call, Route
 from chalicelib.api.wire import to_token, to_user
-from chalicelib.identity.errors import InvalidTokenError
 from chalicelib.identity.models import User
 from chalicelib.identity.permissions import TokenScope
 from chalicelib.sdk.identity import (
     CreateTokenReply,
     CreateTokenRequest,
     CreateUserRequest,
-    LoginRequest,
     UpdateUserRequest,
     Users,
 )
 from chalicelib.sdk.identity import User as WireUser
-
-_OWN_PATH = re.compile(r"/(?![/\\])[\x21-\x7e]*")
-
-
-def get_login(call: Call) -> Reply:
-    """The sign-in page."""
-    return login_page(call.services.public_url, _own_path(call.query("next")))
-
-
-def login(call: Call) -> Reply:
-    """Exchange an API token for a session cookie; a form's sender is sent on."""
-    if call.is_from_browser:
-        call.require_own_origin()
-    request = _form(call) if call.is_form else call.body(LoginRequest)
-    identity, public_url = call.services.identity, call.services.public_url
-    try:
-        session = identity.start_session(request.token.get_secret_value())
-    except InvalidTokenError as exc:
-        if not call.is_form:
-            raise
-        return login_page(public_url, _own_path(request.next), exc.message)
-    max_age = int((session.token.expires_at - session.token.created_at).total_seconds())
-    cookie = build_session_cookie(public_url, session.text, max_age)
-    if not call.is_form:
-        reply = json_reply(_wire(call, session.user), 201)
-        return Reply(reply.status, reply.body, cookies=(cookie,))
-    next_path = _own_path(request.next)
-    if next_path:
-        return redirect_reply(303, public_url.url(next_path), (cookie,))
-    page = message_page("Signed in", "You are signed in to Ciborium in this browser.")
-    return Reply(200, page.body, page.content_type, page.headers, (cookie,))
-
-
-def logout(call: Call) -> Reply:
-    """Forget the token of this request, and the session cookie with it."""
-    call.services.identity.end_session(call.actor)
-    reply = message_reply("Logged out!")
-    cookie = build_session_cookie(call.services.public_url, "", 0)
-    return Reply(reply.status, reply.body, cookies=(cookie,))
 
 
 def list_users(call: Call) -> Reply:
@@ -140,30 +92,9 @@ def _wire(call: Call, user: User) -> WireUser:
     return to_user(user, call.services.organizations.ids_of(user.id))
 
 
-def _form(call: Call) -> LoginRequest:
-    try:
-        fields = parse_qs(call.raw_body().decode("utf-8", "replace"), max_num_fields=10)
-    except ValueError:
-        raise InvalidBodyError("The form has too many fields.") from None
-    try:
-        return LoginRequest.model_validate(
-            {name: values[-1] for name, values in fields.items()}, strict=False
-        )
-    except ValidationError as exc:
-        raise body_error(exc) from None  # The cause would carry what was sent.
-
-
-def _own_path(path: str | None) -> str:
-    """A path of ours to go on to, or nothing: never another site's address."""
-    return path if path and _OWN_PATH.fullmatch(path) else ""
-
-
 _ALL = "/api/v2/users"
 _ONE = f"{_ALL}/{{user_id}}"
 ROUTES = (
-    Route("GET", "/login", get_login, public=True, browser=True),
-    Route("POST", f"{_ALL}/login", login, public=True, browser=True, form=True),
-    Route("POST", f"{_ALL}/logout", logout, any_token=True),
     Route("GET", _ALL, list_users),
     Route("POST", _ALL, create_user),
     Route("GET", _ONE, get_user, any_token=True),

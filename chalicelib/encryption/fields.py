@@ -8,6 +8,9 @@ SERVER_API_KEY = SealedField("servers", "api_key_value")
 SERVER_CUSTOM_HEADERS = SealedField("servers", "custom_headers")
 CONNECTION_ACCESS_TOKEN = SealedField("connections", "access_token")
 CONNECTION_REFRESH_TOKEN = SealedField("connections", "refresh_token")
+LOGIN_ACCESS_TOKEN = SealedField("identity", "access_token")
+LOGIN_REFRESH_TOKEN = SealedField("identity", "refresh_token")
+LOGIN_FLOW = SealedField("cookies", "oidc_flow", stored=False)
 AUTHORIZATION_FLOW = SealedField("cookies", "mcp_oauth2_verifier", stored=False)
 
 SEALED_FIELDS = (
@@ -17,5 +20,8 @@ SEALED_FIELDS = (
     SERVER_CUSTOM_HEADERS,
     CONNECTION_ACCESS_TOKEN,
     CONNECTION_REFRESH_TOKEN,
+    LOGIN_ACCESS_TOKEN,
+    LOGIN_REFRESH_TOKEN,
+    LOGIN_FLOW,
     AUTHORIZATION_FLOW,
 )

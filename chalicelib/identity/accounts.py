@@ -87,6 +87,23 @@ class Accounts:
             parent_id=parent_id,
         )
 
+    def build_session(
+        self,
+        text: str,
+        lifetime: timedelta,
+        scopes: Sequence[TokenScope] = (TokenScope.ALL,),
+        parent_id: str = "",
+    ) -> Token:
+        """What is stored of a new browser session."""
+        return self.build_token(
+            text,
+            lifetime,
+            kind=TokenKind.SESSION,
+            name="session",
+            scopes=scopes,
+            parent_id=parent_id,
+        )
+
 
 def resolve_user_id(actor: Actor, user_id: str) -> str:
     """A user's id, where `me` stands for the actor.

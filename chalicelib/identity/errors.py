@@ -57,6 +57,7 @@ class UserExistsError(ConflictError):
 
     def __init__(self, field: str) -> None:
         super().__init__(f"A user with this {field} already exists.")
+        self.field = field
 
 
 class WeakTokenError(InvalidInputError):
@@ -171,3 +172,24 @@ class AccountBusyError(UnavailableError):
 
     def __init__(self) -> None:
         super().__init__("Others are changing this user right now. Nothing was changed; try again.")
+
+
+class LoginMismatchError(ForbiddenError):
+    """The e-mail address is a user's who signs in as another person of the same provider."""
+
+    code = "login_mismatch"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The user with your e-mail address signs in with another account of the identity "
+            "provider. Ask an admin: addresses are sometimes given to somebody new."
+        )
+
+
+class LockedOutError(ForbiddenError):
+    """The user is suspended."""
+
+    code = "locked_out"
+
+    def __init__(self) -> None:
+        super().__init__("Your account is suspended. Ask an admin.")

@@ -17,7 +17,6 @@ from chalicelib.identity.models import (
     Actor,
     Credential,
     Session,
-    Token,
     TokenKind,
     User,
     UserStatus,
@@ -83,7 +82,7 @@ class IdentityService:
             raise InvalidTokenError
         lifetime = min(self._session_lifetime, parent.expires_at - self._clock())
         text = new_token_text()
-        token = self._build_session(text, lifetime, parent.scopes, parent.id)
+        token = self._accounts.build_session(text, lifetime, parent.scopes, parent.id)
 
         def begin(account: Account) -> Account:
             if parent.id not in {each.id for each in account.tokens}:
@@ -145,18 +144,6 @@ class IdentityService:
             with suppress(StorageUnavailableError):  # It is worth less than the request.
                 self._repository.record_use(found.token.digest, now, now - _USE_IS_NOTED_EVERY)
         return found
-
-    def _build_session(
-        self, text: str, lifetime: timedelta, scopes: tuple[TokenScope, ...], parent_id: str
-    ) -> Token:
-        return self._accounts.build_token(
-            text,
-            lifetime,
-            kind=TokenKind.SESSION,
-            name="session",
-            scopes=scopes,
-            parent_id=parent_id,
-        )
 
     def _find_or_add_first_owner(self) -> User:
         found = self._find_by_email(_FIRST_OWNER_EMAIL)

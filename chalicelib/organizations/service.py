@@ -6,6 +6,7 @@ from dataclasses import replace
 from chalicelib.identity.errors import NotAllowedError
 from chalicelib.identity.models import Actor, User
 from chalicelib.identity.permissions import Permission
+from chalicelib.identity.repository import Extend
 from chalicelib.identity.service import IdentityService
 from chalicelib.organizations.errors import (
     DefaultOrganizationError,
@@ -31,6 +32,7 @@ from chalicelib.sdk.organizations import (
     MemberRolesRequest,
     UpdateOrganizationRequest,
 )
+from chalicelib.storage import Transaction
 
 _DEFAULT_NAME = "default"
 _MOST_PER_PAGE = 100
@@ -237,6 +239,17 @@ class OrganizationService:
         for membership in self._repository.list_memberships(user_id):
             self._repository.remove_member(membership.organization_id, user_id)
         return True
+
+    def joining_default(self, user_id: str) -> Extend:
+        """What makes a new user a member of the default organisation, in the same transaction."""
+        organization_id = self._repository.find_id_by_name(_DEFAULT_NAME)
+
+        def join(transaction: Transaction) -> None:
+            if organization_id:
+                member = self._membership(organization_id, user_id, OrganizationRole.MEMBER)
+                self._repository.put_member(transaction, member)
+
+        return join
 
     def ensure_default(self, owner: User) -> Organization:
         """Make the default organisation with its admin, or see that both exist.

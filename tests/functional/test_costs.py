@@ -12,7 +12,8 @@ import httpx
 import pytest
 
 from chalicelib.api import ROUTES
-from tests.support.journey import World
+from tests.support.identity_provider import SETTINGS, open_office
+from tests.support.journey import World, start_world
 from tests.support.servers import SERVERS, create_server, server_body
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "costs.md"
@@ -67,6 +68,21 @@ class Caller:
         self.world.deployment.aws_calls.reset()
         self.world.internet.requests.clear()
 
+    def start_login(self) -> httpx.Response:
+        self.login()
+        return self.browser.get("/api/v2/users/oidc/login")
+
+    def finish_login(self) -> httpx.Response:
+        return self.browser.get(self.login())
+
+    def login(self) -> str:
+        """Sign in once, and again as far as to the callback; its URL."""
+        office = open_office(self.world.deployment, self.world.internet)
+        office.sign_in(self.browser)
+        callback = office.provider.authorize(office.start(self.browser))
+        self.reset()
+        return callback
+
     def finish(self) -> httpx.Response:
         return self.browser.get(self.callback)
 
@@ -86,6 +102,8 @@ COSTS: dict[str, tuple[Step, tuple[int, int, int, int]]] = {
         lambda c: c.client.post("/api/v2/users/login", json={"token": TOKEN}),
         (3, 1, 0, 0),
     ),
+    "GET /api/v2/users/oidc/login": (Caller.start_login, (0, 0, 0, 0)),
+    "GET /api/v2/users/oidc/callback": (Caller.finish_login, (2, 2, 0, 1)),
     "POST /api/v2/users/logout": (
         lambda c: c.browser.post("/api/v2/users/logout", headers={"Sec-Fetch-Site": "same-origin"}),
         (2, 1, 0, 0),
@@ -219,6 +237,12 @@ COSTS: dict[str, tuple[Step, tuple[int, int, int, int]]] = {
 }
 TOKEN = "admin-token-for-tests-0123456789abcdef"
 READS = {"GetItem", "BatchGetItem", "Query", "DescribeTable"}
+
+
+@pytest.fixture
+def world(local_aws: None) -> World:
+    """A deployment with an identity provider, too."""
+    return start_world(SETTINGS)
 
 
 @pytest.mark.parametrize("endpoint", COSTS)
