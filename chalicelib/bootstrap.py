@@ -12,26 +12,36 @@ import botocore.session
 from botocore.config import Config
 
 from chalicelib import logs
+from chalicelib.audit import AuditRepository
+from chalicelib.audit.service import AuditService
 from chalicelib.chats.repository import ChatRepository
 from chalicelib.chats.service import ChatService
 from chalicelib.config import PublicURL, Settings
 from chalicelib.egress import Egress
-from chalicelib.encryption import Vault
+from chalicelib.encryption import Cursors, Vault
+from chalicelib.encryption.fields import AUDIT_CURSOR
 from chalicelib.encryption.keys import KMSKeyring
 from chalicelib.encryption.repository import DataKeyRepository
 from chalicelib.groups.repository import GroupRepository
 from chalicelib.groups.service import GroupService
 from chalicelib.identity.accounts import Accounts
 from chalicelib.identity.logins import LoginService
+from chalicelib.identity.models import Actor
 from chalicelib.identity.repository import IdentityRepository
 from chalicelib.identity.service import IdentityService
 from chalicelib.identity.tokens import TokenService
 from chalicelib.identity.users import UserService
+from chalicelib.mcp_client.caller import ServerCaller
 from chalicelib.mcp_client.catalog import ToolCatalog
 from chalicelib.mcp_client.client import MCPClient
 from chalicelib.mcp_client.credentials import Credentials
+from chalicelib.mcp_client.diagnosis import DiagnosisService
 from chalicelib.mcp_client.service import ToolService
+from chalicelib.mcp_servers.access_lists import AccessListService
+from chalicelib.mcp_servers.clients import ServerClients
+from chalicelib.mcp_servers.drafts import ServerDrafts
 from chalicelib.mcp_servers.repository import MCPServerRepository
+from chalicelib.mcp_servers.selection import ServerSelection
 from chalicelib.mcp_servers.service import MCPServerService
 from chalicelib.oauth2.access import AccessTokens
 from chalicelib.oauth2.own_urls import OwnURLs
@@ -50,6 +60,9 @@ from chalicelib.organizations.repository import OrganizationRepository
 from chalicelib.organizations.service import OrganizationService
 from chalicelib.primitives import Clock, utc_now
 from chalicelib.storage import Database, StorageUnavailableError
+from chalicelib.tool_approvals.registry import ToolApprovalRegistry
+from chalicelib.tool_approvals.repository import ToolApprovalRepository
+from chalicelib.tool_approvals.service import ToolApprovalService
 
 _AWS_CONFIG = Config(
     connect_timeout=2, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 3}
@@ -62,6 +75,7 @@ class Services:
 
     public_url: PublicURL
     oauth2_urls: OwnURLs
+    audit: AuditService[Actor]
     identity: IdentityService
     tokens: TokenService
     users: UserService
@@ -69,8 +83,11 @@ class Services:
     organizations: OrganizationService
     groups: GroupService
     mcp_servers: MCPServerService
+    access_lists: AccessListService
     connections: ConnectionService
     tools: ToolService
+    tool_approvals: ToolApprovalService
+    diagnosis: DiagnosisService
     chats: ChatService
     find_unreachable: Callable[[], list[str]]
     """The names of what we depend on and cannot reach."""
@@ -97,24 +114,37 @@ def build_services(
 
     keyring = KMSKeyring(kms_client, settings.kms_key_alias, settings.stage)
     vault = Vault(DataKeyRepository(database), keyring, clock)
+    audit_retention = timedelta(days=settings.audit_retention_days)
+    audit = AuditRepository(database, clock, audit_retention)
     session_lifetime = timedelta(hours=settings.session_hours)
-    identity_repository = IdentityRepository(database)
+    identity_repository = IdentityRepository(database, audit)
     accounts = Accounts(identity_repository, clock)
     identity = IdentityService(accounts, session_lifetime)
-    organization_repository = OrganizationRepository(database, identity_repository)
-    chat_repository = ChatRepository(database, identity_repository, organization_repository)
+    organization_repository = OrganizationRepository(database, audit, identity_repository)
+    chat_repository = ChatRepository(database, audit, identity_repository, organization_repository)
     organizations = OrganizationService(organization_repository, identity, chat_repository, clock)
+    group_repository = GroupRepository(database, audit, organization_repository)
+    groups = GroupService(group_repository, organizations, clock)
 
-    server_repository = MCPServerRepository(database)
-    connection_repository = ConnectionRepository(database, server_repository, identity_repository)
+    server_repository = MCPServerRepository(database, audit)
+    connection_repository = ConnectionRepository(
+        database, audit, server_repository, identity_repository
+    )
     registry = ConnectionRegistry(connection_repository, clock)
+    approval_repository = ToolApprovalRepository(database, audit, server_repository)
+    approvals = ToolApprovalRegistry(approval_repository)
+    drafts = ServerDrafts(vault, clock)
+    provisioner = OAuth2Provisioner(egress, urls.client_metadata)
     servers = MCPServerService(
         repository=server_repository,
-        vault=vault,
-        provisioner=OAuth2Provisioner(egress, urls.client_metadata),
+        drafts=drafts,
+        clients=ServerClients(
+            server_repository, drafts, provisioner, registry, urls.callback, clock
+        ),
         connections=registry,
+        organizations=organizations,
+        approvals=approvals,
         check_url=egress.check_url,
-        callback_url=urls.callback,
         clock=clock,
     )
     tokens = TokenSealer(vault, clock)
@@ -136,7 +166,7 @@ def build_services(
     access_tokens = AccessTokens(
         connection_repository, tokens, refresher, reauthorizer, urls, clock
     )
-    chats = ChatService(chat_repository, organizations, servers, clock)
+    chats = ChatService(chat_repository, organizations, ServerSelection(server_repository), clock)
     login_tokens = LoginTokensRepository(database, identity_repository)
     sign_in = SignInService(
         settings=settings.oidc,
@@ -148,28 +178,35 @@ def build_services(
         redirect_uri=settings.public_url.url("/api/v2/users/oidc/callback"),
         clock=clock,
     )
+    client = MCPClient(egress, pause)
+    caller = ServerCaller(
+        access_tokens, Credentials(access_tokens, vault), reauthorizer, client, ToolCatalog(clock)
+    )
     return Services(
         public_url=settings.public_url,
         oauth2_urls=urls,
+        audit=AuditService(
+            audit,
+            Cursors(vault, AUDIT_CURSOR),
+            organizations.require_audit_reader,
+            clock,
+            audit_retention,
+        ),
         identity=identity,
         tokens=TokenService(accounts),
         users=UserService(accounts, (organizations, connections, chats, login_tokens)),
         sign_in=sign_in,
         organizations=organizations,
-        groups=GroupService(
-            GroupRepository(database, organization_repository), organizations, clock
-        ),
+        groups=groups,
         mcp_servers=servers,
+        access_lists=AccessListService(
+            server_repository, servers, organizations, groups, identity, clock
+        ),
         connections=connections,
         chats=chats,
-        tools=ToolService(
-            servers,
-            access_tokens,
-            Credentials(access_tokens, vault),
-            reauthorizer,
-            MCPClient(egress, pause),
-            ToolCatalog(clock),
-        ),
+        tools=ToolService(servers, caller, approvals),
+        tool_approvals=ToolApprovalService(approval_repository, servers, caller, clock),
+        diagnosis=DiagnosisService(servers, caller, approvals, client, egress),
         find_unreachable=partial(_find_unreachable, database, vault),
     )
 

@@ -24,6 +24,7 @@ SETTINGS = {
     "CIBORIUM_OIDC_SCOPES": "What is asked for there.",
     "CIBORIUM_OIDC_ALLOWED_EMAIL_DOMAINS": "Whose people may sign in; empty for everybody.",
     "CIBORIUM_OIDC_CREATE_USERS": "Whether whoever signs in for the first time becomes a user.",
+    "CIBORIUM_AUDIT_RETENTION_DAYS": "How long the audit log keeps an event.",
 }
 
 _STAGE = re.compile(r"[a-z][a-z0-9-]{0,30}")
@@ -88,6 +89,7 @@ class Settings:
     session_hours: int = 24
     oidc: OIDCSettings | None = None
     """None: people sign in with API tokens only."""
+    audit_retention_days: int = 365
 
     def table_name(self, table: str) -> str:
         """The name of a DynamoDB table; `infra/data.yaml` uses the same pattern."""
@@ -113,6 +115,9 @@ class Settings:
             log_level=_log_level(environment.get("CIBORIUM_LOG_LEVEL", "") or "INFO"),
             session_hours=_session_hours(environment.get("CIBORIUM_SESSION_HOURS", "") or "24"),
             oidc=_oidc(environment),
+            audit_retention_days=_audit_retention_days(
+                environment.get("CIBORIUM_AUDIT_RETENTION_DAYS", "") or "365"
+            ),
         )
 
 
@@ -216,3 +221,9 @@ def _switch(name: str, text: str) -> bool:
     if text not in {"on", "off"}:
         raise SettingsError(f"{name} must be on or off.")
     return text == "on"
+
+
+def _audit_retention_days(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= 3650:
+        raise SettingsError("CIBORIUM_AUDIT_RETENTION_DAYS must be a whole number from 1 to 3650.")
+    return int(text)

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Any
 from chalice.app import Chalice, Response
 
 from chalicelib.api import (
+    audit,
     chats,
     groups,
+    mcp_access,
     mcp_servers,
     mcp_tools,
     organizations,
@@ -29,8 +31,10 @@ ROUTES = (
     *organizations.ROUTES,
     *groups.ROUTES,
     *mcp_servers.ROUTES,
+    *mcp_access.ROUTES,
     *mcp_tools.ROUTES,
     *chats.ROUTES,
+    *audit.ROUTES,
 )
 
 _FRAMEWORK_ERRORS = {

@@ -1,12 +1,20 @@
 """The tools of MCP servers: listing and calling them through the caller's own connections."""
 
+from chalicelib.api.errors import InvalidBodyError
 from chalicelib.api.replies import Reply, json_reply
 from chalicelib.api.routing import Call, Route
-from chalicelib.api.wire import to_server_tools, to_tool, to_tool_reply
+from chalicelib.api.wire import to_approvals, to_diagnosis, to_server_tools, to_tool, to_tool_reply
+from chalicelib.errors import Validation
 from chalicelib.mcp_client.errors import ListingTooLargeError
 from chalicelib.mcp_client.models import ToolCall
 from chalicelib.mcp_client.service import ServerTools
-from chalicelib.sdk.mcp_tools import AllTools, CallToolRequest, MCPServerTools, ServerToolsEntry
+from chalicelib.sdk.mcp_tools import (
+    AllTools,
+    ApproveToolsRequest,
+    CallToolRequest,
+    MCPServerTools,
+    ServerToolsEntry,
+)
 
 # A Lambda's answer may have 6 MB.
 _MOST_BYTES = 5 * 1024 * 1024
@@ -21,7 +29,9 @@ def list_all_tools(call: Call) -> Reply:
 
 
 def list_tools(call: Call, server_id: str) -> Reply:
-    """The tools that one server offers to the caller, each allowed or not."""
+    """The tools that one server offers to the caller, or what is wrong with the way there."""
+    if call.query("diagnose") == "true":
+        return json_reply(to_diagnosis(call.services.diagnosis.diagnose(call.actor, server_id)))
     refresh = call.query("refresh") == "true"
     found = call.services.tools.list_tools(call.actor, server_id, refresh=refresh)
     return json_reply(MCPServerTools(tools=[to_tool(tool) for tool in found]))
@@ -39,9 +49,27 @@ def call_tool(call: Call, server_id: str) -> Reply:
             elicitation=request.elicitation,
             input_responses=request.input_responses,
             request_state=request.request_state,
+            approved=request.approved,
         ),
     )
     return json_reply(to_tool_reply(result))
+
+
+def get_approvals(call: Call, server_id: str) -> Reply:
+    """What one server's tools have become since an admin approved them."""
+    return json_reply(to_approvals(call.services.tool_approvals.get(call.actor, server_id)))
+
+
+def approve_tools(call: Call, server_id: str) -> Reply:
+    """Approve tools as the caller has seen them, or all of them."""
+    request = call.body(ApproveToolsRequest)
+    if request.all is (request.tools is not None):
+        raise InvalidBodyError(
+            "Say which tools to approve.",
+            validations=[Validation("tools", "is required, or all: true, and not both")],
+        )
+    service = call.services.tool_approvals
+    return json_reply(to_approvals(service.accept(call.actor, server_id, request.tools)))
 
 
 def _fit(found: list[ServerTools], request_id: str) -> list[ServerToolsEntry]:
@@ -63,4 +91,6 @@ ROUTES = (
     Route("GET", "/api/experimental/mcp/tools", list_all_tools),
     Route("GET", _ONE, list_tools),
     Route("POST", f"{_ONE}/call", call_tool),
+    Route("GET", f"{_ONE}/approvals", get_approvals),
+    Route("POST", f"{_ONE}/approvals", approve_tools),
 )

@@ -26,6 +26,7 @@ from chalicelib.api.errors import (
 )
 from chalicelib.api.pages import error_page
 from chalicelib.api.replies import Reply, redirect_reply
+from chalicelib.audit import RequestContext
 from chalicelib.errors import CiboriumError, UnauthenticatedError
 from chalicelib.identity.errors import MissingTokenError
 from chalicelib.identity.models import Actor
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 
 M = TypeVar("M", bound=BaseModel)
 _MOST_BODY_BYTES = 256 * 1024
+_LONGEST_USER_AGENT = 256
 _DEFAULT_LIMIT = 50
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _AREAS = (
@@ -82,10 +84,18 @@ class Call:
                 self.require_own_origin()
         if not token:
             raise MissingTokenError
-        actor = self.services.identity.authenticate(token)
+        actor = self.services.identity.authenticate(token, self.context)
         if not self._route.any_token:
             actor.require_scope(self._route.area, reading=self._route.reads)
         return actor
+
+    @cached_property
+    def context(self) -> RequestContext:
+        """From where the request comes, for the audit log."""
+        identity = self._request.context.get("identity") or {}
+        agent = "".join(each for each in self.header("user-agent") if each.isprintable())
+        source_ip = str(identity.get("sourceIp") or "")
+        return RequestContext(self.request_id, source_ip, agent[:_LONGEST_USER_AGENT])
 
     @cached_property
     def cookies(self) -> dict[str, str]:
@@ -102,10 +112,10 @@ class Call:
         return None if parameters is None else parameters.get(name)
 
     def number(self, name: str) -> int | None:
-        """A query parameter that is a whole number.
+        """A query parameter's value as a whole number.
 
         Raises:
-            InvalidQueryError: it is something else.
+            InvalidQueryError: it is none, or has more than twelve digits.
         """
         text = self.query(name)
         if text is None:

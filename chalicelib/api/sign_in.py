@@ -33,7 +33,9 @@ def login(call: Call) -> Reply:
         call.require_own_origin()
     request = _form(call) if call.is_form else call.body(LoginRequest)
     try:
-        session = call.services.identity.start_session(request.token.get_secret_value())
+        session = call.services.identity.start_session(
+            request.token.get_secret_value(), call.context
+        )
     except InvalidTokenError as exc:
         if not call.is_form:
             raise
@@ -71,7 +73,7 @@ def finish_oidc(call: Call) -> Reply:
         error_description=call.query("error_description") or "",
         cookie=call.cookies.get(login_cookie_name(public_url), ""),
     )
-    done = call.services.sign_in.finish(answer)
+    done = call.services.sign_in.finish(answer, call.context)
     return _signed_in(call, done.session, done.next_path)
 
 

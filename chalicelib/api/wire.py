@@ -3,14 +3,29 @@
 from collections.abc import Callable, Sequence
 
 from chalicelib.api.errors import build_error_body
+from chalicelib.audit.models import Event, EventPage
 from chalicelib.chats.models import Chat, Message, MessagePage
 from chalicelib.groups.models import Group
 from chalicelib.identity.models import Token, User
+from chalicelib.mcp_client.diagnosis import Diagnosis, StepResult
+from chalicelib.mcp_client.governing import GovernedTool
 from chalicelib.mcp_client.models import ToolResult
-from chalicelib.mcp_client.service import GovernedTool, ServerTools
+from chalicelib.mcp_client.service import ServerTools
+from chalicelib.mcp_servers.access_lists import Entries
 from chalicelib.mcp_servers.service import ServerView
 from chalicelib.organizations.models import Membership, Organization
-from chalicelib.sdk import chats, groups, identity, mcp_servers, mcp_tools, organizations
+from chalicelib.sdk import (
+    audit,
+    chats,
+    groups,
+    identity,
+    mcp_access,
+    mcp_servers,
+    mcp_tools,
+    organizations,
+)
+from chalicelib.tool_approvals.models import ToolComparison
+from chalicelib.tool_approvals.service import ApprovalState
 
 
 def to_user(user: User, organization_ids: list[str] | None = None) -> identity.User:
@@ -112,19 +127,45 @@ def to_server(view: ServerView, callback_url: Callable[[str], str]) -> mcp_serve
         has_custom_headers=bool(server.custom_headers),
         tool_allow_list=list(server.tool_allow_list),
         tool_deny_list=list(server.tool_deny_list),
+        tool_rules=dict(server.tool_rules),
+        tool_changes=server.tool_changes,
         availability=server.availability,
         enabled=server.enabled,
         model_intent=server.model_intent,
         allow_in_plan_mode=server.allow_in_plan_mode,
         forward_coder_headers=server.forward_coder_headers,
+        organization_ids=list(server.organization_ids),
         created_at=server.created_at,
         updated_at=server.updated_at,
         auth_connected=view.auth_connected,
     )
 
 
+def to_acl(entries: Entries) -> mcp_access.MCPServerACL:
+    """Who may see and use a server, or could be allowed to."""
+    return mcp_access.MCPServerACL(
+        users=[
+            mcp_access.ACLUser(
+                id=each.user.id, username=each.user.username, name=each.user.name, role=each.role
+            )
+            for each in entries.users
+        ],
+        groups=[
+            mcp_access.ACLGroup(
+                id=each.group.id,
+                name=each.group.name,
+                display_name=each.group.display_name,
+                organization_id=each.organization.id,
+                organization_name=each.organization.name,
+                role=each.role,
+            )
+            for each in entries.groups
+        ],
+    )
+
+
 def to_tool(governed: GovernedTool) -> mcp_tools.MCPServerTool:
-    """A tool, and whether the admin allows it."""
+    """A tool, and what the admin says about it."""
     tool = governed.tool
     return mcp_tools.MCPServerTool(
         name=tool.name,
@@ -132,7 +173,10 @@ def to_tool(governed: GovernedTool) -> mcp_tools.MCPServerTool:
         description=tool.description,
         input_schema=tool.input_schema,
         annotations=tool.annotations,
-        allowed=governed.allowed,
+        allowed=governed.reason is None,
+        rule=governed.rule,
+        change=governed.change,
+        reason=governed.reason,
     )
 
 
@@ -143,6 +187,53 @@ def to_server_tools(found: ServerTools, request_id: str) -> mcp_tools.ServerTool
         slug=found.server.slug,
         tools=[to_tool(tool) for tool in found.tools],
         error=None if found.error is None else build_error_body(found.error, request_id),
+    )
+
+
+def to_diagnosis(diagnosis: Diagnosis) -> mcp_tools.MCPServerDiagnosis:
+    """The connection to a server, step by step."""
+    tools = diagnosis.tools
+    return mcp_tools.MCPServerDiagnosis(
+        ok=all(step.ok for step in diagnosis.steps),
+        steps=[_to_step(step) for step in diagnosis.steps],
+        protocol_version=diagnosis.trace.protocol_version or None,
+        era=diagnosis.trace.era or None,
+        tools=None if tools is None else [to_tool(tool) for tool in tools],
+    )
+
+
+def _to_step(result: StepResult) -> mcp_tools.DiagnosisStep:
+    error = result.error
+    return mcp_tools.DiagnosisStep(
+        step=result.step,
+        ok=result.ok,
+        skipped=result.skipped or None,
+        duration_ms=round(result.seconds * 1000, 1),
+        detail=result.detail,
+        code=error.code if error else None,
+        connect_url=error.extra().get("connect_url") if error else None,
+    )
+
+
+def to_approvals(state: ApprovalState) -> mcp_tools.ToolApprovals:
+    """A server's tools, as approved and as offered."""
+    return mcp_tools.ToolApprovals(
+        baseline=state.has_baseline, tools=[_to_approval(each) for each in state.tools]
+    )
+
+
+def _to_approval(compared: ToolComparison) -> mcp_tools.ToolApproval:
+    offered, approval, difference = compared.offered, compared.approval, compared.difference
+    parts = {name: list(lines) for name, lines in difference.parts.items()}
+    return mcp_tools.ToolApproval(
+        name=compared.name,
+        state=compared.state,
+        hash=offered.hash if offered else None,
+        approved_hash=approval.tool.hash if approval else None,
+        approved_by=approval.approved_by if approval else None,
+        approved_at=approval.approved_at if approval else None,
+        difference=parts or None,
+        difference_truncated=difference.truncated or None,
     )
 
 
@@ -191,4 +282,37 @@ def _to_message(message: Message) -> chats.ChatMessage:
         created_at=message.created_at,
         role=message.role,
         content=[chats.MessagePart(type="text", text=text) for text in message.texts],
+    )
+
+
+def to_events(page: EventPage) -> audit.AuditEvents:
+    """A page of the audit log."""
+    return audit.AuditEvents(
+        events=[to_event(event) for event in page.events], next_cursor=page.next_cursor or None
+    )
+
+
+def to_event(event: Event) -> audit.AuditEvent:
+    """One event of the audit log."""
+    return audit.AuditEvent(
+        id=event.id,
+        time=event.time,
+        action=event.action,
+        object_type=event.object_type,
+        object_id=event.object_id,
+        organization_id=event.organization_id,
+        actor_id=event.actor_id,
+        actor_username=event.actor_username or None,
+        request_id=event.request.request_id or None,
+        source_ip=event.request.source_ip or None,
+        user_agent=event.request.user_agent or None,
+        diff={
+            name: audit.AuditChange(
+                old=change.old,
+                new=change.new,
+                secret=change.secret or None,
+                abridged=change.abridged or None,
+            )
+            for name, change in event.diff.items()
+        },
     )

@@ -10,6 +10,7 @@ from typing import Any
 
 from pynamodb.attributes import ListAttribute, NumberAttribute, UnicodeAttribute
 
+from chalicelib.audit import AuditRepository, NewEvent
 from chalicelib.chats.errors import ChatExistsError
 from chalicelib.chats.models import Chat, Message
 from chalicelib.identity.repository import IdentityRepository
@@ -53,17 +54,19 @@ class ChatRepository:
     def __init__(
         self,
         database: Database,
+        audit: AuditRepository,
         identity: IdentityRepository,
         organizations: OrganizationRepository,
     ) -> None:
         self._database = database
+        self._audit = audit
         self._identity = identity
         self._organizations = organizations
         self._chats = database.bind(ChatItem, "chats")
         self._messages = database.bind(MessageItem, "chats")
         self._places = database.bind(Item, "chats")
 
-    def add(self, chat: Chat, first: Message) -> None:
+    def add(self, chat: Chat, first: Message, event: NewEvent) -> None:
         """Store a new chat together with its first message.
 
         Raises:
@@ -71,7 +74,7 @@ class ChatRepository:
             InvalidTokenError: the owner has been suspended or deleted meanwhile.
             OrganizationNotFoundError: the organisation has been deleted meanwhile.
         """
-        transaction = self._database.transaction()
+        transaction = self._audit.transaction(event)
         self._identity.require_active(transaction, chat.owner_id)
         self._organizations.require_open(transaction, chat.organization_id)
         transaction.put(self._to_item(chat), self._chats.absent(), ChatExistsError())
@@ -122,7 +125,7 @@ class ChatRepository:
         return any(True for _ in found)
 
     def remove_owned(self, owner_id: str, most: int) -> bool:
-        """Remove a user's chats with their messages.
+        """Remove a deleted user's chats with their messages; that they were deleted is recorded.
 
         Args:
             owner_id: whose.

@@ -2,11 +2,13 @@
 
 from dataclasses import replace
 
+from chalicelib.audit import Action, ObjectType, diff
+from chalicelib.chats.auditing import describe_chat
 from chalicelib.chats.errors import ChatNotFoundError, InvalidPageError
 from chalicelib.chats.models import Chat, Message, MessagePage, build_title
 from chalicelib.chats.repository import ChatRepository
 from chalicelib.identity.models import Actor
-from chalicelib.mcp_servers.service import MCPServerService
+from chalicelib.mcp_servers.selection import ServerSelection
 from chalicelib.organizations.service import OrganizationService
 from chalicelib.primitives import Clock, new_id, parse_id
 from chalicelib.sdk.chats import ChatStatus, CreateChatRequest, MessageRole
@@ -22,7 +24,7 @@ class ChatService:
         self,
         repository: ChatRepository,
         organizations: OrganizationService,
-        servers: MCPServerService,
+        servers: ServerSelection,
         clock: Clock,
     ) -> None:
         self._repository = repository
@@ -35,10 +37,11 @@ class ChatService:
 
         Raises:
             NotAMemberError: the actor is not in the organisation.
-            InvalidSelectionError: a server asked for is unknown or disabled.
+            InvalidSelectionError: a server asked for is unknown, disabled, or not for the actor in
+                this organisation.
         """
         membership = self._organizations.require_member(actor, request.organization_id)
-        server_ids = self._servers.select_for_chat(request.mcp_server_ids)
+        server_ids = self._servers.for_new_chat(actor, membership, request.mcp_server_ids)
         now = self._clock()
         texts = tuple(part.text for part in request.content)
         first = Message(
@@ -60,7 +63,14 @@ class ChatService:
             created_at=now,
             updated_at=now,
         )
-        self._repository.add(chat, first)
+        event = actor.did(
+            Action.CREATE,
+            ObjectType.CHAT,
+            chat.id,
+            diff({}, describe_chat(chat)),
+            organization_id=chat.organization_id,
+        )
+        self._repository.add(chat, first, event)
         return chat
 
     def list_own(self, actor: Actor, *, limit: int, after_id: str | None) -> list[Chat]:

@@ -9,6 +9,7 @@ from chalicelib.egress.errors import (
     EgressResponseError,
     EgressTimeoutError,
 )
+from chalicelib.egress.probing import NetworkStep, ProbedStep
 from chalicelib.egress.resolving import Resolver
 from chalicelib.egress.strict_json import parse_json
 
@@ -21,6 +22,8 @@ __all__ = [
     "EgressResponseError",
     "EgressStream",
     "EgressTimeoutError",
+    "NetworkStep",
+    "ProbedStep",
     "Resolver",
     "parse_json",
 ]

@@ -193,12 +193,22 @@ def _content_length(headers: "httpx.Headers") -> int:
     return int(text) if text.isdecimal() else 0
 
 
+def _describe_certificate(error: ssl.SSLCertVerificationError) -> str:
+    """What is wrong with a certificate, by OpenSSL's X509_V_ERR codes."""
+    return {
+        9: "is not valid yet",
+        10: "has expired",
+        62: "is for another name",
+        64: "is for another address",
+    }.get(error.verify_code, "is not trusted")
+
+
 def _describe_failure(host: str, exc: BaseException) -> str:
     """Why a connection failed, in words that tell nothing of the network behind it."""
     cause: BaseException | None = exc
     while cause is not None:
         if isinstance(cause, ssl.SSLCertVerificationError):
-            return f"{host} has a TLS certificate that is not trusted, or not for this name."
+            return f"{host} has a TLS certificate that {_describe_certificate(cause)}."
         if isinstance(cause, ssl.SSLError):
             return f"{host} could not be spoken to over TLS."
         cause = cause.__cause__ or cause.__context__

@@ -2,8 +2,9 @@
 
 import ssl
 import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Final
 
 from chalicelib.egress.addresses import AddressPolicy, IPNetwork
@@ -15,8 +16,9 @@ from chalicelib.egress.call import (
     has_credentials,
 )
 from chalicelib.egress.deadline import Deadline
-from chalicelib.egress.errors import EgressResponseError
+from chalicelib.egress.errors import EgressRefusedError, EgressResponseError
 from chalicelib.egress.guard import Guard
+from chalicelib.egress.probing import NetworkStep, ProbedStep
 from chalicelib.egress.redirects import find_redirect
 from chalicelib.egress.resolving import Resolver, resolve_with_system
 from chalicelib.errors import CiboriumError
@@ -139,6 +141,36 @@ class Egress:
             yield EgressStream(response, call)
         finally:
             response.close()
+
+    def probe(self, url: str, *, budget: float = BUDGET_SECONDS) -> list[ProbedStep]:
+        """See how far a new connection comes, up to the step that fails; nothing is sent over it.
+
+        Where `transport` replaces the network there is nothing to see: no steps.
+        """
+        from chalicelib.egress.transport import GuardedTransport
+
+        try:
+            parsed = self._guard.parse_url(url)
+        except EgressRefusedError as exc:
+            return [ProbedStep(NetworkStep.DNS, 0.0, exc)]
+        transport = self._get_transport()
+        if not isinstance(transport, GuardedTransport):
+            return []
+        call = Call("GET", parsed, [], None, Deadline(budget), 0, credentials=False)
+        probed: list[ProbedStep] = []
+        with closing(transport.connect_in_steps(parsed, call.deadline)) as steps:
+            for step in NetworkStep:
+                started = time.monotonic()
+                error: CiboriumError | None = None
+                try:
+                    with call.errors():
+                        next(steps)
+                except CiboriumError as exc:
+                    error = exc
+                probed.append(ProbedStep(step, time.monotonic() - started, error))
+                if error is not None:
+                    break
+        return probed
 
     def close(self) -> None:
         """Close every connection; a later request opens new ones."""

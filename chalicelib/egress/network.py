@@ -36,10 +36,25 @@ class GuardedBackend(httpcore.NetworkBackend):
             EgressRefusedError, EgressConnectionError, EgressTimeoutError: as `Guard.resolve`.
             httpcore.ConnectError, httpcore.ConnectTimeout: no address answered.
         """
+        return self.dial(self.resolve(host, timeout), port, timeout)
+
+    def resolve(self, host: str, timeout: float | None) -> list[IPAddress]:
+        """The addresses of a host, all checked.
+
+        Raises:
+            EgressRefusedError, EgressConnectionError, EgressTimeoutError: as `Guard.resolve`.
+        """
         seconds = _remaining(timeout, httpcore.ConnectTimeout)
-        addresses = self._guard.resolve(
-            host.rstrip("."), plaintext=self._plaintext, seconds=seconds
-        )
+        return self._guard.resolve(host.rstrip("."), plaintext=self._plaintext, seconds=seconds)
+
+    def dial(
+        self, addresses: list[IPAddress], port: int, timeout: float | None
+    ) -> httpcore.NetworkStream:
+        """Connect to the first of checked addresses that answers.
+
+        Raises:
+            httpcore.ConnectError, httpcore.ConnectTimeout: no address answered.
+        """
         connect = Deadline(min(_CONNECT_SECONDS, _remaining(timeout, httpcore.ConnectTimeout)))
         for tried, address in enumerate(addresses[:-1]):
             with suppress(httpcore.ConnectError, httpcore.ConnectTimeout):

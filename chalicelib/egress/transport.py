@@ -2,15 +2,17 @@
 
 import ssl
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
 from typing import cast
 
 import httpcore
 import httpx
 
+from chalicelib.egress.deadline import Deadline
 from chalicelib.egress.guard import Guard
 from chalicelib.egress.network import GuardedBackend
+from chalicelib.egress.probing import NetworkStep
 
 _MAX_CONNECTIONS = 100
 _MAX_IDLE_CONNECTIONS = 10
@@ -50,6 +52,32 @@ class GuardedTransport(httpx.BaseTransport):
             answer = self._pool(url.scheme).handle_request(core_request)
         return httpx.Response(answer.status, headers=answer.headers, stream=_Body(answer))
 
+    def connect_in_steps(
+        self, url: httpx.URL, deadline: Deadline
+    ) -> Generator[NetworkStep, None, None]:
+        """Open a connection of its own, and close it: each step once it has been taken.
+
+        Raises:
+            as `handle_request`, in place of the step that failed.
+        """
+        backend = GuardedBackend(self._guard, plaintext=url.scheme == "http")
+        host = url.raw_host.decode("ascii")
+        with _httpx_errors():
+            addresses = backend.resolve(host, deadline)
+        yield NetworkStep.DNS
+        with _httpx_errors():
+            port = url.port or {"http": 80, "https": 443}[url.scheme]
+            stream = backend.dial(addresses, port, deadline)
+        try:
+            yield NetworkStep.TCP
+            if url.scheme == "https":
+                with _httpx_errors():
+                    name = host.rstrip(".")
+                    stream = stream.start_tls(self._get_ssl_context(), name, deadline)
+            yield NetworkStep.TLS
+        finally:
+            stream.close()
+
     def close(self) -> None:
         """Close every connection."""
         with self._lock:
@@ -65,15 +93,18 @@ class GuardedTransport(httpx.BaseTransport):
             return self._pools[scheme]
 
     def _build_pool(self, scheme: str) -> httpcore.ConnectionPool:
-        if scheme == "https" and self._ssl_context is None:
-            self._ssl_context = httpx.create_ssl_context(trust_env=False)  # Once: it costs 75 ms.
         return httpcore.ConnectionPool(
-            ssl_context=self._ssl_context,
+            ssl_context=self._get_ssl_context() if scheme == "https" else None,
             max_connections=_MAX_CONNECTIONS,
             max_keepalive_connections=_MAX_IDLE_CONNECTIONS,
             keepalive_expiry=_IDLE_SECONDS,
             network_backend=GuardedBackend(self._guard, plaintext=scheme == "http"),
         )
+
+    def _get_ssl_context(self) -> ssl.SSLContext:
+        if self._ssl_context is None:
+            self._ssl_context = httpx.create_ssl_context(trust_env=False)  # Once: it costs 75 ms.
+        return self._ssl_context
 
 
 class _Body(httpx.SyncByteStream):

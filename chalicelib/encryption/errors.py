@@ -1,6 +1,6 @@
 """What can go wrong with sealed values and the keys that seal them."""
 
-from chalicelib.errors import CiboriumError, UnavailableError
+from chalicelib.errors import CiboriumError, InvalidInputError, UnavailableError, Validation
 
 
 class EncryptionUnavailableError(UnavailableError):
@@ -28,3 +28,15 @@ class ActiveKeyExistsError(CiboriumError):
 
     def __init__(self) -> None:
         super().__init__("The scope already has an active data key.")
+
+
+class InvalidCursorError(InvalidInputError):
+    """A cursor is not one of ours, or was made for another caller or another query."""
+
+    code = "invalid_cursor"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The cursor is not valid. Start again without one.",
+            validations=[Validation("cursor", "was not made for you and this very query")],
+        )

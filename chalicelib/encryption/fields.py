@@ -12,6 +12,7 @@ LOGIN_ACCESS_TOKEN = SealedField("identity", "access_token")
 LOGIN_REFRESH_TOKEN = SealedField("identity", "refresh_token")
 LOGIN_FLOW = SealedField("cookies", "oidc_flow", stored=False)
 AUTHORIZATION_FLOW = SealedField("cookies", "mcp_oauth2_verifier", stored=False)
+AUDIT_CURSOR = SealedField("cursors", "audit", stored=False)
 
 SEALED_FIELDS = (
     SERVER_CLIENT_SECRET,
@@ -24,4 +25,5 @@ SEALED_FIELDS = (
     LOGIN_REFRESH_TOKEN,
     LOGIN_FLOW,
     AUTHORIZATION_FLOW,
+    AUDIT_CURSOR,
 )

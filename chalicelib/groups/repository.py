@@ -7,10 +7,9 @@ Who is in a group stands in the memberships, as the ids of their groups: so one 
 an organisation lets somebody do, and whoever leaves it leaves its groups.
 """
 
-from contextlib import suppress
-
 from pynamodb.attributes import BooleanAttribute, UnicodeAttribute
 
+from chalicelib.audit import AuditRepository, NewEvent
 from chalicelib.groups.errors import GroupChangedError, GroupExistsError, GroupNotFoundError
 from chalicelib.groups.models import Group
 from chalicelib.organizations.errors import MemberNotFoundError
@@ -21,7 +20,7 @@ from chalicelib.organizations.repository import (
     to_membership,
 )
 from chalicelib.storage import Database, Item, Transaction, UTCDateTime, VersionedItem
-from chalicelib.storage.conditions import refused_as
+from chalicelib.storage.conditions import refusal_ignored
 
 
 class GroupItem(VersionedItem):
@@ -45,8 +44,11 @@ class GroupNameItem(Item):
 class GroupRepository:
     """Stores groups, and who is in them."""
 
-    def __init__(self, database: Database, organizations: OrganizationRepository) -> None:
+    def __init__(
+        self, database: Database, audit: AuditRepository, organizations: OrganizationRepository
+    ) -> None:
         self._database = database
+        self._audit = audit
         self._organizations = organizations
         self._groups = database.bind(GroupItem, "organizations")
         self._names = database.bind(GroupNameItem, "organizations")
@@ -64,27 +66,27 @@ class GroupRepository:
         )
         return sorted(map(_to_group, found), key=lambda each: each.name)
 
-    def add(self, group: Group) -> None:
+    def add(self, group: Group, event: NewEvent) -> None:
         """Store a new group.
 
         Raises:
             GroupExistsError: the name is taken in the organisation.
             OrganizationNotFoundError: the organisation is gone.
         """
-        transaction = self._database.transaction()
+        transaction = self._audit.transaction(event)
         self._organizations.require_open(transaction, group.organization_id)
         transaction.put(self._to_item(group), self._groups.absent(), GroupExistsError())
         self._take_name(transaction, group)
         transaction.commit()
 
-    def replace(self, before: Group, after: Group) -> None:
+    def replace(self, before: Group, after: Group, event: NewEvent) -> None:
         """Store a group in place of what was read; one that is being deleted frees its name.
 
         Raises:
             GroupChangedError: somebody else changed it meanwhile.
             GroupExistsError: the name is taken in the organisation.
         """
-        transaction = self._database.transaction()
+        transaction = self._audit.transaction(event)
         unchanged = self._groups.at_version(before.version)
         transaction.put(self._to_item(after), unchanged, GroupChangedError())
         if before.name != after.name or after.is_closing:
@@ -95,10 +97,16 @@ class GroupRepository:
         transaction.commit()
 
     def remove(self, group: Group) -> None:
-        """Take everybody out of a group that is being deleted, then forget it; safe to repeat."""
+        """Take everybody out of a group that is being deleted, then forget it; safe to repeat.
+
+        That it is being deleted is recorded.
+        """
+        groups = self._members.group_ids
         for member in self.list_members(group, after="", limit=None):
-            with suppress(MemberNotFoundError):  # They have left meanwhile.
-                self.remove_member(group, member.user_id)
+            with refusal_ignored():  # They have left meanwhile.
+                self._member_key(group, member.user_id).update(
+                    actions=[groups.delete({group.id})], condition=groups.contains(group.id)
+                )
         item = self._groups(_key(group.organization_id), f"GROUP#{group.id}")
         self._database.remove_all([item])
 
@@ -116,39 +124,47 @@ class GroupRepository:
         )
         return [to_membership(item) for item in found]
 
-    def add_member(self, group: Group, user_id: str) -> None:
-        """Put a member of the organisation into a group; nothing happens if they are in it.
+    def add_member(self, group: Group, user_id: str, event: NewEvent) -> None:
+        """Put a member of the organisation into a group.
 
         Raises:
             GroupNotFoundError: the group is gone.
-            MemberNotFoundError: the user is not a member of the organisation.
+            MemberNotFoundError: the user is not a member of the organisation, or in the group.
         """
-        transaction = self._database.transaction()
+        transaction = self._audit.transaction(event)
         transaction.check(
             self._groups,
             (_key(group.organization_id), f"GROUP#{group.id}"),
             self._groups.is_closing == False,  # noqa: E712 -- a condition, not a comparison
             GroupNotFoundError(),
         )
+        groups = self._members.group_ids
         transaction.update(
-            self._members(_key(group.organization_id), f"MEMBER#{user_id}"),
-            [self._members.group_ids.add({group.id})],
-            self._members.present(),
+            self._member_key(group, user_id),
+            [groups.add({group.id})],
+            self._members.present() & ~groups.contains(group.id),
             MemberNotFoundError(),
         )
         transaction.commit()
 
-    def remove_member(self, group: Group, user_id: str) -> None:
+    def remove_member(self, group: Group, user_id: str, event: NewEvent) -> None:
         """Take somebody out of a group.
 
         Raises:
             MemberNotFoundError: they are not in it.
         """
         groups = self._members.group_ids
-        with refused_as(MemberNotFoundError()):
-            self._members(_key(group.organization_id), f"MEMBER#{user_id}").update(
-                actions=[groups.delete({group.id})], condition=groups.contains(group.id)
-            )
+        transaction = self._audit.transaction(event)
+        transaction.update(
+            self._member_key(group, user_id),
+            [groups.delete({group.id})],
+            groups.contains(group.id),
+            MemberNotFoundError(),
+        )
+        transaction.commit()
+
+    def _member_key(self, group: Group, user_id: str) -> MembershipItem:
+        return self._members(_key(group.organization_id), f"MEMBER#{user_id}")
 
     def _take_name(self, transaction: Transaction, group: Group) -> None:
         guard = self._names(

@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+from chalicelib.audit import Action
+from chalicelib.groups.auditing import did_to_group, did_to_group_member
 from chalicelib.groups.errors import (
     EveryoneGroupError,
     GroupExistsError,
@@ -37,9 +39,7 @@ class GroupService:
         Raises:
             OrganizationNotFoundError: there is none, or the actor may not know.
         """
-        organization = self._readable(actor, organization_id)
-        found = self._repository.list_all(organization.id)
-        return [everyone_of(organization), *(each for each in found if not each.is_closing)]
+        return self.groups_of(self._readable(actor, organization_id))
 
     def get(self, actor: Actor, organization_id: str, group_id: str) -> Group:
         """One group.
@@ -72,7 +72,7 @@ class GroupService:
             created_at=now,
             updated_at=now,
         )
-        self._repository.add(group)
+        self._repository.add(group, did_to_group(actor, Action.CREATE, None, group))
         return group
 
     def update(
@@ -98,7 +98,8 @@ class GroupService:
         if after == before:
             return before
         after = replace(after, updated_at=self._clock(), version=before.version + 1)
-        self._repository.replace(before, after)
+        event = did_to_group(actor, Action.UPDATE, before, after)
+        self._repository.replace(before, after, event)
         return after
 
     def delete(self, actor: Actor, organization_id: str, group_id: str) -> None:
@@ -115,7 +116,8 @@ class GroupService:
         group = self._manageable(actor, organization_id, group_id, closing=True)
         if not group.is_closing:
             hidden = replace(group, is_closing=True, version=group.version + 1)
-            self._repository.replace(group, hidden)
+            event = did_to_group(actor, Action.DELETE, group, hidden)
+            self._repository.replace(group, hidden, event)
         self._repository.remove(group)
 
     def list_members(
@@ -152,7 +154,12 @@ class GroupService:
             MemberNotFoundError: the user is not a member of the organisation.
         """
         group = self._manageable(actor, organization_id, group_id)
-        self._repository.add_member(group, _parse_member(user_id))
+        member_id = _parse_member(user_id)
+        membership = self._organizations.find_membership(group.organization_id, member_id)
+        if membership and group.id in membership.group_ids:
+            return
+        event = did_to_group_member(actor, Action.CREATE, group, member_id)
+        self._repository.add_member(group, member_id, event)
 
     def remove_member(
         self, actor: Actor, organization_id: str, group_id: str, user_id: str
@@ -166,7 +173,14 @@ class GroupService:
             MemberNotFoundError: they are not in it.
         """
         group = self._manageable(actor, organization_id, group_id)
-        self._repository.remove_member(group, _parse_member(user_id))
+        member_id = _parse_member(user_id)
+        event = did_to_group_member(actor, Action.DELETE, group, member_id)
+        self._repository.remove_member(group, member_id, event)
+
+    def groups_of(self, organization: Organization) -> list[Group]:
+        """An organisation's groups, that of everyone first, for the other services; one read."""
+        found = self._repository.list_all(organization.id)
+        return [everyone_of(organization), *(each for each in found if not each.is_closing)]
 
     def _readable(self, actor: Actor, organization_id: str) -> Organization:
         permission = OrganizationPermission.GROUP_READ

@@ -6,12 +6,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
+from chalicelib.identity.auditing import Describe
 from chalicelib.identity.errors import AccountBusyError, AccountChangedError, UserNotFoundError
 from chalicelib.identity.models import Account, Actor, Token, TokenKind, UserStatus
 from chalicelib.identity.permissions import TokenScope
 from chalicelib.identity.repository import IdentityRepository
 from chalicelib.primitives import Clock, new_id, parse_id
-from chalicelib.storage import TransactionConflictError
 
 _TOKEN_PREFIX = "ciborium_"  # noqa: S105 -- lets secret scanners recognise a leaked token
 _TOKEN_BYTES = 32
@@ -42,8 +42,12 @@ class Accounts:
             raise UserNotFoundError
         return account
 
-    def change(self, user_id: str, change: Callable[[Account], Account]) -> Account:
-        """Change an account; `change` runs anew when somebody else was quicker.
+    def change(
+        self, user_id: str, change: Callable[[Account], Account], describe: Describe
+    ) -> Account:
+        """Change an account and record it; both anew when somebody else was quicker.
+
+        What changes nothing is not written, and not recorded.
 
         Raises:
             UserNotFoundError: there is none.
@@ -57,8 +61,8 @@ class Accounts:
             if after == before:
                 return before
             try:
-                self.repository.replace(before, after)
-            except (AccountChangedError, TransactionConflictError):
+                self.repository.replace(before, after, describe(before, after))
+            except AccountChangedError:
                 continue
             return replace(after, version=before.version + 1)
         raise AccountBusyError

@@ -6,14 +6,16 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
 
+from chalicelib.audit import Action, NewEvent, ObjectType, RequestContext, diff
 from chalicelib.identity.accounts import Accounts, new_token_text
+from chalicelib.identity.auditing import describe_user, made_token
 from chalicelib.identity.errors import (
     LockedOutError,
     LoginMismatchError,
     UserExistsError,
     UserNotFoundError,
 )
-from chalicelib.identity.models import Account, Login, Session, User, UserStatus
+from chalicelib.identity.models import Account, Actor, Login, Session, User, UserStatus
 from chalicelib.identity.permissions import SiteRole
 from chalicelib.identity.repository import Extend
 from chalicelib.primitives import new_id
@@ -42,7 +44,8 @@ class LoginService:
         email: str,
         name: str,
         preferred_username: str,
-        extend: Callable[[str], Extend],
+        request: RequestContext,
+        extend: Callable[[Actor], Extend],
     ) -> str:
         """Make a user of a person who signs in for the first time; the id of the new user.
 
@@ -51,7 +54,8 @@ class LoginService:
             email: their verified address.
             name: how they are called.
             preferred_username: their user name there; a similar one is found if it is taken.
-            extend: from the user's id, what shall come about in the same transaction.
+            request: from where they do it.
+            extend: from the new user as an actor, what shall come about in the same transaction.
 
         Raises:
             UserExistsError: another user has the address.
@@ -69,8 +73,12 @@ class LoginService:
                 created_at=now,
                 updated_at=now,
             )
+            account = Account(user=user, login=login)
+            actor = _actor(user, request)
+            made = diff({}, describe_user(account))
+            event = actor.did(Action.CREATE, ObjectType.USER, user.id, made)
             try:
-                self._accounts.repository.add(Account(user=user, login=login), extend(user.id))
+                self._accounts.repository.add(account, event, extend(actor))
             except UserExistsError as exc:
                 if exc.field != taken.field:
                     raise
@@ -78,7 +86,7 @@ class LoginService:
             return user.id
         raise taken
 
-    def start_session(self, user_id: str, login: Login) -> Session:
+    def start_session(self, user_id: str, login: Login, request: RequestContext) -> Session:
         """A browser session for a user who has just proved to be this person; links them.
 
         Raises:
@@ -97,11 +105,20 @@ class LoginService:
                 raise LoginMismatchError
             return replace(account.with_token(token, self._accounts.clock()), login=login)
 
+        def describe(before: Account, after: Account) -> NewEvent:
+            made = made_token(_actor(after.user, request), Action.LOGIN, token)
+            return made(before, after)
+
         try:
-            account = self._accounts.change(user_id, begin)
+            account = self._accounts.change(user_id, begin, describe)
         except UserNotFoundError as exc:
             raise LockedOutError from exc
         return Session(account.user, token, text)
+
+
+def _actor(user: User, request: RequestContext) -> Actor:
+    """The user as who does something before they have a token; it is good for nothing else."""
+    return Actor(user.id, user.roles, "", username=user.username, request=request)
 
 
 def _user_names(preferred: str) -> Iterator[str]:

@@ -5,6 +5,14 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
+from chalicelib.audit.models import (
+    NO_REQUEST,
+    Action,
+    Diff,
+    NewEvent,
+    ObjectType,
+    RequestContext,
+)
 from chalicelib.identity.errors import (
     NotAllowedError,
     TokenNameTakenError,
@@ -89,6 +97,7 @@ class Credential:
 
     token: Token
     user_id: str
+    username: str
     roles: tuple[SiteRole, ...]
 
 
@@ -118,8 +127,8 @@ class Account:
     @property
     def credentials(self) -> tuple[Credential, ...]:
         """What authenticates: nothing, unless the account is active."""
-        tokens = self.tokens if self.is_active else ()
-        return tuple(Credential(token, self.user.id, self.user.roles) for token in tokens)
+        tokens, user = self.tokens if self.is_active else (), self.user
+        return tuple(Credential(token, user.id, user.username, user.roles) for token in tokens)
 
     def with_token(self, token: Token, now: datetime) -> "Account":
         """The account with one more token; of too many sessions the oldest ends.
@@ -160,7 +169,11 @@ class Actor:
     user_id: str
     roles: tuple[SiteRole, ...]
     token_digest: str = field(repr=False)
-    scopes: tuple[TokenScope, ...]
+    token_id: str = ""
+    username: str = ""
+    request: RequestContext = NO_REQUEST
+    scopes: tuple[TokenScope, ...] = ()
+    """What the token is good for: nothing, unless somebody says so."""
 
     def may(self, permission: Permission) -> bool:
         """Whether the actor's roles hold the permission, and the token is good for it."""
@@ -186,3 +199,28 @@ class Actor:
         """
         if not is_in_scope(self.scopes, area, reading=reading):
             raise TokenScopeError
+
+    def did(
+        self,
+        action: Action,
+        object_type: ObjectType,
+        object_id: str,
+        diff: Diff,
+        *,
+        organization_id: str | None = None,
+    ) -> NewEvent:
+        """What the actor does, for the audit log; the repository writes it with the change."""
+        return NewEvent(
+            action=action,
+            object_type=object_type,
+            object_id=object_id,
+            organization_id=organization_id,
+            actor_id=self.user_id,
+            actor_username=self.username,
+            request=self.request,
+            diff=diff,
+        )
+
+
+OPERATOR = Actor("operator", (), "", username="operator")
+"""Whoever runs the operator's tools, which reach the tables themselves; no request is theirs."""

@@ -17,6 +17,7 @@ class SiteRole(StrEnum):
 class Permission(StrEnum):
     """Something to be allowed, as `<scope>:<resource>:<action>`."""
 
+    AUDIT_READ = "deployment:audit:read"
     MCP_SERVER_READ = "deployment:mcp-server:read"
     """See disabled servers, and every server unredacted."""
     MCP_SERVER_WRITE = "deployment:mcp-server:write"

@@ -111,4 +111,5 @@ def to_credential(item: Any, digest: str) -> Credential:
         parent_id=item.parent_id,
         last_used_at=item.last_used_at,
     )
-    return Credential(token, item.user_id, tuple(SiteRole(name) for name in item.roles))
+    roles = tuple(SiteRole(name) for name in item.roles)
+    return Credential(token, item.user_id, item.username, roles)

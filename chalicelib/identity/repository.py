@@ -8,7 +8,8 @@ TOKEN#<digest> / token         a credential, by the SHA-256 of its text; removed
 OWNERS         / active        the ids of the active owners, of which there must be one
 DELETING       / <id>          a user whose deletion is not finished
 
-Everything but the account follows from the account, and is written with it in one transaction. So a
+Everything but the account follows from the account, and is written with it in one transaction,
+together with its event of the audit log. So a
 credential is there if and only if its user is active, has the token, and has these very roles.
 """
 
@@ -24,7 +25,9 @@ from pynamodb.attributes import (
     UnicodeSetAttribute,
 )
 from pynamodb.expressions.condition import Condition, size
+from pynamodb.expressions.update import Action
 
+from chalicelib.audit import AuditRepository, NewEvent
 from chalicelib.identity.errors import (
     AccountChangedError,
     InvalidTokenError,
@@ -102,6 +105,7 @@ class CredentialItem(Item):
     scopes: ListAttribute[Any] = ListAttribute(of=UnicodeAttribute)
     parent_id = UnicodeAttribute()
     user_id = UnicodeAttribute()
+    username = UnicodeAttribute()
     roles: ListAttribute[Any] = ListAttribute(of=UnicodeAttribute)
     created_at = UTCDateTime()
     expires_at = TTLAttribute()
@@ -117,8 +121,9 @@ class OwnersItem(Item):
 class IdentityRepository:
     """Stores accounts and what follows from them."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, audit: AuditRepository) -> None:
         self._database = database
+        self._audit = audit
         self._accounts = database.bind(AccountItem, "identity")
         self._directory = database.bind(DirectoryItem, "identity")
         self._guards = database.bind(GuardItem, "identity")
@@ -220,7 +225,7 @@ class IdentityRepository:
             UserNotFoundError(),
         )
 
-    def add(self, account: Account, extend: Extend | None = None) -> None:
+    def add(self, account: Account, event: NewEvent, extend: Extend | None = None) -> None:
         """Store a new account; `extend` adds what shall come about with it.
 
         Raises:
@@ -228,9 +233,9 @@ class IdentityRepository:
             LoginTakenError: another user has the login.
             TokenExistsError: one of its tokens is stored already.
         """
-        self._write(None, account, extend)
+        self._write(None, account, event, extend)
 
-    def replace(self, before: Account, after: Account) -> None:
+    def replace(self, before: Account, after: Account, event: NewEvent) -> None:
         """Store an account in place of what was read.
 
         Raises:
@@ -240,10 +245,10 @@ class IdentityRepository:
             TokenExistsError: a new token is stored already.
             LastOwnerError: no active owner would be left.
         """
-        self._write(before, after)
+        self._write(before, after, event)
 
     def remove(self, user_id: str) -> None:
-        """Forget an account whose deletion is finished.
+        """Forget an account whose deletion is finished; that it began is recorded.
 
         Raises:
             AccountChangedError: it is gone, or was never marked.
@@ -256,8 +261,14 @@ class IdentityRepository:
         transaction.delete(marker, self._guards.present(), AccountChangedError())
         transaction.commit()
 
-    def _write(self, before: Account | None, after: Account, extend: Extend | None = None) -> None:
-        transaction = self._database.transaction()
+    def _write(
+        self,
+        before: Account | None,
+        after: Account,
+        event: NewEvent,
+        extend: Extend | None = None,
+    ) -> None:
+        transaction = self._audit.transaction(event)
         if before is None:
             unchanged: Condition = self._accounts.absent()
         else:
@@ -317,11 +328,13 @@ class IdentityRepository:
             item = self._to_credential_item(credential)
             if digest not in old:
                 transaction.put(item, self._credentials.absent(), TokenExistsError())
-            elif old[digest].roles != credential.roles:
-                roles = self._credentials.roles.set(list(credential.roles))
-                transaction.update(
-                    item, [roles], self._credentials.present(), AccountChangedError()
-                )
+            elif old[digest] != credential:
+                changed: list[Action] = [
+                    self._credentials.roles.set(list(credential.roles)),
+                    self._credentials.username.set(credential.username),
+                ]
+                present = self._credentials.present()
+                transaction.update(item, changed, present, AccountChangedError())
 
     def _write_owners(
         self, transaction: Transaction, before: Account | None, after: Account
@@ -386,6 +399,7 @@ class IdentityRepository:
             scopes=list(token.scopes),
             parent_id=token.parent_id,
             user_id=credential.user_id,
+            username=credential.username,
             roles=list(credential.roles),
             created_at=token.created_at,
             expires_at=token.expires_at,

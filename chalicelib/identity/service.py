@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from contextlib import suppress
 from datetime import timedelta
 
+from chalicelib.audit import Action, ObjectType, RequestContext, diff
 from chalicelib.identity.accounts import Accounts, digest_of, new_token_text
+from chalicelib.identity.auditing import describe_user, made_token
 from chalicelib.identity.errors import (
     InvalidTokenError,
     TokenExistsError,
@@ -13,6 +15,7 @@ from chalicelib.identity.errors import (
     WeakTokenError,
 )
 from chalicelib.identity.models import (
+    OPERATOR,
     Account,
     Actor,
     Credential,
@@ -40,7 +43,7 @@ class IdentityService:
         self._clock = accounts.clock
         self._session_lifetime = session_lifetime
 
-    def authenticate(self, unverified_token: str) -> Actor:
+    def authenticate(self, unverified_token: str, request: RequestContext) -> Actor:
         """The actor whose token this is. Costs one read, and once an hour a write.
 
         The token is looked up by its hash, so the time of the answer tells nothing about it. What
@@ -49,8 +52,7 @@ class IdentityService:
         Raises:
             InvalidTokenError: it is unknown, expired or revoked, or its user is suspended.
         """
-        found = self._verify(unverified_token)
-        return Actor(found.user_id, found.roles, found.token.digest, found.token.scopes)
+        return _actor(self._verify(unverified_token), request)
 
     def require_user(self, user_id: str) -> User:
         """A user by id, for the other services; they decide who may ask.
@@ -67,7 +69,7 @@ class IdentityService:
         """Users by id, for the other services; those who are gone are missing."""
         return self._repository.find_users(user_ids)
 
-    def start_session(self, unverified_token: str) -> Session:
+    def start_session(self, unverified_token: str, request: RequestContext) -> Session:
         """A browser session for the user of a valid API token; it ends with that token.
 
         It is good for what the token is good for. A session begins no other session: a stolen one
@@ -89,21 +91,22 @@ class IdentityService:
                 raise InvalidTokenError
             return account.with_token(token, self._clock())
 
+        describe = made_token(_actor(found, request), Action.LOGIN, token)
         try:
-            account = self._accounts.change(found.user_id, begin)
+            account = self._accounts.change(found.user_id, begin, describe)
         except UserNotFoundError as exc:
             raise InvalidTokenError from exc
         return Session(account.user, token, text)
 
     def end_session(self, actor: Actor) -> None:
         """Forget the token that the actor authenticated with."""
+
+        def end(account: Account) -> Account:
+            return account.without_tokens(lambda each: each.digest == actor.token_digest)
+
+        event = actor.did(Action.LOGOUT, ObjectType.SESSION, actor.token_id, {})
         with suppress(UserNotFoundError):
-            self._accounts.change(
-                actor.user_id,
-                lambda account: account.without_tokens(
-                    lambda token: token.digest == actor.token_digest
-                ),
-            )
+            self._accounts.change(actor.user_id, end, lambda _, __: event)
 
     def ensure_first_owner(self, chosen_token: str) -> User:
         """Make the first admin with a chosen token, or see that both exist.
@@ -128,8 +131,11 @@ class IdentityService:
             name=f"first admin {new_id()[:8]}",
             scopes=(TokenScope.ALL,),
         )
+        describe = made_token(OPERATOR, Action.CREATE, token)
         try:
-            self._accounts.change(owner.id, lambda each: each.with_token(token, self._clock()))
+            self._accounts.change(
+                owner.id, lambda each: each.with_token(token, self._clock()), describe
+            )
         except TokenExistsError:  # Another process was quicker.
             self._verify(chosen_token)
         return owner
@@ -160,8 +166,11 @@ class IdentityService:
             created_at=now,
             updated_at=now,
         )
+        account = Account(user=user)
+        made = diff({}, describe_user(account))
+        event = OPERATOR.did(Action.CREATE, ObjectType.USER, user.id, made)
         try:
-            self._repository.add(Account(user=user))
+            self._repository.add(account, event)
         except UserExistsError:
             found = self._find_by_email(_FIRST_OWNER_EMAIL)
             if found is None:
@@ -173,3 +182,16 @@ class IdentityService:
         user_id = self._repository.find_id_by_email(email)
         account = self._accounts.find(user_id) if user_id else None
         return account.user if account else None
+
+
+def _actor(found: Credential, request: RequestContext) -> Actor:
+    token = found.token
+    return Actor(
+        user_id=found.user_id,
+        roles=found.roles,
+        token_digest=token.digest,
+        token_id=token.id,
+        username=found.username,
+        request=request,
+        scopes=token.scopes,
+    )

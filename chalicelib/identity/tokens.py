@@ -4,7 +4,9 @@ import secrets
 from dataclasses import replace
 from datetime import timedelta
 
+from chalicelib.audit import Action, NewEvent
 from chalicelib.identity.accounts import Accounts, new_token_text, resolve_user_id
+from chalicelib.identity.auditing import made_token, removed_token
 from chalicelib.identity.errors import TokenNotFoundError, UserNotFoundError, UserSuspendedError
 from chalicelib.identity.models import Account, Actor, Token, TokenKind
 from chalicelib.identity.permissions import Permission, TokenScope
@@ -42,7 +44,7 @@ class TokenService:
                 raise UserSuspendedError
             return account.with_token(token, self._accounts.clock())
 
-        self._accounts.change(wanted, add)
+        self._accounts.change(wanted, add, made_token(actor, Action.CREATE, token))
         return token, text
 
     def list_all(self, actor: Actor, user_id: str) -> list[Token]:
@@ -81,11 +83,13 @@ class TokenService:
         wanted, gone = _resolve(actor, user_id, Permission.USER_WRITE), token_id.lower()
 
         def remove(account: Account) -> Account:
-            if gone not in {each.id for each in account.tokens}:
-                raise TokenNotFoundError
+            _require_token(account, gone)
             return account.without_tokens(lambda each: gone in {each.id, each.parent_id})
 
-        self._accounts.change(wanted, remove)
+        def describe(before: Account, after: Account) -> NewEvent:
+            return removed_token(actor, _require_token(before, gone))(before, after)
+
+        self._accounts.change(wanted, remove, describe)
 
 
 def _resolve(actor: Actor, user_id: str, permission: Permission) -> str:
@@ -93,3 +97,10 @@ def _resolve(actor: Actor, user_id: str, permission: Permission) -> str:
     if resolved != actor.user_id and not actor.may(permission):
         raise UserNotFoundError
     return resolved
+
+
+def _require_token(account: Account, token_id: str) -> Token:
+    for token in account.tokens:
+        if token.id == token_id:
+            return token
+    raise TokenNotFoundError

@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
+from chalicelib.audit import Action, ObjectType, diff
 from chalicelib.identity.accounts import Accounts, resolve_user_id
+from chalicelib.identity.auditing import describe_user, did_to_user
 from chalicelib.identity.errors import (
     AccountChangedError,
     InvalidUserQueryError,
@@ -97,7 +99,10 @@ class UserService:
             created_at=now,
             updated_at=now,
         )
-        self._repository.add(Account(user=user))
+        account = Account(user=user)
+        made = diff({}, describe_user(account))
+        event = actor.did(Action.CREATE, ObjectType.USER, user.id, made)
+        self._repository.add(account, event)
         return user
 
     def update(self, actor: Actor, user_id: str, request: UpdateUserRequest) -> User:
@@ -128,7 +133,7 @@ class UserService:
             )
             return account if changed == user else self._touched(account, changed)
 
-        return self._accounts.change(wanted, change).user
+        return self._accounts.change(wanted, change, did_to_user(actor, Action.UPDATE)).user
 
     def suspend(self, actor: Actor, user_id: str) -> User:
         """Lock a person out at once: sessions end, API tokens wait until they are active again.
@@ -153,7 +158,8 @@ class UserService:
             suspended = replace(account.user, status=UserStatus.SUSPENDED)
             return replace(self._touched(account, suspended), tokens=tuple(tokens))
 
-        return self._accounts.change(resolve_user_id(actor, user_id), change).user
+        describe = did_to_user(actor, Action.UPDATE)
+        return self._accounts.change(resolve_user_id(actor, user_id), change, describe).user
 
     def activate(self, actor: Actor, user_id: str) -> User:
         """Let a suspended person in again; their API tokens are good again.
@@ -172,7 +178,8 @@ class UserService:
             current = account.without_tokens(lambda each: each.expires_at <= now)
             return self._touched(current, active)
 
-        return self._accounts.change(resolve_user_id(actor, user_id), change).user
+        describe = did_to_user(actor, Action.UPDATE)
+        return self._accounts.change(resolve_user_id(actor, user_id), change, describe).user
 
     def delete(self, actor: Actor, user_id: str) -> bool:
         """Remove a person and what they have.
@@ -195,7 +202,7 @@ class UserService:
             raise UserNotFoundError
         if account.user.status is not UserStatus.DELETING:
             with suppress(UserNotFoundError):  # Another call was quicker to mark them.
-                self._accounts.change(wanted, self._marked)
+                self._accounts.change(wanted, self._marked, did_to_user(actor, Action.DELETE))
         finished = [each.remove_all_of(wanted) for each in self._belongings]
         if not all(finished):
             return False

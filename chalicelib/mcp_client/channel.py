@@ -14,6 +14,7 @@ from chalicelib.mcp_client.errors import (
     BrokenStreamError,
     MCPProtocolError,
     MCPServerError,
+    NotAnEndpointError,
 )
 from chalicelib.mcp_client.jsonrpc import Message, Responder
 from chalicelib.mcp_client.listener import Listener
@@ -176,9 +177,7 @@ class _Exchange:
             raise MCPServerError(host, answer.status)
         if media_type == JSON:
             raise MCPProtocolError(host, "sent JSON that does not answer the request")
-        raise MCPProtocolError(
-            host, "did not answer with JSON or an event stream; is its URL an MCP endpoint?"
-        )
+        raise NotAnEndpointError(host)
 
     def resume(self) -> Message:
         """Go on where the stream broke (2025-11-25, "Resumability and Redelivery").

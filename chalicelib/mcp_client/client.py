@@ -9,8 +9,12 @@ from chalicelib.mcp_client.listing import list_tools
 from chalicelib.mcp_client.models import Tool, ToolCall, ToolListing, ToolResult
 from chalicelib.mcp_client.outlet import Outlet
 from chalicelib.mcp_client.session import Era, EraMemory, Session
+from chalicelib.mcp_client.trace import Trace
 from chalicelib.sdk.mcp_servers import Transport
 from chalicelib.sdk.mcp_tools import Elicitation
+
+ToolCheck = Callable[[Tool], None]
+"""Raises if a tool, now that its description is known, may not be called after all."""
 
 _LISTING_SECONDS = 10.0
 # API Gateway waits 29 seconds, and refreshing the token may have taken its part of them.
@@ -39,8 +43,12 @@ class MCPClient:
         self._pause = pause
         self._memory = EraMemory()
 
-    def list_tools(self, target: Target) -> ToolListing:
+    def list_tools(self, target: Target, trace: Trace | None = None) -> ToolListing:
         """The tools that a server offers to a user, within ten seconds.
+
+        Args:
+            target: the server and the user.
+            trace: notes what happens meanwhile.
 
         Raises:
             MCPAuthorizationError: the server wants other credentials.
@@ -49,58 +57,76 @@ class MCPClient:
             EgressRefusedError, EgressConnectionError, EgressResponseError, EgressTimeoutError:
                 there was no proper HTTP answer in time.
         """
-        with self._session(target, _LISTING_SECONDS, Elicitation.NONE) as session:
+        with self._session(target, _LISTING_SECONDS, Elicitation.NONE, trace) as session:
             return list_tools(session)
 
     def call_tool(
-        self, target: Target, call: ToolCall, known: ToolListing | None
+        self,
+        target: Target,
+        call: ToolCall,
+        known: ToolListing | None,
+        check: ToolCheck | None = None,
     ) -> tuple[ToolResult, ToolListing | None]:
         """Call a tool, within 22 seconds; the result, and the tools if they were listed for it.
 
         The call is sent on one wire only: where it is not known which, or the tool's annotations
-        are needed, the tools are listed first.
+        or its whole description are needed, the tools are listed first.
 
         Args:
             target: the server and the user.
             call: what to call.
             known: the server's tools, if they are still fresh.
+            check: looks at the tool as it is listed, before anything is sent to it.
 
         Raises:
             ToolNotFoundError: there is no such tool for the user.
+            what `check` raises.
             MCPAuthorizationError, MCPServerError, MCPProtocolError, EgressError kinds:
                 as `list_tools`.
         """
         with self._session(target, _CALL_SECONDS, call.elicitation) as session:
             listing = None
             session.settle()
-            if session.era is None or (session.era is Era.MODERN and known is None):
+            is_described = known is not None or (check is None and session.era is not Era.MODERN)
+            if session.era is None or not is_described:
                 listing = list_tools(session)
             try:
-                return self._call(session, call, listing or known), listing
+                return self._call(session, call, listing or known, check), listing
             except MCPServerError as exc:
                 if not session.refused_beforehand(exc):
                     raise
             listing = list_tools(session)
-            return self._call(session, call, listing), listing
+            return self._call(session, call, listing, check), listing
 
     @staticmethod
-    def _call(session: Session, call: ToolCall, listing: ToolListing | None) -> ToolResult:
+    def _call(
+        session: Session, call: ToolCall, listing: ToolListing | None, check: ToolCheck | None
+    ) -> ToolResult:
         tool: Tool | None = None
         if listing is not None:
             tool = listing.find(call.name)
             if tool is None:
                 raise ToolNotFoundError(call.name)
+            if check is not None:
+                check(tool)
         return call_tool(session, call, tool)
 
     @contextmanager
     def _session(
-        self, target: Target, seconds: float, elicitation: Elicitation
+        self,
+        target: Target,
+        seconds: float,
+        elicitation: Elicitation,
+        trace: Trace | None = None,
     ) -> Iterator[Session]:
         outlet = Outlet(
-            self._egress, target.endpoint, target.headers, Deadline(seconds), self._pause
+            self._egress, target.endpoint, target.headers, Deadline(seconds), self._pause, trace
         )
         session = Session(outlet, self._memory, target.transport, elicitation)
         try:
             yield session
         finally:
+            spoken = session.find_version()
+            if trace is not None and spoken is not None:
+                trace.era, trace.protocol_version = spoken[0].value, spoken[1]
             session.close()

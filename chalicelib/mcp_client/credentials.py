@@ -60,7 +60,7 @@ class Credentials:
         headers: Mapping[str, str] = {}
         grant = ""
         if server.auth_type is AuthType.OAUTH2:
-            headers = {_AUTHORIZATION: self._tokens.header(connection, server)}
+            headers = {_AUTHORIZATION: self._tokens.header(actor, connection, server)}
             grant = connection.created_at.isoformat() if connection else ""
         elif server.auth_type is AuthType.API_KEY:
             key = self._vault.open(server.api_key_value, Place(SERVER_API_KEY, server.id))

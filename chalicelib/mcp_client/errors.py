@@ -1,6 +1,7 @@
 """What can go wrong while speaking MCP. What the server wrote is never repeated."""
 
 from chalicelib.errors import (
+    ConflictError,
     ForbiddenError,
     InvalidInputError,
     NotFoundError,
@@ -8,6 +9,7 @@ from chalicelib.errors import (
     UpstreamError,
     Validation,
 )
+from chalicelib.sdk.mcp_tools import ToolChange
 
 
 class MCPServerError(UpstreamError):
@@ -53,6 +55,14 @@ class MCPProtocolError(UpstreamError):
         super().__init__(f"The MCP server at {host} {reason}.")
 
 
+class NotAnEndpointError(MCPProtocolError):
+    """What answers is a web server, but none that speaks MCP."""
+
+    def __init__(self, host: str) -> None:
+        reason = "did not answer with JSON or an event stream; is its URL an MCP endpoint?"
+        super().__init__(host, reason)
+
+
 class BrokenStreamError(MCPProtocolError):
     """The stream of server-sent events ended before the answer came."""
 
@@ -70,12 +80,42 @@ class ToolNotFoundError(NotFoundError):
 
 
 class ToolNotAllowedError(ForbiddenError):
-    """The admin's lists do not let the tool be used."""
+    """The admin's lists and rules do not let the tool be used."""
 
     code = "mcp_tool_not_allowed"
 
     def __init__(self, name: str) -> None:
         super().__init__(f"An admin does not allow the tool {name!r} of this MCP server.")
+
+
+class ToolApprovalRequiredError(ConflictError):
+    """The admin wants each call of the tool to be approved by whom it is made for."""
+
+    code = "tool_approval_required"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"A call of the tool {name!r} must be approved: look at the arguments, then repeat it "
+            "with approved: true."
+        )
+        self._name = name
+
+    def extra(self) -> dict[str, str]:
+        """Which tool."""
+        return {"tool_name": self._name}
+
+
+class ToolWithheldError(ForbiddenError):
+    """The tool is not the one that an admin approved, and the server's setting withholds it."""
+
+    code = "mcp_tool_withheld"
+
+    def __init__(self, name: str, change: ToolChange) -> None:
+        what = "is new" if change is ToolChange.NEW else "has changed"
+        super().__init__(
+            f"The tool {name!r} {what} since an admin approved the tools of this MCP server. It is "
+            "withheld until an admin accepts it."
+        )
 
 
 class ServerDisabledError(InvalidInputError):

@@ -1,3 +1,5 @@
+import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -18,6 +20,16 @@ class Tool:
     description: str
     input_schema: dict[str, Any]
     annotations: dict[str, Any]
+
+    @property
+    def hash(self) -> str:
+        """SHA-256 of everything that a model or a person is told of the tool, as canonical JSON.
+
+        The title and the annotations count: by them people and clients decide what to let through.
+        """
+        told = [self.name, self.title, self.description, self.input_schema, self.annotations]
+        text = json.dumps(told, sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +62,8 @@ class ToolCall:
     elicitation: Elicitation = Elicitation.NONE
     input_responses: Mapping[str, Any] | None = field(default=None, repr=False)
     request_state: str | None = field(default=None, repr=False)
+    approved: bool = False
+    """Whether the user has seen this very call and agreed to it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,6 +10,7 @@ from chalicelib.egress import Deadline, Egress, EgressStream
 from chalicelib.mcp_client import jsonrpc
 from chalicelib.mcp_client.errors import MCPAuthorizationError
 from chalicelib.mcp_client.jsonrpc import Message, Responder
+from chalicelib.mcp_client.trace import Trace
 
 MAX_BYTES: Final = 4 * 1024 * 1024
 JSON: Final = "application/json"
@@ -26,6 +27,7 @@ class Outlet:
         headers: what authorises one user's requests.
         deadline: for all requests together.
         pause: waits for some seconds.
+        trace: notes each request, for a diagnosis.
     """
 
     egress: Egress
@@ -33,6 +35,7 @@ class Outlet:
     headers: Mapping[str, str] = field(repr=False)
     deadline: Deadline
     pause: Callable[[float], object]
+    trace: Trace | None = None
 
     @property
     def host(self) -> str:
@@ -55,6 +58,7 @@ class Outlet:
             MCPAuthorizationError: status 401 or 403.
             EgressError kinds: there was no proper HTTP answer in time.
         """
+        exchange = self.trace.begin(message) if self.trace else None
         with self.egress.stream(
             method,
             url or self.endpoint,
@@ -64,6 +68,8 @@ class Outlet:
             max_bytes=max_bytes,
             credentials=True,
         ) as answer:
+            if exchange is not None:
+                exchange.answered(answer.status)
             if answer.status in {401, 403}:
                 challenges = tuple(answer.headers.get_list("WWW-Authenticate"))
                 raise MCPAuthorizationError(self.host, answer.status, challenges)

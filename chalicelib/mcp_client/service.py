@@ -1,43 +1,31 @@
 """The tools that servers offer to one user, through that user's own connections."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TypeVar
+from functools import partial
 
 from chalicelib.errors import CiboriumError, InvalidInputError, UpstreamError, UpstreamTimeoutError
 from chalicelib.identity.models import Actor
 from chalicelib.identity.permissions import Permission
-from chalicelib.mcp_client.catalog import ToolCatalog
-from chalicelib.mcp_client.client import MCPClient
-from chalicelib.mcp_client.credentials import Access, Credentials
+from chalicelib.mcp_client.caller import ServerCaller
+from chalicelib.mcp_client.client import ToolCheck
 from chalicelib.mcp_client.errors import (
-    MCPAuthorizationError,
     ServerDisabledError,
-    ToolNotAllowedError,
     ToolsUnavailableError,
     TooManyServersError,
 )
-from chalicelib.mcp_client.models import Tool, ToolCall, ToolListing, ToolResult
+from chalicelib.mcp_client.governing import GovernedTool, check_rule, check_unchanged, govern_all
+from chalicelib.mcp_client.models import ToolCall, ToolResult
+from chalicelib.mcp_client.ports import ApprovedTools
 from chalicelib.mcp_servers.models import MCPServer
 from chalicelib.mcp_servers.service import MCPServerService
-from chalicelib.oauth2.access import AccessTokens
 from chalicelib.oauth2.models import Connection
-from chalicelib.oauth2.reauthorization import Reauthorizer
-from chalicelib.sdk.mcp_servers import AuthType
+from chalicelib.sdk.mcp_servers import ToolChanges
 
 MOST_SERVERS = 64
 """That one request lists at once, each in a thread of its own."""
-
-T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class GovernedTool:
-    """A tool, and whether the admin's lists let it be used."""
-
-    tool: Tool
-    allowed: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,18 +43,12 @@ class ToolService:
     def __init__(
         self,
         servers: MCPServerService,
-        tokens: AccessTokens,
-        credentials: Credentials,
-        reauthorizer: Reauthorizer,
-        client: MCPClient,
-        catalog: ToolCatalog,
+        access: ServerCaller,
+        approved: ApprovedTools,
     ) -> None:
         self._servers = servers
-        self._tokens = tokens
-        self._credentials = credentials
-        self._reauthorizer = reauthorizer
-        self._client = client
-        self._catalog = catalog
+        self._access = access
+        self._approved = approved
 
     def list_tools(
         self, actor: Actor, server_id: str, *, refresh: bool = False
@@ -87,7 +69,7 @@ class ToolService:
             MCPAuthorizationError, MCPServerError, MCPProtocolError: the same, for an admin.
         """
         server = self._servers.require_visible(actor, server_id)
-        connection = self._tokens.find_connections(actor, [server])[server.id]
+        connection = self._access.find_connections(actor, [server])[server.id]
         return self._list(actor, server, connection, refresh=refresh)
 
     def list_all(self, actor: Actor, server_ids: Sequence[str] | None) -> list[ServerTools]:
@@ -103,10 +85,10 @@ class ToolService:
             InvalidServerIDError, ServerNotFoundError: there is no such server for the actor.
             TooManyServersError: these are too many for one request.
         """
-        servers = self._servers.list_enabled(server_ids)
+        servers = self._servers.list_usable(actor, server_ids)
         if len(servers) > MOST_SERVERS:
             raise TooManyServersError(MOST_SERVERS)
-        connections = self._tokens.find_connections(actor, servers)
+        connections = self._access.find_connections(actor, servers)
 
         def list_one(server: MCPServer) -> ServerTools:
             try:
@@ -123,6 +105,8 @@ class ToolService:
         Raises:
             InvalidServerIDError, ServerNotFoundError: there is no such server for the actor.
             ServerDisabledError, ToolNotAllowedError: it, or the tool, may not be used.
+            ToolApprovalRequiredError: the call must be approved first.
+            ToolWithheldError: the tool is not the one that an admin approved.
             ToolNotFoundError: the server offers no such tool.
             ConnectRequiredError, AccessRefusedError, AuthorizationServerChangedError,
             ToolsUnavailableError, and an admin's errors: as `list_tools`.
@@ -130,18 +114,11 @@ class ToolService:
         server = self._servers.require_visible(actor, server_id)
         if not server.enabled:
             raise ServerDisabledError
-        if not server.allows_tool(call.name):
-            raise ToolNotAllowedError(call.name)
-        connection = self._tokens.find_connections(actor, [server])[server.id]
-
-        def use(access: Access) -> ToolResult:
-            known = self._catalog.find(access.catalog_key)
-            result, listing = self._client.call_tool(access.target, call, known)
-            if listing is not None:
-                self._catalog.put(access.catalog_key, listing)
-            return result
-
-        return self._use(actor, server, connection, f"tools/call {call.name}", use)
+        check_rule(server, call)
+        check = self._find_check(server)
+        connection = self._access.find_connections(actor, [server])[server.id]
+        with _discretion(actor):
+            return self._access.call_tool(actor, server, connection, call, check)
 
     def _list(
         self,
@@ -151,62 +128,24 @@ class ToolService:
         *,
         refresh: bool = False,
     ) -> list[GovernedTool]:
-        def use(access: Access) -> ToolListing:
-            known = None if refresh else self._catalog.find(access.catalog_key)
-            if known is not None:
-                return known
-            listing = self._client.list_tools(access.target)
-            self._catalog.put(access.catalog_key, listing)
-            return listing
+        with _discretion(actor):
+            listing = self._access.list_tools(actor, server, connection, refresh=refresh)
+        return govern_all(server, self._approved.find_hashes(server), listing)
 
-        listing = self._use(actor, server, connection, "tools/list", use)
-        return [
-            GovernedTool(tool, server.allows_tool(tool.name))
-            for tool in sorted(listing.tools, key=lambda each: each.name)
-        ]
+    def _find_check(self, server: MCPServer) -> ToolCheck | None:
+        """What a tool must pass before it is called, if anything but its name is looked at."""
+        if server.tool_changes is not ToolChanges.WITHHOLD:
+            return None
+        approved = self._approved.find_hashes(server)
+        return None if approved is None else partial(check_unchanged, approved)
 
-    def _use(
-        self,
-        actor: Actor,
-        server: MCPServer,
-        connection: Connection | None,
-        operation: str,
-        use: Callable[[Access], T],
-    ) -> T:
-        """Use a server in the actor's name; members do not learn from errors where it is."""
-        try:
-            return self._use_renewing(actor, server, connection, operation, use)
-        except (InvalidInputError, UpstreamError, UpstreamTimeoutError) as exc:
-            if actor.may(Permission.MCP_SERVER_READ):
-                raise
-            raise ToolsUnavailableError from exc
 
-    def _use_renewing(
-        self,
-        actor: Actor,
-        server: MCPServer,
-        connection: Connection | None,
-        operation: str,
-        use: Callable[[Access], T],
-    ) -> T:
-        """Once, and once more with a renewed token if the server refuses the first."""
-        access = self._credentials.open(actor, server, connection)
-        try:
-            return use(access)
-        except MCPAuthorizationError as exc:
-            if server.auth_type is not AuthType.OAUTH2:
-                raise
-            renewed = self._credentials.renew(actor, access) if exc.status == 401 else None
-            if renewed is None:
-                raise self._judge(actor, server, operation, exc) from exc
-        try:
-            return use(renewed)
-        except MCPAuthorizationError as exc:
-            raise self._judge(actor, server, operation, exc) from exc
-
-    def _judge(
-        self, actor: Actor, server: MCPServer, operation: str, refusal: MCPAuthorizationError
-    ) -> CiboriumError:
-        return self._reauthorizer.judge(
-            actor, server, operation, refusal.status, refusal.www_authenticate
-        )
+@contextmanager
+def _discretion(actor: Actor) -> Iterator[None]:
+    """Members do not learn from errors where a server is."""
+    try:
+        yield
+    except (InvalidInputError, UpstreamError, UpstreamTimeoutError) as exc:
+        if actor.may(Permission.MCP_SERVER_READ):
+            raise
+        raise ToolsUnavailableError from exc

@@ -91,6 +91,14 @@ class Session:
         """What the server speaks, if that has been found out or is remembered."""
         return self._era or self._memory.find(self._endpoint)
 
+    def find_version(self) -> tuple[Era, str] | None:
+        """What is spoken in this session, even if only the handshake went well."""
+        for era, wire in self._wires.items():
+            is_spoken = era is not Era.MODERN if self._era is None else era is self._era
+            if is_spoken and wire.protocol_version:
+                return era, wire.protocol_version
+        return None
+
     def request(
         self, method: str, params: Mapping[str, Any], headers: Mapping[str, str] | None = None
     ) -> dict[str, Any]:
@@ -153,8 +161,8 @@ class Session:
             return self._settle(era, result)
         if unmarked is not None:
             return self._settle(Era.MODERN, unmarked)
-        # No wire is understood: the first refusal is the telling one.
-        raise refusals[0]
+        # No wire is understood: the first refusal that speaks JSON-RPC is the telling one.
+        raise next((each for each in refusals if each.rpc_code is not None), refusals[0])
 
     def _settle(self, era: Era, result: dict[str, Any]) -> dict[str, Any]:
         self._era = era

@@ -30,6 +30,10 @@ _SESSION_ID = re.compile(r"[\x21-\x7e]{1,1024}")
 class Wire(Protocol):
     """One way to speak to a server."""
 
+    @property
+    def protocol_version(self) -> str:
+        """The version that is spoken; empty before it is known."""
+
     def request(
         self, method: str, params: Mapping[str, Any], headers: Mapping[str, str]
     ) -> dict[str, Any]:
@@ -58,6 +62,11 @@ class ModernWire:
     def __init__(self, channel: Channel, elicitation: Elicitation) -> None:
         self._channel = channel
         self._capabilities = build_capabilities(elicitation, can_ask=True)
+
+    @property
+    def protocol_version(self) -> str:
+        """As `Wire`."""
+        return MODERN_VERSION
 
     def request(
         self, method: str, params: Mapping[str, Any], headers: Mapping[str, str]
@@ -105,6 +114,11 @@ class LegacyWire:
         self._responder = build_responder(elicitation)
         self._headers: dict[str, str] = {}
         """What the handshake has settled: the version, and perhaps a session. Empty before it."""
+
+    @property
+    def protocol_version(self) -> str:
+        """As `Wire`."""
+        return self._headers.get(_VERSION_HEADER, "")
 
     def request(
         self,

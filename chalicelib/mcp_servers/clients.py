@@ -4,8 +4,11 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 
+from chalicelib.audit import Action, ObjectType, diff
 from chalicelib.errors import CiboriumError
+from chalicelib.identity.models import Actor
 from chalicelib.logs import get_logger
+from chalicelib.mcp_servers.auditing import describe_server
 from chalicelib.mcp_servers.drafts import ServerDrafts
 from chalicelib.mcp_servers.errors import ServerNotFoundError, VersionConflictError
 from chalicelib.mcp_servers.models import MCPServer, Registration
@@ -58,8 +61,10 @@ class ServerClients:
             updated_at=self._clock(),
         )
 
-    def replace(self, server: MCPServer) -> MCPServer:
+    def replace(self, actor: Actor, server: MCPServer) -> MCPServer:
         """Get another client where the server's metadata leads now; all connections are void.
+
+        The event is the actor's whose request made it necessary, whatever their roles.
 
         Of requests that do so at once, one wins; the others get what it stored.
 
@@ -68,8 +73,10 @@ class ServerClients:
             ServerNotFoundError: the server was deleted meanwhile.
         """
         after = replace(self.complete(server), grant_generation=server.grant_generation + 1)
+        changes = diff(describe_server(server), describe_server(after))
+        event = actor.did(Action.UPDATE, ObjectType.MCP_SERVER, server.id, changes)
         try:
-            self._repository.replace(server, after)
+            self._repository.replace(server, after, event)
         except VersionConflictError:
             self.abandon(after)
             latest = self._repository.find(server.id)
@@ -81,6 +88,10 @@ class ServerClients:
         self._connections.remove_all(server.id)
         self.abandon(server)
         return after
+
+    def check_authorization_url(self, url: str) -> None:
+        """As `ClientProvisioner.check_authorization_url`."""
+        self._provisioner.check_authorization_url(url)
 
     def abandon(self, server: MCPServer) -> None:
         """Delete the registration of a server's client, if it was ours to make; never fails."""

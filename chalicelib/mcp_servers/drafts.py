@@ -26,8 +26,9 @@ from chalicelib.sdk.mcp_servers import (
 _PLAIN_FIELDS = (
     *("display_name", "slug", "description", "icon_url", "transport", "url", "auth_type"),
     *("api_key_header", "availability", "enabled", "model_intent", "allow_in_plan_mode"),
-    "forward_coder_headers",
+    *("forward_coder_headers", "tool_rules", "tool_changes"),
 )
+_LIST_FIELDS = ("tool_allow_list", "tool_deny_list", "organization_ids")
 _CLIENT_FIELDS = ("client_id", "auth_url", "token_url", "revocation_url", "issuer", "scopes")
 
 
@@ -66,6 +67,7 @@ class ServerDrafts:
             custom_headers=self._seal_headers(server_id, request.custom_headers),
             tool_allow_list=tuple(request.tool_allow_list),
             tool_deny_list=tuple(request.tool_deny_list),
+            organization_ids=tuple(request.organization_ids),
             created_by=actor_id,
             updated_by=actor_id,
             created_at=now,
@@ -77,10 +79,10 @@ class ServerDrafts:
         """The server with the requested changes; null and absent members change nothing."""
         changes = {
             name: getattr(request, name)
-            for name in (*_PLAIN_FIELDS, "tool_allow_list", "tool_deny_list")
+            for name in (*_PLAIN_FIELDS, *_LIST_FIELDS)
             if getattr(request, name) is not None
         }
-        for name in ("tool_allow_list", "tool_deny_list"):
+        for name in _LIST_FIELDS:
             if name in changes:
                 changes[name] = tuple(changes[name])
         if request.api_key_value is not None:

@@ -56,7 +56,7 @@ class InvalidServerError(InvalidInputError):
 
 
 class InvalidSelectionError(InvalidInputError):
-    """A chat asks for servers that do not exist or are disabled."""
+    """A chat asks for servers that are not there, disabled, or not for it and its owner."""
 
     code = "invalid_mcp_server_ids"
 
@@ -66,3 +66,21 @@ class InvalidSelectionError(InvalidInputError):
             detail=f"Invalid IDs: {', '.join(ids)}",
             validations=[Validation("mcp_server_ids", f"{id_} is not available.") for id_ in ids],
         )
+
+
+class InvalidAccessListError(InvalidInputError):
+    """Somebody is to get access to a server who cannot, or the list would be too long."""
+
+    code = "invalid_mcp_server_acl"
+
+    def __init__(self, message: str, validations: Sequence[Validation] = ()) -> None:
+        super().__init__(message, validations=validations)
+
+
+class InvalidCandidatePageError(InvalidInputError):
+    """The query asks for no possible page of candidates."""
+
+    code = "invalid_page"
+
+    def __init__(self, field: str, detail: str) -> None:
+        super().__init__("Invalid page.", validations=[Validation(field, detail)])

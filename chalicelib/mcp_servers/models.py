@@ -1,11 +1,13 @@
 """MCP servers as the registry keeps them."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from chalicelib.sdk.mcp_servers import AuthType, Availability, Transport
+from chalicelib.mcp_servers.tool_rules import find_rule
+from chalicelib.sdk.mcp_servers import AuthType, Availability, ToolChanges, ToolRule, Transport
 
 _LONGEST_CREATE = timedelta(seconds=60)
 
@@ -72,6 +74,14 @@ class OAuth2Client:
         return self.secret_expires_at is not None and self.secret_expires_at <= now
 
 
+@dataclass(frozen=True, slots=True)
+class AccessList:
+    """Who may see and use a server, of the members of its organisations."""
+
+    user_ids: frozenset[str] = frozenset()
+    group_ids: frozenset[str] = frozenset()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MCPServer:
     """An MCP server that admins manage. Secrets are sealed values, never plain."""
@@ -92,6 +102,10 @@ class MCPServer:
     """Sealed: a JSON object of names and values."""
     tool_allow_list: tuple[str, ...]
     tool_deny_list: tuple[str, ...]
+    tool_rules: Mapping[str, ToolRule] = field(default_factory=dict)
+    tool_changes: ToolChanges = ToolChanges.FLAG
+    tool_approvals: int = 0
+    """The version of what admins have approved of its tools; zero until they have."""
     availability: Availability
     enabled: bool
     model_intent: bool
@@ -107,6 +121,10 @@ class MCPServer:
     """Counts changes of destination: a connection made under an older one is void."""
     deleting: bool = False
     """Hidden from everybody while what hangs on it is removed."""
+    organization_ids: tuple[str, ...] = ()
+    """Whose members it is for; empty: every organisation, also those yet to come."""
+    access_list: AccessList | None = None
+    """None: everyone in its organisations."""
 
     def is_abandoned(self, now: datetime) -> bool:
         """Whether it waits for a discovery that must have ended: its request is long over."""
@@ -115,11 +133,14 @@ class MCPServer:
         )
         return waits and not self.deleting and self.created_at + _LONGEST_CREATE <= now
 
-    def allows_tool(self, name: str) -> bool:
-        """Whether users may use a tool: not denied, and allowed if anything is; exact names."""
-        if name in self.tool_deny_list:
-            return False
-        return not self.tool_allow_list or name in self.tool_allow_list
+    def rule_of(self, tool_name: str) -> ToolRule:
+        """What the admin says about a tool."""
+        return find_rule(
+            tool_name,
+            allow_list=self.tool_allow_list,
+            deny_list=self.tool_deny_list,
+            rules=self.tool_rules,
+        )
 
 
 def build_slug(display_name: str) -> str:

@@ -71,6 +71,13 @@ class ClientProvisioner(Protocol):
         """
 
 
+class ToolApprovals(Protocol):
+    """What admins have approved of servers' tools."""
+
+    def remove_all(self, server_id: str) -> None:
+        """Remove a server's approvals; safe to repeat."""
+
+
 class Connections(Protocol):
     """The users' connections to servers."""
 

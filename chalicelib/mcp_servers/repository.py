@@ -10,16 +10,17 @@ from typing import Any
 from pynamodb.attributes import (
     BinaryAttribute,
     BooleanAttribute,
+    JSONAttribute,
     ListAttribute,
     NumberAttribute,
     UnicodeAttribute,
 )
 
+from chalicelib.audit import AuditRepository, NewEvent
 from chalicelib.mcp_servers.errors import ServerNotFoundError, SlugTakenError, VersionConflictError
-from chalicelib.mcp_servers.models import MCPServer, OAuth2Client, Registration
-from chalicelib.sdk.mcp_servers import AuthType, Availability, Transport
+from chalicelib.mcp_servers.models import AccessList, MCPServer, OAuth2Client, Registration
+from chalicelib.sdk.mcp_servers import AuthType, Availability, ToolChanges, ToolRule, Transport
 from chalicelib.storage import Database, Item, Transaction, UTCDateTime, VersionedItem
-from chalicelib.storage.conditions import refused_as
 
 _PARTITION = "SERVER"
 
@@ -56,6 +57,9 @@ class ServerItem(VersionedItem):
     custom_headers = BinaryAttribute(legacy_encoding=False)
     tool_allow_list: ListAttribute[Any] = ListAttribute(of=UnicodeAttribute)
     tool_deny_list: ListAttribute[Any] = ListAttribute(of=UnicodeAttribute)
+    tool_rules = JSONAttribute(default=dict)
+    tool_changes = UnicodeAttribute(default=ToolChanges.FLAG.value)
+    tool_approvals = NumberAttribute(default=0)
     availability = UnicodeAttribute()
     enabled = BooleanAttribute()
     model_intent = BooleanAttribute()
@@ -67,6 +71,9 @@ class ServerItem(VersionedItem):
     updated_at = UTCDateTime()
     grant_generation = NumberAttribute()
     deleting = BooleanAttribute()
+    organization_ids: ListAttribute[Any] = ListAttribute(of=UnicodeAttribute, default=list)
+    # Absent for a server that is for everyone in its organisations.
+    access_list: JSONAttribute = JSONAttribute(null=True)
 
 
 class SlugGuardItem(Item):
@@ -78,8 +85,9 @@ class SlugGuardItem(Item):
 class MCPServerRepository:
     """Stores MCP servers."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, audit: AuditRepository) -> None:
         self._database = database
+        self._audit = audit
         self._servers = database.bind(ServerItem, "servers")
         self._slugs = database.bind(SlugGuardItem, "servers")
 
@@ -98,18 +106,23 @@ class MCPServerRepository:
         found = (_to_server(item) for item in self._servers.query(_PARTITION, consistent_read=True))
         return [server for server in found if not server.deleting]
 
-    def add(self, server: MCPServer) -> None:
+    def add(self, server: MCPServer, event: NewEvent) -> None:
         """Store a new server.
 
         Raises:
             SlugTakenError: another server has the slug.
         """
-        transaction = self._database.transaction()
-        self._claim_slug(transaction, server)
-        transaction.put(self._to_item(server), self._servers.absent(), VersionConflictError())
-        transaction.commit()
+        self._add(self._audit.transaction(event), server)
 
-    def replace(self, before: MCPServer, after: MCPServer) -> None:
+    def reserve(self, server: MCPServer) -> None:
+        """Store a server that waits for its discovery; `replace` completes it and records it.
+
+        Raises:
+            SlugTakenError: another server has the slug.
+        """
+        self._add(self._database.transaction(), server)
+
+    def replace(self, before: MCPServer, after: MCPServer, event: NewEvent) -> None:
         """Store a changed server in place of the one that was read.
 
         Raises:
@@ -117,24 +130,21 @@ class MCPServerRepository:
             VersionConflictError: somebody has written the server since.
         """
         unchanged = self._servers.at_version(before.version)
-        if after.slug == before.slug:
-            with refused_as(VersionConflictError()):
-                self._to_item(after).save(condition=unchanged)
-            return
-        transaction = self._database.transaction()
-        self._claim_slug(transaction, after)
-        self._release_slug(transaction, before)
+        transaction = self._audit.transaction(event)
+        if after.slug != before.slug:
+            self._claim_slug(transaction, after)
+            self._release_slug(transaction, before)
         transaction.put(self._to_item(after), unchanged, VersionConflictError())
         transaction.commit()
 
-    def hide(self, server: MCPServer) -> MCPServer:
+    def hide(self, server: MCPServer, event: NewEvent) -> MCPServer:
         """Mark a server as being deleted and free its slug, all at once; returns it as it is then.
 
         Raises:
             VersionConflictError: somebody has written the server since it was read.
         """
         hidden = replace(server, deleting=True, enabled=False, version=server.version + 1)
-        transaction = self._database.transaction()
+        transaction = self._audit.transaction(event)
         self._release_slug(transaction, server)
         transaction.put(
             self._to_item(hidden),
@@ -145,7 +155,7 @@ class MCPServerRepository:
         return hidden
 
     def remove(self, server: MCPServer) -> None:
-        """Remove a server; one that is not hidden frees its slug.
+        """Remove a server that is hidden, or was only reserved; the latter frees its slug.
 
         Raises:
             VersionConflictError: somebody has written the server since it was read.
@@ -170,6 +180,26 @@ class MCPServerRepository:
             ServerNotFoundError(),
         )
 
+    def raise_approvals(self, transaction: Transaction, server: MCPServer) -> None:
+        """Let a transaction replace the approvals of a server's tools.
+
+        It raises `VersionConflictError` if somebody has written the server since.
+        """
+        transaction.update(
+            self._servers(_PARTITION, server.id),
+            [
+                self._servers.version.set(server.version + 1),
+                self._servers.tool_approvals.set(server.tool_approvals + 1),
+            ],
+            self._servers.at_version(server.version) & (self._servers.deleting == False),  # noqa: E712 -- a condition, not a comparison
+            VersionConflictError(),
+        )
+
+    def _add(self, transaction: Transaction, server: MCPServer) -> None:
+        self._claim_slug(transaction, server)
+        transaction.put(self._to_item(server), self._servers.absent(), VersionConflictError())
+        transaction.commit()
+
     def _claim_slug(self, transaction: Transaction, server: MCPServer) -> None:
         transaction.put(
             self._slugs(PK=f"SLUG#{server.slug}", SK="guard", server_id=server.id),
@@ -185,7 +215,7 @@ class MCPServerRepository:
         )
 
     def _to_item(self, server: MCPServer) -> ServerItem:
-        client = server.oauth2
+        client, access = server.oauth2, server.access_list
         return self._servers(
             PK=_PARTITION,
             SK=server.id,
@@ -218,6 +248,9 @@ class MCPServerRepository:
             custom_headers=server.custom_headers,
             tool_allow_list=list(server.tool_allow_list),
             tool_deny_list=list(server.tool_deny_list),
+            tool_rules=dict(server.tool_rules),
+            tool_changes=server.tool_changes,
+            tool_approvals=server.tool_approvals,
             availability=server.availability,
             enabled=server.enabled,
             model_intent=server.model_intent,
@@ -230,6 +263,8 @@ class MCPServerRepository:
             version=server.version,
             grant_generation=server.grant_generation,
             deleting=server.deleting,
+            organization_ids=list(server.organization_ids),
+            access_list=None if access is None else _to_lists(access),
         )
 
 
@@ -266,6 +301,9 @@ def _to_server(item: ServerItem) -> MCPServer:
         custom_headers=item.custom_headers,
         tool_allow_list=tuple(item.tool_allow_list),
         tool_deny_list=tuple(item.tool_deny_list),
+        tool_rules={name: ToolRule(rule) for name, rule in item.tool_rules.items()},
+        tool_changes=ToolChanges(item.tool_changes),
+        tool_approvals=int(item.tool_approvals),
         availability=Availability(item.availability),
         enabled=item.enabled,
         model_intent=item.model_intent,
@@ -278,4 +316,16 @@ def _to_server(item: ServerItem) -> MCPServer:
         version=int(item.version),
         grant_generation=int(item.grant_generation),
         deleting=item.deleting,
+        organization_ids=tuple(item.organization_ids),
+        access_list=_to_access_list(item.access_list),
     )
+
+
+def _to_lists(access: AccessList) -> dict[str, list[str]]:
+    return {"users": sorted(access.user_ids), "groups": sorted(access.group_ids)}
+
+
+def _to_access_list(stored: dict[str, list[str]] | None) -> AccessList | None:
+    if stored is None:
+        return None
+    return AccessList(frozenset(stored["users"]), frozenset(stored["groups"]))

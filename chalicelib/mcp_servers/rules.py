@@ -1,13 +1,12 @@
 """The registry's rules, as pure functions over a server: what must be there, and what must go."""
 
-from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from urllib.parse import urlsplit
 
 from chalicelib.errors import Validation
-from chalicelib.mcp_servers.errors import InvalidSelectionError, InvalidServerError
+from chalicelib.mcp_servers.errors import InvalidServerError
 from chalicelib.mcp_servers.models import MCPServer, OAuth2Client
-from chalicelib.sdk.mcp_servers import AuthType, Availability, UpdateMCPServerConfigRequest
+from chalicelib.sdk.mcp_servers import AuthType, UpdateMCPServerConfigRequest
 
 _PARTIAL_OAUTH2 = (
     "OAuth2 auth type requires either all of oauth2_client_id, oauth2_auth_url, and "
@@ -86,38 +85,18 @@ def check_secrets_stay(
         raise InvalidServerError("The secret must be entered again.", missing)
 
 
-def redact(server: MCPServer) -> MCPServer:
-    """What a member may see: not where the server is, nor how we authenticate there."""
+def redact(server: MCPServer, organization_ids: tuple[str, ...]) -> MCPServer:
+    """What a member may see: not where the server is, nor how we authenticate there.
+
+    Nor for which organisations it is, apart from these, which are the member's own.
+    """
     return replace(
         server,
         url="",
+        organization_ids=organization_ids,
         oauth2=OAuth2Client(client_secret=server.oauth2.client_secret),
         api_key_header="",
     )
-
-
-def select_servers(servers: Iterable[MCPServer], requested: Sequence[str] | None) -> list[str]:
-    """The ids that a new chat gets: as asked for, or the defaults; forced ones always.
-
-    Raises:
-        InvalidSelectionError: an id asked for is unknown or disabled.
-    """
-    enabled = {server.id: server for server in servers if server.enabled}
-    if requested is None:
-        chosen = [
-            server.id
-            for server in enabled.values()
-            if server.availability is Availability.DEFAULT_ON
-        ]
-    else:
-        chosen = list(dict.fromkeys(id_.lower() for id_ in requested))
-    unknown = [id_ for id_ in chosen if id_ not in enabled]
-    if unknown:
-        raise InvalidSelectionError(unknown)
-    forced = [
-        server.id for server in enabled.values() if server.availability is Availability.FORCE_ON
-    ]
-    return list(dict.fromkeys([*chosen, *forced]))
 
 
 def _check_oauth2(client: OAuth2Client, *, discovery_possible: bool) -> None:

@@ -1,22 +1,26 @@
 """The registry of MCP servers: who may see and change what, and what a change entails."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
-from chalicelib.encryption import Vault
+from chalicelib.audit import Action, NewEvent, ObjectType, diff
+from chalicelib.errors import Validation
 from chalicelib.identity.models import Actor
 from chalicelib.identity.permissions import Permission
+from chalicelib.mcp_servers.access import ServerAccess
+from chalicelib.mcp_servers.auditing import describe_server
 from chalicelib.mcp_servers.clients import ServerClients
 from chalicelib.mcp_servers.drafts import ServerDrafts
 from chalicelib.mcp_servers.errors import (
+    InvalidServerError,
     InvalidServerIDError,
     ServerNotFoundError,
     SlugTakenError,
     VersionConflictError,
 )
 from chalicelib.mcp_servers.models import MCPServer
-from chalicelib.mcp_servers.ports import ClientProvisioner, Connections
+from chalicelib.mcp_servers.ports import Connections, ToolApprovals
 from chalicelib.mcp_servers.repository import MCPServerRepository
 from chalicelib.mcp_servers.rules import (
     check_complete,
@@ -24,8 +28,9 @@ from chalicelib.mcp_servers.rules import (
     clear_other_auth,
     has_moved,
     redact,
-    select_servers,
 )
+from chalicelib.mcp_servers.visibility import Access, Visibility
+from chalicelib.organizations.service import OrganizationService
 from chalicelib.primitives import Clock, parse_id
 from chalicelib.sdk.mcp_servers import (
     AuthType,
@@ -48,106 +53,110 @@ class MCPServerService:
 
     Args:
         repository: where servers are stored.
-        vault: seals their secrets.
-        provisioner: discovers and registers OAuth2 clients.
+        drafts: builds them from requests, and seals their secrets.
+        clients: gets them their OAuth2 clients.
         connections: the users' connections, which a change may void.
+        organizations: which organisations there are, and who is in them.
+        approvals: of tools, which end with their server.
         check_url: refuses a URL that outbound requests may not go to.
-        callback_url: gives the OAuth2 redirect URI of a server's id.
         clock: the time.
     """
 
     def __init__(
         self,
         repository: MCPServerRepository,
-        vault: Vault,
-        provisioner: ClientProvisioner,
+        drafts: ServerDrafts,
+        clients: ServerClients,
         connections: Connections,
+        organizations: OrganizationService,
+        approvals: ToolApprovals,
         check_url: Callable[[str], None],
-        callback_url: Callable[[str], str],
         clock: Clock,
     ) -> None:
         self._repository = repository
-        self._drafts = ServerDrafts(vault, clock)
-        self._provisioner = provisioner
+        self._drafts = drafts
+        self._clients = clients
         self._connections = connections
+        self._organizations = organizations
+        self._access = ServerAccess(organizations)
+        self._approvals = approvals
         self._check_url = check_url
-        self._clients = ServerClients(
-            repository, self._drafts, provisioner, connections, callback_url, clock
-        )
         self._clock = clock
 
     def list_visible(self, actor: Actor) -> list[ServerView]:
-        """The servers that the actor may see, by display name: members see enabled ones."""
-        servers = sorted(
-            self._repository.list_all(), key=lambda each: (each.display_name.casefold(), each.id)
-        )
-        if not actor.may(Permission.MCP_SERVER_READ):
-            servers = [server for server in servers if server.enabled]
+        """The servers that the actor may see, by display name."""
+        servers, access = self._list_visible(actor)
+        servers.sort(key=lambda each: (each.display_name.casefold(), each.id))
         connected = self._connections.connected_ids(actor.user_id, servers)
-        return [self._view(actor, server, server.id in connected) for server in servers]
+        return [_view(server, access[server.id], server.id in connected) for server in servers]
 
     def get(self, actor: Actor, server_id: str) -> ServerView:
         """One server that the actor may see.
 
         Raises:
             InvalidServerIDError: the id is not a UUID.
-            ServerNotFoundError: there is none, or it is disabled and the actor is a member.
+            ServerNotFoundError: there is none, or the actor may not know.
         """
-        server = self.require_visible(actor, server_id)
-        return self._view(actor, server, self._is_connected(actor, server))
+        server = self._require(server_id)
+        access = self._access.of(actor, server)
+        if access.visibility is Visibility.NONE:
+            raise ServerNotFoundError
+        return _view(server, access, self._is_connected(actor, server))
 
     def require_visible(self, actor: Actor, server_id: str) -> MCPServer:
         """A server for the other services, whole, if the actor may see that it exists.
 
+        Whoever administers the registry may see a disabled one, too.
+
         Raises:
             InvalidServerIDError: the id is not a UUID.
-            ServerNotFoundError: there is none, or it is disabled and the actor is a member.
+            ServerNotFoundError: there is none, or the actor may not know.
         """
-        server = self.require(server_id)
-        if not server.enabled and not actor.may(Permission.MCP_SERVER_READ):
+        server = self._require(server_id)
+        if self._access.of(actor, server).visibility is Visibility.NONE:
             raise ServerNotFoundError
         return server
 
-    def require(self, server_id: str) -> MCPServer:
-        """A server for the other services, whole; they decide what its state means.
+    def require_allowed(self, actor: Actor, server_id: str, permission: Permission) -> MCPServer:
+        """A server on which the actor may make use of a permission.
+
+        Raises:
+            InvalidServerIDError: the id is not a UUID.
+            ServerNotFoundError: there is none, or the actor may not know.
+            NotAllowedError: the actor sees it, and may not.
+        """
+        server = self.require_visible(actor, server_id)
+        actor.require(permission)
+        return server
+
+    def require_for_anybody(self, server_id: str) -> MCPServer:
+        """A server for the other services, whole, whoever asks.
+
+        Only for what is anybody's: the metadata of its client, and the end of one's own connection.
 
         Raises:
             InvalidServerIDError: the id is not a UUID.
             ServerNotFoundError: there is none.
         """
-        server = self._find(server_id)
-        if server is None or server.deleting:
-            raise ServerNotFoundError
-        return server
+        return self._require(server_id)
 
-    def list_enabled(self, server_ids: Sequence[str] | None) -> list[MCPServer]:
-        """Enabled servers for the other services, whole, in the order asked for; None: all.
+    def list_usable(self, actor: Actor, server_ids: Sequence[str] | None) -> list[MCPServer]:
+        """Servers that the actor may use, whole, in the order asked for; None: all, by slug.
 
         Raises:
             InvalidServerIDError: an id is not a UUID.
-            ServerNotFoundError: there is none with that id, or it is disabled.
+            ServerNotFoundError: there is none with that id, or the actor may not use it.
         """
-        enabled = {each.id: each for each in self._repository.list_all() if each.enabled}
+        servers, access = self._list_visible(actor)
+        usable = {each.id: each for each in servers if access[each.id].may_use}
         if server_ids is None:
-            return sorted(enabled.values(), key=lambda each: each.slug)
+            return sorted(usable.values(), key=lambda each: each.slug)
         ids = [parse_id(server_id) for server_id in dict.fromkeys(server_ids)]
         if None in ids:
             raise InvalidServerIDError
-        if not enabled.keys() >= set(ids):
+        if not usable.keys() >= set(ids):
             raise ServerNotFoundError
-        return [enabled[id_] for id_ in dict.fromkeys(ids) if id_]
-
-    def select_for_chat(self, requested: Sequence[str] | None) -> list[str]:
-        """The ids of the servers that a new chat gets; None asks for the defaults.
-
-        Raises:
-            InvalidSelectionError: an id is unknown or disabled.
-        """
-        return select_servers(self._repository.list_all(), requested)
-
-    def existing_ids(self) -> frozenset[str]:
-        """The ids of all servers, so that chats can forget the deleted ones."""
-        return frozenset(server.id for server in self._repository.list_all())
+        return [usable[id_] for id_ in dict.fromkeys(ids) if id_]
 
     def create(self, actor: Actor, request: CreateMCPServerConfigRequest) -> ServerView:
         """Add a server; one with OAuth2 and no client gets it by discovery and registration.
@@ -162,10 +171,11 @@ class MCPServerService:
         server = self._drafts.build(actor.user_id, request)
         check_complete(server, discovery_possible=True)
         self._check_urls(server)
+        self._check_organizations(server.organization_ids)
         if server.auth_type is AuthType.OAUTH2 and server.oauth2.needs_discovery:
-            server = self._add_with_discovery(server)
+            server = self._add_with_discovery(actor, server)
         else:
-            self._repository.add(server)
+            self._repository.add(server, _created(actor, server))
         return ServerView(server, auth_connected=False, redacted=False)
 
     def update(
@@ -176,18 +186,19 @@ class MCPServerService:
         When the server moves, every user's connection is void with the same write.
 
         Raises:
+            InvalidServerIDError, ServerNotFoundError: there is no such server for the actor.
             NotAllowedError: the actor may not.
-            InvalidServerIDError, ServerNotFoundError: there is no such server.
             InvalidServerError: the fields would not fit together.
             SlugTakenError: another server has the slug.
             VersionConflictError: somebody else changed the server meanwhile.
         """
-        actor.require(Permission.MCP_SERVER_WRITE)
-        before = self.require(server_id)
+        before = self.require_allowed(actor, server_id, Permission.MCP_SERVER_WRITE)
         after = clear_other_auth(self._drafts.merge(before, request))
         check_complete(after, discovery_possible=False)
         check_secrets_stay(before, after, request)
         self._check_urls(after)
+        known = set(before.organization_ids)
+        self._check_organizations([each for each in after.organization_ids if each not in known])
         moved = has_moved(before, after)
         after = replace(
             after,
@@ -196,12 +207,15 @@ class MCPServerService:
             version=before.version + 1,
             grant_generation=before.grant_generation + (1 if moved else 0),
         )
-        self._repository.replace(before, after)
+        changes = diff(describe_server(before), describe_server(after))
+        event = actor.did(Action.UPDATE, ObjectType.MCP_SERVER, after.id, changes)
+        self._repository.replace(before, after, event)
         if moved:
             self._connections.remove_all(after.id)
         if before.oauth2.registration_uri != after.oauth2.registration_uri:
             self._clients.abandon(before)
-        return self._view(actor, after, self._is_connected(actor, after))
+        access = self._access.of(actor, after)
+        return _view(after, access, self._is_connected(actor, after))
 
     def delete(self, actor: Actor, server_id: str) -> None:
         """Remove a server and every connection to it.
@@ -209,28 +223,33 @@ class MCPServerService:
         It is hidden first, so an interruption leaves nothing visible, and a repeated call finishes.
 
         Raises:
+            InvalidServerIDError, ServerNotFoundError: there is no such server for the actor.
             NotAllowedError: the actor may not.
-            InvalidServerIDError, ServerNotFoundError: there is no such server.
             VersionConflictError: somebody else changed the server meanwhile.
         """
-        actor.require(Permission.MCP_SERVER_WRITE)
+        if not actor.may(Permission.MCP_SERVER_WRITE):
+            self.require_allowed(actor, server_id, Permission.MCP_SERVER_WRITE)
         server = self._find(server_id)
         if server is None:
             raise ServerNotFoundError
         if not server.deleting:
-            server = self._repository.hide(server)
+            was = diff(describe_server(server), {})
+            event = actor.did(Action.DELETE, ObjectType.MCP_SERVER, server.id, was)
+            server = self._repository.hide(server, event)
         self._connections.remove_all(server.id)
+        if server.tool_approvals:
+            self._approvals.remove_all(server.id)
         self._clients.abandon(server)
         self._repository.remove(server)
 
-    def replace_client(self, server: MCPServer) -> MCPServer:
+    def replace_client(self, actor: Actor, server: MCPServer) -> MCPServer:
         """For the other services: as `ServerClients.replace`.
 
         Raises:
             DiscoveryError, RegistrationError: there is no way to get one; nothing has changed.
             ServerNotFoundError: the server was deleted meanwhile.
         """
-        return self._clients.replace(server)
+        return self._clients.replace(actor, server)
 
     def _remove_abandoned(self, slug: str) -> bool:
         """Remove what a create left that was killed during discovery; whether there was one."""
@@ -247,10 +266,25 @@ class MCPServerService:
             raise InvalidServerIDError
         return self._repository.find(parsed)
 
-    def _view(self, actor: Actor, server: MCPServer, connected: bool) -> ServerView:
-        if actor.may(Permission.MCP_SERVER_READ):
-            return ServerView(server, connected, redacted=False)
-        return ServerView(redact(server), connected, redacted=True)
+    def _require(self, server_id: str) -> MCPServer:
+        server = self._find(server_id)
+        if server is None or server.deleting:
+            raise ServerNotFoundError
+        return server
+
+    def _list_visible(self, actor: Actor) -> tuple[list[MCPServer], Mapping[str, Access]]:
+        servers = self._repository.list_all()
+        access = self._access.of_each(actor, servers)
+        seen = [each for each in servers if access[each.id].visibility is not Visibility.NONE]
+        return seen, access
+
+    def _check_organizations(self, organization_ids: Sequence[str]) -> None:
+        missing = self._organizations.find_missing(organization_ids)
+        if missing:
+            raise InvalidServerError(
+                "There is no such organization.",
+                [Validation("organization_ids", f"{id_} does not exist") for id_ in missing],
+            )
 
     def _is_connected(self, actor: Actor, server: MCPServer) -> bool:
         return server.id in self._connections.connected_ids(actor.user_id, [server])
@@ -261,21 +295,24 @@ class MCPServerService:
             if url:
                 self._check_url(url)
         if server.oauth2.auth_url:
-            self._provisioner.check_authorization_url(server.oauth2.auth_url)
+            self._clients.check_authorization_url(server.oauth2.auth_url)
 
-    def _add_with_discovery(self, server: MCPServer) -> MCPServer:
-        """Store the row, which fixes the redirect URI, then complete it; remove it on failure."""
+    def _add_with_discovery(self, actor: Actor, server: MCPServer) -> MCPServer:
+        """Store the row, which fixes the redirect URI, then complete it; remove it on failure.
+
+        Only the completion is an event: before it there is no server that anybody could use.
+        """
         incomplete = replace(server, enabled=False)
         try:
-            self._repository.add(incomplete)
+            self._repository.reserve(incomplete)
         except SlugTakenError:
             if not self._remove_abandoned(server.slug):
                 raise
-            self._repository.add(incomplete)
+            self._repository.reserve(incomplete)
         try:
             complete = self._clients.complete(server)
             try:
-                self._repository.replace(incomplete, complete)
+                self._repository.replace(incomplete, complete, _created(actor, complete))
             except Exception:
                 self._clients.abandon(complete)
                 raise
@@ -284,3 +321,14 @@ class MCPServerService:
                 self._repository.remove(incomplete)
             raise
         return complete
+
+
+def _created(actor: Actor, server: MCPServer) -> NewEvent:
+    made = diff({}, describe_server(server))
+    return actor.did(Action.CREATE, ObjectType.MCP_SERVER, server.id, made)
+
+
+def _view(server: MCPServer, access: Access, connected: bool) -> ServerView:
+    if access.visibility is Visibility.FULL:
+        return ServerView(server, connected, redacted=False)
+    return ServerView(redact(server, access.organization_ids), connected, redacted=True)

@@ -54,7 +54,7 @@ class AccessTokens:
             found.update({each.server_id: each for each in ours if each.server_id in found})
         return found
 
-    def header(self, connection: Connection | None, server: MCPServer) -> str:
+    def header(self, actor: Actor, connection: Connection | None, server: MCPServer) -> str:
         """The `Authorization` header for requests to a server (RFC 6750 section 2.1).
 
         A token that has expired, or will within ten seconds, is refreshed first.
@@ -65,7 +65,7 @@ class AccessTokens:
             RefreshError, RefreshBusyError, EgressConnectionError, EgressTimeoutError: the provider
                 did not renew an expired token this time.
         """
-        return self._header(self._refreshed(self._usable(connection, server), server))
+        return self._header(self._refreshed(actor, self._usable(connection, server), server))
 
     def find_other_header(self, actor: Actor, server: MCPServer, refused: str) -> str | None:
         """Another header than one that the server has just refused with 401, if there is one.
@@ -82,19 +82,19 @@ class AccessTokens:
             return header
         if not connection.refresh_token:
             return None
-        return self._header(self._refresh(connection, server))
+        return self._header(self._refresh(actor, connection, server))
 
     def _usable(self, connection: Connection | None, server: MCPServer) -> Connection:
         if connection is None or not connection.is_usable(self._clock(), server.grant_generation):
             raise self._connect_required(server)
         return connection
 
-    def _refreshed(self, connection: Connection, server: MCPServer) -> Connection:
+    def _refreshed(self, actor: Actor, connection: Connection, server: MCPServer) -> Connection:
         now = self._clock()
         if not connection.refresh_token or not connection.is_expired(now, _EARLY):
             return connection
         try:
-            return self._refresh(connection, server)
+            return self._refresh(actor, connection, server)
         except ConnectRequiredError:
             raise
         except CiboriumError:
@@ -102,23 +102,23 @@ class AccessTokens:
                 raise
             return connection  # It is good for some seconds more.
 
-    def _refresh(self, connection: Connection, server: MCPServer) -> Connection:
+    def _refresh(self, actor: Actor, connection: Connection, server: MCPServer) -> Connection:
         if server.oauth2.has_expired(self._clock()):
             # Our client has to be registered anew, which connecting does; its grants end with it.
             raise self._connect_required(server)
         try:
-            with self._noticing_a_move(server):
+            with self._noticing_a_move(actor, server):
                 return self._refresher.refresh(connection, server)
         except (RefreshRefusedError, ConnectionGoneError) as exc:
             raise self._connect_required(server) from exc
 
     @contextmanager
-    def _noticing_a_move(self, server: MCPServer) -> Iterator[None]:
+    def _noticing_a_move(self, actor: Actor, server: MCPServer) -> Iterator[None]:
         """An authorization server that does not renew may be one that the server has left."""
         try:
             yield
         except (UpstreamError, UpstreamTimeoutError) as exc:
-            moved = self._reauthorizer.find_move(server)
+            moved = self._reauthorizer.find_move(actor, server)
             if moved is None:
                 raise
             raise moved from exc

@@ -90,7 +90,8 @@ class Reauthorizer:
         connect_url = self._urls.connect(server.id)
         if resource and _has_moved(server, resource):
             is_admin = actor.may(Permission.MCP_SERVER_READ)
-            return self._follow(server, tells_why=is_admin) or ConnectRequiredError(connect_url)
+            problem = self._follow(actor, server, tells_why=is_admin)
+            return problem or ConnectRequiredError(connect_url)
         scopes = parameters.get("scope", "").split()
         if status == 403 and not scopes and resource:
             scopes = list(resource.scopes_supported)
@@ -99,7 +100,7 @@ class Reauthorizer:
         kind = StepUpRequiredError if status == 403 else ConnectRequiredError
         return kind(connect_url)
 
-    def find_move(self, server: MCPServer) -> CiboriumError | None:
+    def find_move(self, actor: Actor, server: MCPServer) -> CiboriumError | None:
         """The error to raise where a server's authorization server fails us, if it is another now.
 
         Returns:
@@ -112,7 +113,7 @@ class Reauthorizer:
         resource = reread_resource(self._egress, server.url, None)
         if resource is None or not _has_moved(server, resource):
             return None
-        problem = self._follow(server, tells_why=False)
+        problem = self._follow(actor, server, tells_why=False)
         return problem or ConnectRequiredError(self._urls.connect(server.id))
 
     def scope_for(self, user_id: str, server: MCPServer) -> str:
@@ -120,12 +121,12 @@ class Reauthorizer:
         lately = self._recall(user_id, server).scope
         return join_scopes(server.oauth2.scopes.split(), lately.split())
 
-    def _follow(self, server: MCPServer, *, tells_why: bool) -> CiboriumError | None:
+    def _follow(self, actor: Actor, server: MCPServer, *, tells_why: bool) -> CiboriumError | None:
         """Go with the server to its new authorization server; the problem, if there is one."""
         if server.oauth2.registration is Registration.MANUAL or server.oauth2.issuer_is_pinned:
             return AuthorizationServerChangedError()
         try:
-            self._servers.replace_client(server)
+            self._servers.replace_client(actor, server)
         except (InvalidInputError, UpstreamError, UpstreamTimeoutError) as exc:
             return exc if tells_why else AuthorizationServerChangedError()
         return None

@@ -6,6 +6,7 @@ REFUSALS#<user> / SERVER#<server>   what the server lately refused to the user; 
 """
 
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import datetime
 
 from pynamodb.attributes import (
@@ -16,10 +17,15 @@ from pynamodb.attributes import (
     UnicodeAttribute,
 )
 
+from chalicelib.audit import AuditRepository, NewEvent
 from chalicelib.identity.repository import IdentityRepository
 from chalicelib.mcp_servers.models import MCPServer
 from chalicelib.mcp_servers.repository import MCPServerRepository
-from chalicelib.oauth2.errors import ConnectionChangedError, RefusalsChangedError
+from chalicelib.oauth2.errors import (
+    ConnectionChangedError,
+    ConnectionGoneError,
+    RefusalsChangedError,
+)
 from chalicelib.oauth2.models import Connection, Refusals
 from chalicelib.storage import Database, LookupItem, UTCDateTime, VersionedItem
 from chalicelib.storage.conditions import refusal_ignored, refused_as
@@ -97,9 +103,14 @@ class ConnectionRepository:
     """Stores users' connections; never sees a token in the clear."""
 
     def __init__(
-        self, database: Database, servers: MCPServerRepository, identity: IdentityRepository
+        self,
+        database: Database,
+        audit: AuditRepository,
+        servers: MCPServerRepository,
+        identity: IdentityRepository,
     ) -> None:
         self._database = database
+        self._audit = audit
         self._servers = servers
         self._identity = identity
         self._connections = database.bind(ConnectionItem, "connections")
@@ -114,7 +125,7 @@ class ConnectionRepository:
         found = self._connections.query(_user_key(user_id), consistent_read=True)
         return [_to_connection(item) for item in found]
 
-    def put(self, connection: Connection, server: MCPServer) -> None:
+    def put(self, connection: Connection, server: MCPServer, event: NewEvent) -> None:
         """Store a connection in place of the user's former one to the server.
 
         Raises:
@@ -122,7 +133,7 @@ class ConnectionRepository:
                 granted for somewhere else.
             InvalidTokenError: the user has been suspended or deleted since.
         """
-        transaction = self._database.transaction()
+        transaction = self._audit.transaction(event)
         self._identity.require_active(transaction, connection.user_id)
         self._servers.require_destination(transaction, server)
         anything = self._connections.absent() | self._connections.present()
@@ -189,19 +200,30 @@ class ConnectionRepository:
                 condition=self._connections.lease_holder == holder,
             )
 
-    def remove(self, user_id: str, server_id: str) -> None:
-        """Remove a connection; nothing happens if it is gone."""
-        item = self._connections(_user_key(user_id), _server_key(server_id))
-        with refusal_ignored():
-            item.delete(condition=self._connections.present())
+    def remove(self, connection: Connection, event: NewEvent) -> None:
+        """Remove a connection; nothing happens, and nothing is recorded, if it is gone."""
+        transaction = self._audit.transaction(event)
+        item, present = self._key_of(connection), self._connections.present()
+        transaction.delete(item, present, ConnectionGoneError())
+        with suppress(ConnectionGoneError):
+            transaction.commit()
 
     def remove_all(self, server_id: str) -> None:
-        """Remove every user's connection to a server; safe to repeat."""
+        """Remove every user's connection to a server; safe to repeat.
+
+        The event is the server's change that made them void.
+        """
         found: Iterable[ConnectionItem] = self._connections.query(
             _server_key(server_id), index_name="lookup"
         )
         for item in found:
-            self.remove(item.user_id, server_id)
+            key = self._connections(item.PK, item.SK)
+            with refusal_ignored():
+                key.delete(condition=self._connections.present())
+
+    def forget(self, connection: Connection) -> None:
+        """Remove a connection of a deleted user; that they were deleted is recorded."""
+        self._database.remove_all([self._key_of(connection)])
 
     def _key_of(self, connection: Connection) -> ConnectionItem:
         return self._connections(_user_key(connection.user_id), _server_key(connection.server_id))

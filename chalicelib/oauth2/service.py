@@ -5,6 +5,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+from chalicelib.audit import Action, ObjectType, diff
 from chalicelib.egress import Deadline
 from chalicelib.encryption import DEPLOYMENT_SCOPE, Vault, organization_scope
 from chalicelib.errors import (
@@ -19,6 +20,7 @@ from chalicelib.identity.permissions import Permission
 from chalicelib.mcp_servers.errors import InvalidServerIDError, ServerNotFoundError
 from chalicelib.mcp_servers.models import MCPServer
 from chalicelib.mcp_servers.service import MCPServerService
+from chalicelib.oauth2.auditing import describe_connection
 from chalicelib.oauth2.authorization import build_authorization_url, validate_authorization_response
 from chalicelib.oauth2.client_metadata import ClientMetadata, build_client_metadata
 from chalicelib.oauth2.errors import (
@@ -96,14 +98,14 @@ class ConnectionService:
     def start(self, actor: Actor, server_id: str) -> StartedFlow:
         """Begin an authorization code flow with PKCE (RFC 6749 section 4.1.1, RFC 7636).
 
-        Any signed-in user may connect to an enabled server.
+        Whoever may see an enabled server may connect to it.
 
         Raises:
-            InvalidServerIDError, ServerNotFoundError: there is no such server.
+            InvalidServerIDError, ServerNotFoundError: there is no such server for the actor.
             CannotConnectError: it is disabled, or has no OAuth2 client.
             DiscoveryError, RegistrationError: its client has expired and there is no other.
         """
-        server = self._with_valid_client(actor, self._connectable(server_id))
+        server = self._with_valid_client(actor, self._connectable(actor, server_id))
         pkce, state = new_pkce(), secrets.token_urlsafe(_STATE_BYTES)
         flow = Flow(
             state=state,
@@ -132,7 +134,7 @@ class ConnectionService:
         until then not even its error text is shown (RFC 9207 section 2.4).
 
         Raises:
-            InvalidServerIDError, ServerNotFoundError: there is no such server.
+            InvalidServerIDError, ServerNotFoundError: there is no such server for the actor.
             CannotConnectError: it is disabled, or has no OAuth2 client.
             ProviderRefusedError: the authorization server reports an error.
             MissingCodeError, InvalidStateError: this is not the answer to a flow of this browser.
@@ -141,7 +143,7 @@ class ConnectionService:
             TokenExchangeError: the authorization server gave no token for the code.
             InvalidTokenError: the actor was suspended or deleted meanwhile.
         """
-        server = self._connectable(server_id)
+        server = self._connectable(actor, server_id)
         flow = self._verified_flow(actor, server, query)
         tokens = self._exchange(actor, server, query.code, flow)
         organization_ids = self._organizations.ids_of(actor.user_id)
@@ -149,8 +151,10 @@ class ConnectionService:
         connection = self._tokens.seal(
             tokens, actor.user_id, server, requested_scope=flow.scope, key_scope=scope
         )
+        made = diff({}, describe_connection(connection))
+        event = actor.did(Action.CONNECT, ObjectType.CONNECTION, server.id, made)
         try:
-            self._repository.put(connection, server)
+            self._repository.put(connection, server, event)
         except InvalidTokenError:  # The actor was locked out meanwhile.
             self._provider.revoke_unstored(server, tokens)
             raise
@@ -172,7 +176,9 @@ class ConnectionService:
         connection = self._repository.find(actor.user_id, parsed)
         if connection is None:
             return Disconnected(revoked=False)
-        self._repository.remove(actor.user_id, parsed)
+        was = diff(describe_connection(connection), {})
+        event = actor.did(Action.DISCONNECT, ObjectType.CONNECTION, parsed, was)
+        self._repository.remove(connection, event)
         return self._revoke(connection)
 
     def remove_all_of(self, user_id: str) -> bool:
@@ -182,7 +188,7 @@ class ConnectionService:
         """
         deadline = Deadline(_REVOKING_SECONDS)
         for connection in self._repository.list_for_user(user_id):
-            self._repository.remove(user_id, connection.server_id)
+            self._repository.forget(connection)
             if deadline.remaining() > 0:
                 with suppress(CiboriumError):
                     self._revoke(connection)
@@ -195,7 +201,7 @@ class ConnectionService:
             InvalidServerIDError, ServerNotFoundError: there is no such server with OAuth2, or this
                 deployment offers no documents.
         """
-        server = self._servers.require(server_id)
+        server = self._servers.require_for_anybody(server_id)
         url = self._urls.client_metadata(server.id)
         if url is None or server.auth_type is not AuthType.OAUTH2:
             raise ServerNotFoundError
@@ -216,14 +222,14 @@ class ConnectionService:
         if not server.oauth2.has_expired(self._clock()):
             return server
         try:
-            return self._servers.replace_client(server)
+            return self._servers.replace_client(actor, server)
         except (InvalidInputError, UpstreamError, UpstreamTimeoutError) as exc:
             if actor.may(Permission.MCP_SERVER_READ):
                 raise
             raise CannotConnectError("MCP server OAuth2 client has expired.") from exc
 
-    def _connectable(self, server_id: str) -> MCPServer:
-        server = self._servers.require(server_id)
+    def _connectable(self, actor: Actor, server_id: str) -> MCPServer:
+        server = self._servers.require_visible(actor, server_id)
         if not server.enabled:
             raise CannotConnectError("MCP server is not enabled.")
         if server.auth_type is not AuthType.OAUTH2:
@@ -253,7 +259,7 @@ class ConnectionService:
 
     def _revoke(self, connection: Connection) -> Disconnected:
         try:
-            server = self._servers.require(connection.server_id)
+            server = self._servers.require_for_anybody(connection.server_id)
         except ServerNotFoundError:
             return Disconnected(revoked=False)
         if connection.grant_generation != server.grant_generation:

@@ -4,6 +4,7 @@ import secrets
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+from chalicelib.audit import RequestContext
 from chalicelib.config import OIDCSettings
 from chalicelib.encryption import DEPLOYMENT_SCOPE, Place, Vault
 from chalicelib.encryption.fields import LOGIN_ACCESS_TOKEN, LOGIN_REFRESH_TOKEN
@@ -113,7 +114,7 @@ class SignInService:
         )
         return StartedLogin(url, seal_login(self._vault, flow))
 
-    def finish(self, answer: LoginAnswer) -> SignedIn:
+    def finish(self, answer: LoginAnswer, request: RequestContext) -> SignedIn:
         """Find out who has signed in, and begin their session.
 
         What the answer says is believed only once the state and the issuer hold.
@@ -141,11 +142,14 @@ class SignInService:
         tokens = provider.exchange(answer.code, flow.code_verifier, self._redirect_uri)
         claims = provider.identify(tokens, flow.nonce)
         login = Login(settings.issuer, claims.subject)
-        session = self._logins.start_session(self._user_id(settings, login, claims), login)
+        user_id = self._user_id(settings, login, claims, request)
+        session = self._logins.start_session(user_id, login, request)
         self._keep(session.user.id, tokens)
         return SignedIn(session, flow.next_path)
 
-    def _user_id(self, settings: OIDCSettings, login: Login, claims: Claims) -> str:
+    def _user_id(
+        self, settings: OIDCSettings, login: Login, claims: Claims, request: RequestContext
+    ) -> str:
         """The user who somebody is, perhaps a new one."""
         domain = claims.email.rpartition("@")[2].lower()
         if settings.allowed_email_domains and domain not in settings.allowed_email_domains:
@@ -162,6 +166,7 @@ class SignInService:
             claims.email,
             claims.name,
             claims.preferred_username,
+            request,
             self._organizations.joining_default,
         )
 

@@ -22,18 +22,31 @@ class OrganizationPermission(StrEnum):
     MEMBER_WRITE = "organization:member:write"
     GROUP_READ = "organization:group:read"
     GROUP_WRITE = "organization:group:write"
+    AUDIT_READ = "organization:audit:read"
 
     @property
     def for_site(self) -> Permission:
         """The permission in the whole deployment that includes this one everywhere."""
+        if self is OrganizationPermission.AUDIT_READ:
+            return Permission.AUDIT_READ
         reads = self.endswith(":read")
         return Permission.ORGANIZATION_READ if reads else Permission.ORGANIZATION_WRITE
 
 
-_READING = frozenset(each for each in OrganizationPermission if each.endswith(":read"))
+_READING = frozenset(
+    {
+        OrganizationPermission.READ,
+        OrganizationPermission.MEMBER_READ,
+        OrganizationPermission.GROUP_READ,
+    }
+)
 _ALLOWED: dict[OrganizationRole, frozenset[OrganizationPermission]] = {
     OrganizationRole.ADMIN: _READING
-    | {OrganizationPermission.MEMBER_WRITE, OrganizationPermission.GROUP_WRITE},
+    | {
+        OrganizationPermission.MEMBER_WRITE,
+        OrganizationPermission.GROUP_WRITE,
+        OrganizationPermission.AUDIT_READ,
+    },
     OrganizationRole.MEMBER: _READING,
 }
 

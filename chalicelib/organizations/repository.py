@@ -7,6 +7,7 @@ NAME#<name> / guard           keeps a name unique
 `groups` keeps its items in the same partitions.
 """
 
+from collections.abc import Iterator
 from typing import Any
 
 from pynamodb.attributes import (
@@ -18,6 +19,7 @@ from pynamodb.attributes import (
 )
 from pynamodb.expressions.condition import Condition
 
+from chalicelib.audit import AuditRepository, NewEvent
 from chalicelib.identity.repository import IdentityRepository
 from chalicelib.organizations.errors import (
     MemberExistsError,
@@ -29,7 +31,6 @@ from chalicelib.organizations.errors import (
 from chalicelib.organizations.models import Membership, Organization
 from chalicelib.organizations.permissions import OrganizationRole
 from chalicelib.storage import Database, Item, LookupItem, Transaction, UTCDateTime, time_key
-from chalicelib.storage.conditions import refusal_ignored, refused_as
 
 
 class OrganizationItem(LookupItem):
@@ -65,8 +66,11 @@ class NameGuardItem(Item):
 class OrganizationRepository:
     """Stores organisations and their members."""
 
-    def __init__(self, database: Database, identity: IdentityRepository) -> None:
+    def __init__(
+        self, database: Database, audit: AuditRepository, identity: IdentityRepository
+    ) -> None:
         self._database = database
+        self._audit = audit
         self._identity = identity
         self._organizations = database.bind(OrganizationItem, "organizations")
         self._members = database.bind(MembershipItem, "organizations")
@@ -88,13 +92,13 @@ class OrganizationRepository:
         found = self._organizations.query("ORGS", index_name="lookup")
         return [_to_organization(item) for item in found if not item.is_closing]
 
-    def add(self, organization: Organization, admin: Membership) -> None:
+    def add(self, organization: Organization, admin: Membership, event: NewEvent) -> None:
         """Store a new organisation together with its first admin.
 
         Raises:
             OrganizationExistsError: the name is taken.
         """
-        transaction = self._database.transaction()
+        transaction = self._audit.transaction(event)
         self._take_name(transaction, organization)
         transaction.put(
             self._to_item(organization), self._organizations.absent(), OrganizationExistsError()
@@ -102,14 +106,14 @@ class OrganizationRepository:
         transaction.put(self._member_item(admin), self._members.absent(), MemberExistsError())
         transaction.commit()
 
-    def replace(self, before: Organization, after: Organization) -> None:
+    def replace(self, before: Organization, after: Organization, event: NewEvent) -> None:
         """Store an organisation in place of what was read.
 
         Raises:
             OrganizationChangedError: somebody else changed it meanwhile.
             OrganizationExistsError: the name is taken.
         """
-        transaction = self._database.transaction()
+        transaction = self._audit.transaction(event)
         unchanged = self._organizations.version == before.version
         transaction.put(self._to_item(after), unchanged, OrganizationChangedError())
         if before.name != after.name:
@@ -119,6 +123,8 @@ class OrganizationRepository:
 
     def remove(self, organization: Organization, most: int) -> bool:
         """Remove an organisation that is being deleted, with its members and groups.
+
+        That it is being deleted is recorded.
 
         Args:
             organization: which.
@@ -171,7 +177,18 @@ class OrganizationRepository:
         )
         return [to_membership(item) for item in found]
 
-    def add_member(self, membership: Membership) -> None:
+    def iterate_members(self, organization_id: str) -> Iterator[Membership]:
+        """All members of an organisation, by id; a read for each hundred that are consumed."""
+        found = self._members.query(
+            _key(organization_id),
+            self._members.SK.startswith("MEMBER#"),
+            consistent_read=True,
+            limit=None,
+            page_size=100,
+        )
+        return map(to_membership, found)
+
+    def add_member(self, membership: Membership, event: NewEvent) -> None:
         """Store a new membership.
 
         Raises:
@@ -181,32 +198,42 @@ class OrganizationRepository:
         """
         transaction = self._database.transaction()
         self._identity.require_present(transaction, membership.user_id)
-        self.put_member(transaction, membership)
+        self.put_member(transaction, membership, event)
         transaction.commit()
 
-    def put_member(self, transaction: Transaction, membership: Membership) -> None:
+    def put_member(self, transaction: Transaction, membership: Membership, event: NewEvent) -> None:
         """Add a new membership to a transaction; its refusals are those of `add_member`."""
+        self._audit.record(transaction, event)
         self.require_open(transaction, membership.organization_id)
         transaction.put(self._member_item(membership), self._members.absent(), MemberExistsError())
 
-    def set_roles(self, membership: Membership) -> None:
+    def set_roles(self, membership: Membership, event: NewEvent) -> None:
         """Store what a member may do.
 
         Raises:
             MemberNotFoundError: they have left.
         """
-        key = (_key(membership.organization_id), f"MEMBER#{membership.user_id}")
-        with refused_as(MemberNotFoundError()):
-            self._members(*key).update(
-                actions=[self._members.roles.set(list(membership.roles))],
-                condition=self._members.present(),
-            )
+        transaction = self._audit.transaction(event)
+        roles = self._members.roles.set(list(membership.roles))
+        present = self._members.present()
+        transaction.update(self._key_of(membership), [roles], present, MemberNotFoundError())
+        transaction.commit()
 
-    def remove_member(self, organization_id: str, user_id: str) -> None:
-        """Remove a membership; nothing happens if it is gone."""
-        item = self._members(_key(organization_id), f"MEMBER#{user_id}")
-        with refusal_ignored():
-            item.delete(condition=self._members.present())
+    def remove_member(self, membership: Membership, event: NewEvent) -> None:
+        """Remove a membership.
+
+        Raises:
+            MemberNotFoundError: they have left.
+        """
+        transaction = self._audit.transaction(event)
+        present = self._members.present()
+        transaction.delete(self._key_of(membership), present, MemberNotFoundError())
+        transaction.commit()
+
+    def remove_all_of(self, user_id: str) -> None:
+        """Remove a deleted user's memberships; that they were deleted is recorded."""
+        found = self.list_memberships(user_id)
+        self._database.remove_all([self._key_of(membership) for membership in found])
 
     def _take_name(self, transaction: Transaction, organization: Organization) -> None:
         guard = self._names(
@@ -217,6 +244,9 @@ class OrganizationRepository:
     def _free_name(self, transaction: Transaction, organization: Organization) -> None:
         guard = self._names(_name_key(organization.name), "guard")
         transaction.delete(guard, self._names.present(), OrganizationChangedError())
+
+    def _key_of(self, membership: Membership) -> MembershipItem:
+        return self._members(_key(membership.organization_id), f"MEMBER#{membership.user_id}")
 
     def _member_item(self, membership: Membership) -> MembershipItem:
         return self._members(

@@ -1,13 +1,16 @@
 """Organisations, and who belongs to them."""
 
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
+from chalicelib.audit import Action
 from chalicelib.identity.errors import NotAllowedError
-from chalicelib.identity.models import Actor, User
+from chalicelib.identity.models import OPERATOR, Actor, User
 from chalicelib.identity.permissions import Permission
 from chalicelib.identity.repository import Extend
 from chalicelib.identity.service import IdentityService
+from chalicelib.organizations.auditing import did_to_member, did_to_organization
 from chalicelib.organizations.errors import (
     DefaultOrganizationError,
     InvalidMemberPageError,
@@ -84,10 +87,9 @@ class OrganizationService:
         organization = self._new(
             request.name, request.display_name or request.name, request.description
         )
-        self._repository.add(
-            organization,
-            self._membership(organization.id, actor.user_id, OrganizationRole.ADMIN),
-        )
+        admin = self._membership(organization.id, actor.user_id, OrganizationRole.ADMIN)
+        event = did_to_organization(actor, Action.CREATE, None, organization)
+        self._repository.add(organization, admin, event)
         return organization
 
     def get(self, actor: Actor, organization_id: str) -> Organization:
@@ -128,7 +130,7 @@ class OrganizationService:
             return before
         if before.is_default and after.name != before.name:
             raise DefaultOrganizationError
-        return self._replace(before, after)
+        return self._replace(actor, Action.UPDATE, before, after)
 
     def delete(self, actor: Actor, organization_id: str) -> bool:
         """Remove an organisation with its members and groups, unless it has chats.
@@ -152,10 +154,12 @@ class OrganizationService:
         if not organization.is_closing:
             if self._chats.has_any_in(organization.id):
                 raise OrganizationHasChatsError
-            organization = self._replace(organization, replace(organization, is_closing=True))
+            closing = replace(organization, is_closing=True)
+            organization = self._replace(actor, Action.DELETE, organization, closing)
         # Asked again, since from here on there can be no new one.
         if self._chats.has_any_in(organization.id):
-            self._replace(organization, replace(organization, is_closing=False))
+            reopened = replace(organization, is_closing=False)
+            self._replace(actor, Action.CREATE, organization, reopened)
             raise OrganizationHasChatsError
         return self._repository.remove(organization, _MOST_REMOVED_AT_ONCE)
 
@@ -166,6 +170,22 @@ class OrganizationService:
     def memberships_of(self, user_id: str) -> list[Membership]:
         """A user's memberships with their roles and groups, longest-standing first; one read."""
         return self._repository.list_memberships(user_id)
+
+    def find_membership(self, organization_id: str, user_id: str) -> Membership | None:
+        """A user's membership in an organisation, for the other services."""
+        return self._repository.find_membership(organization_id, user_id)
+
+    def list_all(self) -> list[Organization]:
+        """Every organisation, for the other services; they decide who may ask."""
+        return self._repository.list_all()
+
+    def iterate_members(self, organization_id: str) -> Iterator[Membership]:
+        """The members of an organisation, by id, for the other services."""
+        return self._repository.iterate_members(organization_id)
+
+    def find_missing(self, organization_ids: Sequence[str]) -> list[str]:
+        """Those of the ids that are no organisation's, for the other services; a read for each."""
+        return [each for each in organization_ids if self._find_open(each) is None]
 
     def list_members(
         self, actor: Actor, organization_id: str, *, limit: int, after_id: str | None
@@ -194,7 +214,7 @@ class OrganizationService:
         found = self.authorize(actor, organization_id, OrganizationPermission.MEMBER_WRITE)
         user = self._identity.require_user(user_id)
         added = self._membership(found.id, user.id, _role(request))
-        self._repository.add_member(added)
+        self._repository.add_member(added, did_to_member(actor, Action.CREATE, None, added))
         return added
 
     def set_roles(
@@ -209,7 +229,10 @@ class OrganizationService:
         membership = self._require_member(actor, organization_id, user_id)
         roles = tuple(dict.fromkeys((OrganizationRole.MEMBER, _role(request))))
         changed = replace(membership, roles=roles)
-        self._repository.set_roles(changed)
+        if changed == membership:
+            return membership
+        event = did_to_member(actor, Action.UPDATE, membership, changed)
+        self._repository.set_roles(changed, event)
         return changed
 
     def remove_member(self, actor: Actor, organization_id: str, user_id: str) -> None:
@@ -220,7 +243,21 @@ class OrganizationService:
             MemberNotFoundError: there is no such member.
         """
         membership = self._require_member(actor, organization_id, user_id)
-        self._repository.remove_member(membership.organization_id, membership.user_id)
+        event = did_to_member(actor, Action.DELETE, membership, None)
+        self._repository.remove_member(membership, event)
+
+    def require_audit_reader(self, actor: Actor, organization_id: str | None) -> None:
+        """Insist that the actor may read the audit log: an admin their organisation's, owners all.
+
+        Raises:
+            NotAllowedError: the actor is neither.
+            OrganizationNotFoundError: there is no such organisation, or the actor may not know.
+        """
+        if actor.may(Permission.AUDIT_READ):  # That of deleted organisations, too.
+            return
+        if organization_id is None:
+            raise NotAllowedError
+        self.authorize(actor, organization_id, OrganizationPermission.AUDIT_READ)
 
     def require_member(self, actor: Actor, organization_id: str) -> Membership:
         """The actor's membership in an organisation.
@@ -236,18 +273,19 @@ class OrganizationService:
 
     def remove_all_of(self, user_id: str) -> bool:
         """Remove every membership of a deleted user; implements `identity.ports.Belongings`."""
-        for membership in self._repository.list_memberships(user_id):
-            self._repository.remove_member(membership.organization_id, user_id)
+        self._repository.remove_all_of(user_id)
         return True
 
-    def joining_default(self, user_id: str) -> Extend:
+    def joining_default(self, actor: Actor) -> Extend:
         """What makes a new user a member of the default organisation, in the same transaction."""
         organization_id = self._repository.find_id_by_name(_DEFAULT_NAME)
 
         def join(transaction: Transaction) -> None:
             if organization_id:
-                member = self._membership(organization_id, user_id, OrganizationRole.MEMBER)
-                self._repository.put_member(transaction, member)
+                role = OrganizationRole.MEMBER
+                member = self._membership(organization_id, actor.user_id, role)
+                event = did_to_member(actor, Action.CREATE, None, member)
+                self._repository.put_member(transaction, member, event)
 
         return join
 
@@ -260,14 +298,16 @@ class OrganizationService:
         if organization_id is None:
             organization = self._new(_DEFAULT_NAME, "Default", "", is_default=True)
             admin = self._membership(organization.id, owner.id, OrganizationRole.ADMIN)
+            event = did_to_organization(OPERATOR, Action.CREATE, None, organization)
             try:
-                self._repository.add(organization, admin)
+                self._repository.add(organization, admin, event)
             except OrganizationExistsError:  # Another process was quicker.
                 return self.ensure_default(owner)
             return organization
         admin = self._membership(organization_id, owner.id, OrganizationRole.ADMIN)
         with suppress(MemberExistsError):
-            self._repository.add_member(admin)
+            event = did_to_member(OPERATOR, Action.CREATE, None, admin)
+            self._repository.add_member(admin, event)
         return self._get(organization_id)
 
     def _find(self, organization_id: str) -> Organization | None:
@@ -275,10 +315,14 @@ class OrganizationService:
         return self._repository.find(parsed) if parsed else None
 
     def _get(self, organization_id: str) -> Organization:
-        organization = self._find(organization_id)
-        if organization is None or organization.is_closing:
+        organization = self._find_open(organization_id)
+        if organization is None:
             raise OrganizationNotFoundError
         return organization
+
+    def _find_open(self, organization_id: str) -> Organization | None:
+        organization = self._find(organization_id)
+        return None if organization is None or organization.is_closing else organization
 
     def _require_member(self, actor: Actor, organization_id: str, user_id: str) -> Membership:
         """A membership that the actor may change."""
@@ -289,9 +333,12 @@ class OrganizationService:
             raise MemberNotFoundError
         return membership
 
-    def _replace(self, before: Organization, after: Organization) -> Organization:
+    def _replace(
+        self, actor: Actor, action: Action, before: Organization, after: Organization
+    ) -> Organization:
         after = replace(after, updated_at=self._clock(), version=before.version + 1)
-        self._repository.replace(before, after)
+        event = did_to_organization(actor, action, before, after)
+        self._repository.replace(before, after, event)
         return after
 
     def _membership(self, organization_id: str, user_id: str, role: OrganizationRole) -> Membership:

@@ -1,8 +1,11 @@
 """What all wire types share."""
 
+import re
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
+
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 class Request(BaseModel):
@@ -22,3 +25,18 @@ class Reply(BaseModel):
 Name = Annotated[str, StringConstraints(min_length=1, max_length=128)]
 Slug = Annotated[str, StringConstraints(max_length=64, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
 """Lower-case letters and digits in groups joined by single hyphens."""
+
+
+def check_id(text: str) -> str:
+    """A UUID in its canonical lower case.
+
+    Raises:
+        ValueError: it is none.
+    """
+    canonical = text.strip().lower()
+    if not _UUID.fullmatch(canonical):
+        raise ValueError("must be a UUID")
+    return canonical
+
+
+ID = Annotated[str, AfterValidator(check_id)]

@@ -19,3 +19,4 @@ class ErrorBody(Reply):
     detail: str | None = None
     validations: list[FieldError] | None = None
     connect_url: str | None = None
+    tool_name: str | None = None

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr, StringConstraints
 
-from chalicelib.sdk.base import Name, Reply, Request, Slug
+from chalicelib.sdk.base import ID, Name, Reply, Request, Slug
 
 
 class Transport(StrEnum):
@@ -33,6 +33,21 @@ class Availability(StrEnum):
     FORCE_ON = "force_on"
     DEFAULT_ON = "default_on"
     DEFAULT_OFF = "default_off"
+
+
+class ToolRule(StrEnum):
+    """What becomes of a call of one tool; `ask` lets it through only with the caller's approval."""
+
+    ALLOW = "allow"
+    DENY = "deny"
+    ASK = "ask"
+
+
+class ToolChanges(StrEnum):
+    """What becomes of a tool that is new or changed since an admin approved the server's tools."""
+
+    FLAG = "flag"
+    WITHHOLD = "withhold"
 
 
 # RFC 9110 section 5.6.2; the reserved ones are the transport's, or ours to set.
@@ -113,9 +128,20 @@ def _check_custom_headers(headers: dict[str, SecretStr]) -> dict[str, SecretStr]
     return {_check_header_name(name): _check_header_value(value) for name, value in headers.items()}
 
 
+def _without_duplicates(ids: list[str]) -> list[str]:
+    return list(dict.fromkeys(ids))
+
+
 def _check_tool_names(names: list[str]) -> list[str]:
     _check_size(names)
     return list(dict.fromkeys(name for name in names if name))
+
+
+def _check_tool_rules(rules: dict[str, ToolRule]) -> dict[str, ToolRule]:
+    _check_size(list(rules))
+    if "" in rules:
+        raise ValueError("must give each rule the name of a tool")
+    return rules
 
 
 _Text = Annotated[str, StringConstraints(max_length=2048)]
@@ -134,6 +160,12 @@ ToolNames = Annotated[
     list[Annotated[str, StringConstraints(max_length=128)]],
     Field(max_length=512),
     AfterValidator(_check_tool_names),
+]
+OrganizationIDs = Annotated[list[ID], Field(max_length=100), AfterValidator(_without_duplicates)]
+ToolRules = Annotated[
+    dict[Annotated[str, StringConstraints(max_length=128)], ToolRule],
+    Field(max_length=512),
+    AfterValidator(_check_tool_rules),
 ]
 
 
@@ -159,11 +191,14 @@ class CreateMCPServerConfigRequest(Request):
     custom_headers: CustomHeaders = Field(default_factory=dict)
     tool_allow_list: ToolNames = Field(default_factory=list)
     tool_deny_list: ToolNames = Field(default_factory=list)
+    tool_rules: ToolRules = Field(default_factory=dict)
+    tool_changes: ToolChanges = ToolChanges.FLAG
     availability: Availability
     enabled: bool = False
     model_intent: bool = False
     allow_in_plan_mode: bool = False
     forward_coder_headers: bool = False
+    organization_ids: OrganizationIDs = Field(default_factory=list)
 
 
 class UpdateMCPServerConfigRequest(Request):
@@ -188,11 +223,14 @@ class UpdateMCPServerConfigRequest(Request):
     custom_headers: CustomHeaders | None = None
     tool_allow_list: ToolNames | None = None
     tool_deny_list: ToolNames | None = None
+    tool_rules: ToolRules | None = None
+    tool_changes: ToolChanges | None = None
     availability: Availability | None = None
     enabled: bool | None = None
     model_intent: bool | None = None
     allow_in_plan_mode: bool | None = None
     forward_coder_headers: bool | None = None
+    organization_ids: OrganizationIDs | None = None
 
 
 class MCPServerConfig(Reply):
@@ -219,11 +257,14 @@ class MCPServerConfig(Reply):
     has_custom_headers: bool
     tool_allow_list: list[str]
     tool_deny_list: list[str]
+    tool_rules: dict[str, ToolRule]
+    tool_changes: ToolChanges
     availability: Availability
     enabled: bool
     model_intent: bool
     allow_in_plan_mode: bool
     forward_coder_headers: bool
+    organization_ids: list[str]
     created_at: datetime
     updated_at: datetime
     auth_connected: bool

@@ -1,5 +1,6 @@
 """The tools of MCP servers, and calls of them. The paths and types are ours."""
 
+from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
@@ -7,6 +8,7 @@ from pydantic import ConfigDict, Field, StringConstraints
 
 from chalicelib.sdk.base import Reply, Request
 from chalicelib.sdk.errors import ErrorBody
+from chalicelib.sdk.mcp_servers import ToolRule
 
 ToolName = Annotated[str, StringConstraints(min_length=1, max_length=256)]
 
@@ -24,8 +26,36 @@ class Elicitation(StrEnum):
     ASK = "ask"
 
 
+class ToolState(StrEnum):
+    """A tool as it is offered now, compared with what an admin approved."""
+
+    APPROVED = "approved"
+    CHANGED = "changed"
+    NEW = "new"
+    GONE = "gone"
+
+
+class ToolChange(StrEnum):
+    """What has happened to a tool since an admin approved the tools of its server."""
+
+    CHANGED = "changed"
+    NEW = "new"
+
+
+class RefusalReason(StrEnum):
+    """Why a tool may not be used: an admin denies it, or has not accepted what it has become."""
+
+    DENIED = "denied"
+    CHANGED = "changed"
+    NEW = "new"
+
+
 class MCPServerTool(Reply):
-    """A tool that a server offers to the caller; `allowed` is the admin's allow and deny lists."""
+    """A tool that a server offers to the caller, and what the admin says about it.
+
+    `rule` is what the lists and rules come to; a tool that asks first counts as `allowed`. `reason`
+    says why one is not. `change` is told whether or not the tool is withheld for it.
+    """
 
     name: str
     title: str
@@ -33,6 +63,9 @@ class MCPServerTool(Reply):
     input_schema: dict[str, Any]
     annotations: dict[str, Any]
     allowed: bool
+    rule: ToolRule
+    change: ToolChange | None = None
+    reason: RefusalReason | None = None
 
 
 class MCPServerTools(Reply):
@@ -56,6 +89,80 @@ class AllTools(Reply):
     servers: list[ServerToolsEntry]
 
 
+class Step(StrEnum):
+    """What testing the connection to a server does, in this order."""
+
+    DNS = "dns"
+    TCP = "tcp"
+    TLS = "tls"
+    HTTP = "http"
+    AUTH = "auth"
+    INITIALIZE = "initialize"
+    LIST = "list"
+
+
+class DiagnosisStep(Reply):
+    """What became of one step; `skipped` if it was not needed (`ok`), or not come to (not `ok`)."""
+
+    step: Step
+    ok: bool
+    skipped: bool | None = None
+    duration_ms: float
+    detail: str
+    code: str | None = None
+    connect_url: str | None = None
+
+
+class MCPServerDiagnosis(Reply):
+    """The connection to a server, step by step; `tools` if they could be listed."""
+
+    ok: bool
+    steps: list[DiagnosisStep]
+    protocol_version: str | None = None
+    era: str | None = None
+    tools: list[MCPServerTool] | None = None
+
+
+class ToolApproval(Reply):
+    """One tool, as approved and as offered now.
+
+    `hash` is of what is offered, `approved_hash` of what was approved. `difference` has the lines
+    of a unified diff for each of `title`, `description`, `input_schema` and `annotations` that
+    differs; of a new tool, all of them. `difference_truncated` warns that some are not there.
+    """
+
+    name: str
+    state: ToolState
+    hash: str | None = None
+    approved_hash: str | None = None
+    approved_by: str | None = None
+    approved_at: datetime | None = None
+    difference: dict[str, list[str]] | None = None
+    difference_truncated: bool | None = None
+
+
+class ToolApprovals(Reply):
+    """The tools of one server; before the first approval (`baseline`), none is flagged."""
+
+    baseline: bool
+    tools: list[ToolApproval]
+
+
+class ApproveToolsRequest(Request):
+    """The tools to approve: these hashes, by name, or all that the server offers now."""
+
+    model_config = ConfigDict(str_strip_whitespace=False)
+
+    tools: (
+        Annotated[
+            dict[str, Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]],
+            Field(min_length=1, max_length=2000),
+        ]
+        | None
+    ) = None
+    all: bool = False
+
+
 class CallToolRequest(Request):
     """A call of one tool; with `input_responses` or `request_state`, the next round of one."""
 
@@ -67,6 +174,7 @@ class CallToolRequest(Request):
     elicitation: Elicitation = Elicitation.NONE
     input_responses: dict[str, Any] | None = None
     request_state: Annotated[str, StringConstraints(max_length=65536)] | None = None
+    approved: bool = False
 
 
 class CallToolReply(Reply):

@@ -1,7 +1,7 @@
 """DynamoDB plumbing: how items are keyed, bound to tables, written together and read back."""
 
 from chalicelib.storage.database import Database, Transaction
-from chalicelib.storage.errors import StorageUnavailableError, TransactionConflictError
+from chalicelib.storage.errors import StorageUnavailableError
 from chalicelib.storage.items import Item, Lookup, LookupItem, UTCDateTime, VersionedItem, time_key
 
 __all__ = [
@@ -11,7 +11,6 @@ __all__ = [
     "LookupItem",
     "StorageUnavailableError",
     "Transaction",
-    "TransactionConflictError",
     "UTCDateTime",
     "VersionedItem",
     "time_key",

@@ -16,7 +16,7 @@ from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 from pynamodb.transactions import TransactWrite
 
-from chalicelib.storage.errors import StorageUnavailableError, TransactionConflictError
+from chalicelib.storage.errors import StorageUnavailableError
 from chalicelib.storage.items import Item
 
 I = TypeVar("I", bound=Item)  # noqa: E741 -- the customary name of an item's type
@@ -24,9 +24,9 @@ I = TypeVar("I", bound=Item)  # noqa: E741 -- the customary name of an item's ty
 _OUR_FAULT = frozenset(
     {"ConditionalCheckFailedException", "TransactionCanceledException", "ValidationException"}
 )
-_UNAVAILABLE = "The database did not answer. Nothing was changed; try again."
 _MOST_WRITES = 100  # In one transaction.
 _ATTEMPTS = 4
+_COMMITS = 3  # Of one transaction, while others hold its items.
 _CONNECT_SECONDS = 2
 _READ_SECONDS = 5
 
@@ -169,24 +169,34 @@ class Transaction:
 
         Raises:
             Exception: the error given with the first write whose condition did not hold.
-            TransactionConflictError: another transaction was writing one of the items just then.
-            StorageUnavailableError: DynamoDB refused for a reason of its own.
+            StorageUnavailableError: DynamoDB refused for a reason of its own, or two transactions
+                met on the same item again and again.
         """
+        for commits_left in reversed(range(_COMMITS)):
+            try:
+                with self._write:
+                    return
+            except TransactWriteError as exc:
+                self._raise_refusal(exc)
+                if not (commits_left and _met_another(exc)):
+                    raise _unavailable() from exc
+
+    def _raise_refusal(self, exc: TransactWriteError) -> None:
+        """Raise what the first refused write means; nothing if none was refused."""
         refusals = [error for kind in self._refusals.values() for error in kind]
-        try:
-            with self._write:
-                pass
-        except TransactWriteError as exc:
-            reasons = exc.cancellation_reasons
-            for reason, error in zip(reasons, refusals, strict=False):
-                if reason is not None and reason.code == "ConditionalCheckFailed":
-                    raise error from exc
-            if any(reason and reason.code == "TransactionConflict" for reason in reasons):
-                raise TransactionConflictError(_UNAVAILABLE) from exc
-            if exc.cause_response_code == "TransactionCanceledException":
-                raise _unavailable() from exc
-            raise
+        for reason, error in zip(exc.cancellation_reasons, refusals, strict=False):
+            if reason is not None and reason.code == "ConditionalCheckFailed":
+                raise error from exc
+        if exc.cause_response_code != "TransactionCanceledException":
+            raise exc
+
+
+def _met_another(exc: TransactWriteError) -> bool:
+    """Whether another transaction held an item: once that is done, a condition may tell more."""
+    return any(
+        reason and reason.code == "TransactionConflict" for reason in exc.cancellation_reasons
+    )
 
 
 def _unavailable() -> StorageUnavailableError:
-    return StorageUnavailableError(_UNAVAILABLE)
+    return StorageUnavailableError("The database did not answer. Nothing was changed; try again.")

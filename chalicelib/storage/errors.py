@@ -7,7 +7,3 @@ class StorageUnavailableError(UnavailableError):
     """DynamoDB is throttling, failing or out of reach; nothing was half-written."""
 
     code = "storage_unavailable"
-
-
-class TransactionConflictError(StorageUnavailableError):
-    """Another transaction was writing one of the same items; the next try will see what it did."""

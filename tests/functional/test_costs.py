@@ -12,8 +12,9 @@ import httpx
 import pytest
 
 from chalicelib.api import ROUTES
-from tests.support.identity_provider import SETTINGS, open_office
-from tests.support.journey import World, start_world
+from tests.support.identity_provider import Staff, open_office
+from tests.support.journey import World
+from tests.support.people import default_organization, join, new_person
 from tests.support.servers import SERVERS, create_server, server_body
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "costs.md"
@@ -21,6 +22,7 @@ CHATS = "/api/experimental/chats"
 ORGANIZATIONS = "/api/v2/organizations"
 ORGANIZATION = f"{ORGANIZATIONS}/{{organization_id}}"
 GROUPS = f"{ORGANIZATION}/groups"
+AUDIT = "/api/v2/audit"
 
 
 class Caller:
@@ -31,6 +33,9 @@ class Caller:
         self.server_id = world.register()["id"]
         self.other_id = create_server(client, slug="other")["id"]
         world.connect(browser, self.server_id)
+        approvals = f"{SERVERS}/{self.server_id}/tools/approvals"
+        seen = client.get(approvals).raise_for_status().json()["tools"][0]
+        client.post(approvals, json={"tools": {seen["name"]: seen["hash"]}}).raise_for_status()
         client.get(f"{SERVERS}/{self.server_id}/tools")
         self.organization_id = client.get(ORGANIZATIONS).json()[0]["id"]
         self.organization = f"{ORGANIZATIONS}/{self.organization_id}"
@@ -40,9 +45,16 @@ class Caller:
             "mcp_server_ids": [self.server_id],
         }
         self.chat_id = client.post(CHATS, json=self.chat).json()["id"]
-        person = {"username": "mara", "email": "mara@example.com"}
-        self.user_id = client.post("/api/v2/users", json=person).json()["id"]
+        self.user_id = new_person(world.deployment).id
         self.user = f"/api/v2/users/{self.user_id}"
+        self.suspended = new_person(world.deployment, "sven").path
+        client.put(f"{self.suspended}/status/suspend").raise_for_status()
+        self._make_groups()
+        self._sign_in()
+
+    def _make_groups(self) -> None:
+        """An organisation that is empty, and one with a group that two people could be in."""
+        client = self.client
         empty = client.post(ORGANIZATIONS, json={"name": "empty"}).json()["id"]
         self.empty = f"{ORGANIZATIONS}/{empty}"
         me = client.get("/api/v2/users/me").json()["id"]
@@ -51,43 +63,38 @@ class Caller:
         group_id = client.post(groups, json={"name": "team"}).json()["id"]
         self.group, self.groups = f"{groups}/{group_id}", groups
         self.in_group = f"{self.group}/members/{me}"
-        client.put(self.in_group)
-        self.key_id = client.post(f"{self.user}/keys/tokens", json={}).json()["id"]
+        client.put(self.in_group).raise_for_status()
+        tom = new_person(self.world.deployment, "tom")
+        join(self.world.deployment, self.organization_id, tom)
+        self.not_in_group = f"{self.group}/members/{tom.id}"
+        self.key_id = client.get(f"{self.user}/keys/tokens").json()[0]["id"]
+
+    def _sign_in(self) -> None:
+        """As the admin through the identity provider, so that its documents are known."""
+        self.office = open_office(self.world.deployment, self.world.internet)
+        self.office.provider.person = Staff(email="admin@localhost")
+        self.other_browser = self.world.deployment.client()
+        assert self.office.sign_in(self.other_browser).status_code == 200
 
     def register_by_url(self) -> httpx.Response:
         body = server_body(slug="third", auth_type="oauth2", url=self.world.resource_server.url)
         return self.client.post(SERVERS, json=body)
-
-    def activate(self) -> httpx.Response:
-        self.client.put(f"{self.user}/status/suspend")
-        self.reset()
-        return self.client.put(f"{self.user}/status/activate")
 
     def reset(self) -> None:
         """Forget what was counted so far."""
         self.world.deployment.aws_calls.reset()
         self.world.internet.requests.clear()
 
-    def start_login(self) -> httpx.Response:
-        self.login()
-        return self.browser.get("/api/v2/users/oidc/login")
-
     def finish_login(self) -> httpx.Response:
-        return self.browser.get(self.login())
-
-    def login(self) -> str:
-        """Sign in once, and again as far as to the callback; its URL."""
-        office = open_office(self.world.deployment, self.world.internet)
-        office.sign_in(self.browser)
-        callback = office.provider.authorize(office.start(self.browser))
-        self.reset()
-        return callback
+        return self.other_browser.get(self.login_callback)
 
     def finish(self) -> httpx.Response:
         return self.browser.get(self.callback)
 
     def prepare_callback(self) -> None:
         self.callback = self.world.authorize(self.browser, self.server_id)
+        started = self.office.start(self.other_browser)
+        self.login_callback = self.office.provider.authorize(started)
 
 
 Step = Callable[[Caller], Any]
@@ -102,7 +109,10 @@ COSTS: dict[str, tuple[Step, tuple[int, int, int, int]]] = {
         lambda c: c.client.post("/api/v2/users/login", json={"token": TOKEN}),
         (3, 1, 0, 0),
     ),
-    "GET /api/v2/users/oidc/login": (Caller.start_login, (0, 0, 0, 0)),
+    "GET /api/v2/users/oidc/login": (
+        lambda c: c.browser.get("/api/v2/users/oidc/login"),
+        (0, 0, 0, 0),
+    ),
     "GET /api/v2/users/oidc/callback": (Caller.finish_login, (2, 2, 0, 1)),
     "POST /api/v2/users/logout": (
         lambda c: c.browser.post("/api/v2/users/logout", headers={"Sec-Fetch-Site": "same-origin"}),
@@ -120,12 +130,15 @@ COSTS: dict[str, tuple[Step, tuple[int, int, int, int]]] = {
         lambda c: c.client.patch(c.user, json={"roles": ["owner"]}),
         (3, 1, 0, 0),
     ),
-    "DELETE /api/v2/users/{user_id}": (lambda c: c.client.delete(c.user), (6, 2, 0, 0)),
+    "DELETE /api/v2/users/{user_id}": (lambda c: c.client.delete(c.user), (6, 3, 0, 0)),
     "PUT /api/v2/users/{user_id}/status/suspend": (
         lambda c: c.client.put(f"{c.user}/status/suspend"),
         (4, 1, 0, 0),
     ),
-    "PUT /api/v2/users/{user_id}/status/activate": (Caller.activate, (3, 1, 0, 0)),
+    "PUT /api/v2/users/{user_id}/status/activate": (
+        lambda c: c.client.put(f"{c.suspended}/status/activate"),
+        (3, 1, 0, 0),
+    ),
     "GET /api/v2/users/{user_id}/keys/tokens": (
         lambda c: c.client.get(f"{c.user}/keys/tokens"),
         (3, 0, 0, 0),
@@ -187,8 +200,8 @@ COSTS: dict[str, tuple[Step, tuple[int, int, int, int]]] = {
         (5, 0, 0, 0),
     ),
     f"PUT {GROUPS}/{{group_id}}/members/{{user_id}}": (
-        lambda c: c.client.put(c.in_group),
-        (3, 1, 0, 0),
+        lambda c: c.client.put(c.not_in_group),
+        (4, 1, 0, 0),
     ),
     f"DELETE {GROUPS}/{{group_id}}/members/{{user_id}}": (
         lambda c: c.client.delete(c.in_group),
@@ -202,9 +215,28 @@ COSTS: dict[str, tuple[Step, tuple[int, int, int, int]]] = {
         (3, 1, 0, 0),
     ),
     f"DELETE {ONE}": (lambda c: c.client.delete(f"{SERVERS}/{c.other_id}"), (3, 2, 0, 0)),
+    f"GET {ONE}/acl": (lambda c: c.client.get(f"{SERVERS}/{c.server_id}/acl"), (5, 0, 0, 0)),
+    f"PATCH {ONE}/acl": (
+        lambda c: c.client.patch(
+            f"{SERVERS}/{c.server_id}/acl", json={"group_roles": {c.organization_id: ""}}
+        ),
+        (5, 1, 0, 0),
+    ),
+    f"GET {ONE}/acl/available": (
+        lambda c: c.client.get(f"{SERVERS}/{c.server_id}/acl/available"),
+        (8, 0, 0, 0),
+    ),
     f"GET {ONE}/tools": (
         lambda c: c.client.get(f"{SERVERS}/{c.server_id}/tools"),
         (3, 0, 0, 1),
+    ),
+    f"GET {ONE}/tools/approvals": (
+        lambda c: c.client.get(f"{SERVERS}/{c.server_id}/tools/approvals"),
+        (4, 0, 0, 1),
+    ),
+    f"POST {ONE}/tools/approvals": (
+        lambda c: c.client.post(f"{SERVERS}/{c.server_id}/tools/approvals", json={"all": True}),
+        (4, 1, 0, 1),
     ),
     f"POST {ONE}/tools/call": (
         lambda c: c.client.post(f"{SERVERS}/{c.server_id}/tools/call", json={"name": "search"}),
@@ -234,15 +266,11 @@ COSTS: dict[str, tuple[Step, tuple[int, int, int, int]]] = {
         lambda c: c.client.get(f"{CHATS}/{c.chat_id}/messages"),
         (3, 0, 0, 0),
     ),
+    f"GET {AUDIT}": (lambda c: c.client.get(f"{AUDIT}?actor=me"), (2, 0, 0, 0)),
+    f"GET {AUDIT}/export": (lambda c: c.client.get(f"{AUDIT}/export?actor=me"), (2, 0, 0, 0)),
 }
 TOKEN = "admin-token-for-tests-0123456789abcdef"
 READS = {"GetItem", "BatchGetItem", "Query", "DescribeTable"}
-
-
-@pytest.fixture
-def world(local_aws: None) -> World:
-    """A deployment with an identity provider, too."""
-    return start_world(SETTINGS)
 
 
 @pytest.mark.parametrize("endpoint", COSTS)
@@ -269,6 +297,71 @@ def test_listing_costs_the_same_however_many_servers_there_are(world: World) -> 
         caller.reset()
         assert len(caller.client.get(SERVERS).json()) == 22
     assert _counted(world) == COSTS["GET /api/experimental/mcp/servers"][1]
+
+
+@pytest.mark.parametrize("is_for_all", [True, False])
+@pytest.mark.parametrize("endpoint", ["", "/{id}", "/{id}/oauth2/connect", "/{id}/tools"])
+def test_a_member_costs_one_read_more_where_a_server_is_not_for_all(
+    world: World, endpoint: str, is_for_all: bool
+) -> None:
+    mara = new_person(world.deployment)
+    default = default_organization(world.deployment)
+    join(world.deployment, default, mara)
+    ids = [
+        world.register(slug=slug, organization_ids=[] if is_for_all else [default])["id"]
+        for slug in ("first", "second")
+    ]
+    world.connect_as(mara.token, ids[0])
+    with mara.client as client:
+        client.get(f"{SERVERS}/{ids[0]}/tools")
+        world.deployment.aws_calls.reset()
+        answer = client.get(SERVERS + endpoint.format(id=ids[0]))
+    assert answer.status_code in {200, 307}
+    assert _counted(world)[0] == (3 if is_for_all else 4)
+
+
+def test_a_diagnosis_costs_what_a_listing_costs(world: World) -> None:
+    with world.deployment.admin as client, world.browser() as browser:
+        caller = Caller(world, client, browser)
+        world.deployment.aws_calls.reset()
+        world.internet.requests.clear()
+        path = f"{SERVERS}/{caller.server_id}/tools?diagnose=true"
+        assert client.get(path).json()["ok"]
+    assert _counted(world) == COSTS[f"GET {ONE}/tools"][1]
+
+
+def test_approvals_are_read_once_for_each_of_their_versions(world: World) -> None:
+    counts = []
+    with world.deployment.admin as client, world.browser() as browser:
+        caller = Caller(world, client, browser)
+        path = f"{SERVERS}/{caller.server_id}/tools"
+        client.post(f"{path}/approvals", json={"all": True}).raise_for_status()
+        for _ in range(2):
+            world.deployment.aws_calls.reset()
+            client.get(path).raise_for_status()
+            counts.append(_counted(world)[0])
+    assert counts == [4, 3]
+
+
+@pytest.mark.parametrize(
+    ("is_modern", "flag", "withhold"), [(True, 2, 2), (False, 4, 5)], ids=["modern", "legacy"]
+)
+def test_withholding_costs_a_listing_where_a_call_needs_none(
+    world: World, is_modern: bool, flag: int, withhold: int
+) -> None:
+    world.resource_server.is_modern = is_modern
+    counts = []
+    with world.deployment.admin as client, world.browser() as browser:
+        caller = Caller(world, client, browser)
+        path = f"{SERVERS}/{caller.server_id}"
+        client.post(f"{path}/tools/approvals", json={"all": True}).raise_for_status()
+        for setting in ("flag", "withhold"):
+            client.patch(path, json={"tool_changes": setting}).raise_for_status()
+            client.get(f"{path}/tools").raise_for_status()
+            world.internet.requests.clear()
+            client.post(f"{path}/tools/call", json={"name": "search"}).raise_for_status()
+            counts.append(len(world.internet.requests))
+    assert counts == [flag, withhold]
 
 
 def test_the_document_says_what_is_counted() -> None:

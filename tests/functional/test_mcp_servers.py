@@ -27,11 +27,14 @@ def test_a_created_server_is_returned_whole_and_disabled(deployment: Deployment)
         "has_custom_headers": False,
         "tool_allow_list": [],
         "tool_deny_list": ["a"],
+        "tool_rules": {},
+        "tool_changes": "flag",
         "availability": "default_off",
         "enabled": False,
         "model_intent": False,
         "allow_in_plan_mode": False,
         "forward_coder_headers": False,
+        "organization_ids": [],
         "auth_connected": False,
     }
     expected = f"{PUBLIC_URL}{SERVERS}/{created['id']}/oauth2/callback"
@@ -222,7 +225,11 @@ def test_members_change_nothing(deployment: Deployment) -> None:
         assert error_of(mara.post(SERVERS, json=server_body(slug="x"))) == (403, "not_allowed")
         assert error_of(mara.patch(path, json={"enabled": False})) == (403, "not_allowed")
         assert error_of(mara.delete(path)) == (403, "not_allowed")
-        assert error_of(mara.patch(f"{SERVERS}/garbage", json={})) == (403, "not_allowed")
+        refused = mara.patch(f"{SERVERS}/garbage", json={})
+        assert error_of(refused) == (400, "invalid_mcp_server_id")
+        for server_id in (NOWHERE, create_server(admin, slug="hidden")["id"]):
+            refused = mara.patch(f"{SERVERS}/{server_id}", json={})
+            assert error_of(refused) == (404, "mcp_server_not_found")
         assert admin.get(path).json()["enabled"]
 
 
@@ -364,6 +371,41 @@ def test_an_interrupted_deletion_frees_the_slug_and_is_finished_by_repeating_it(
         assert admin.delete(f"{SERVERS}/{server_id}").status_code == 503
         assert error_of(admin.get(f"{SERVERS}/{server_id}")) == (404, "mcp_server_not_found")
         create_server(admin)
+
+
+def test_rules_of_tools_are_replaced_as_a_whole_and_kept_by_a_change_of_something_else(
+    deployment: Deployment,
+) -> None:
+    with deployment.admin as admin:
+        rules = {"search": "ask", "delete issue": "deny", "list": "allow"}
+        created = create_server(admin, tool_rules=rules, tool_changes="withhold")
+        assert (created["tool_rules"], created["tool_changes"]) == (rules, "withhold")
+        path = f"{SERVERS}/{created['id']}"
+        kept = admin.patch(path, json={"description": "New", "tool_rules": None}).json()
+        assert (kept["tool_rules"], kept["tool_changes"]) == (rules, "withhold")
+        for rules in ({"other": "ask"}, {}):
+            admin.patch(path, json={"tool_rules": rules}).raise_for_status()
+            assert admin.get(path).json()["tool_rules"] == rules
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"tool_rules": {"search": "perhaps"}}, "tool_rules.search"),
+        ({"tool_rules": {"": "ask"}}, "tool_rules"),
+        ({"tool_rules": ["search"]}, "tool_rules"),
+        ({"tool_rules": {str(number): "ask" for number in range(513)}}, "tool_rules"),
+        ({"tool_changes": "ignore"}, "tool_changes"),
+    ],
+    ids=["unknown rule", "no name", "a list", "too many", "unknown setting"],
+)
+def test_a_malformed_rule_of_a_tool_is_refused(
+    deployment: Deployment, change: dict[str, object], field: str
+) -> None:
+    with deployment.admin as admin:
+        refused = admin.post(SERVERS, json=server_body(**change))
+    assert error_of(refused) == (400, "invalid_body")
+    assert [each["field"] for each in refused.json()["validations"]] == [field]
 
 
 def test_a_server_fits_into_one_item_whatever_its_lists_hold(deployment: Deployment) -> None:

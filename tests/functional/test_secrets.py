@@ -126,7 +126,7 @@ def test_nothing_that_holds_a_secret_shows_it_when_printed(world: World) -> None
             scope="",
         ),
         CallbackQuery("sentinel-6", "sentinel-7", None, "", "", "sentinel-8", "sentinel-9"),
-        Actor("user", (), "sentinel-10", ()),
+        Actor("user", (), "sentinel-10"),
     ]
     for holder in holders:
         assert "sentinel" not in repr(holder)

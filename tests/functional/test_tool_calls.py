@@ -89,8 +89,9 @@ def test_a_call_carries_the_callers_own_token_and_nobody_elses(
         ({"tool_allow_list": ["create_issue"]}, "search"),
         ({"tool_allow_list": ["search"], "tool_deny_list": ["search"]}, "search"),
         ({"tool_allow_list": ["search"]}, "Search"),
+        ({"tool_rules": {"search": "deny"}}, "search"),
     ],
-    ids=["denied", "not allowed", "deny wins", "exact names"],
+    ids=["denied", "not allowed", "deny wins", "exact names", "its own rule"],
 )
 def test_a_tool_that_the_admin_does_not_allow_is_not_called(
     world: World, server_id: str, admin: httpx.Client, changes: dict[str, Any], name: str
@@ -100,6 +101,30 @@ def test_a_tool_that_the_admin_does_not_allow_is_not_called(
     refused = call(admin, server_id, {"name": name})
     assert error_of(refused) == (403, "mcp_tool_not_allowed")
     assert world.internet.requests == []
+
+
+@pytest.mark.parametrize("approved", [{}, {"approved": False}], ids=["absent", "false"])
+def test_a_tool_that_asks_first_runs_only_with_the_callers_approval(
+    world: World, server_id: str, admin: httpx.Client, approved: dict[str, bool]
+) -> None:
+    change = {"tool_rules": {"search": "ask"}}
+    admin.patch(f"{SERVERS}/{server_id}", json=change).raise_for_status()
+    world.internet.requests.clear()
+    refused = call(admin, server_id, {**SEARCH, **approved})
+    assert error_of(refused) == (409, "tool_approval_required")
+    assert refused.json()["tool_name"] == "search"
+    assert world.internet.requests == []
+    assert call(admin, server_id, {**SEARCH, "approved": True}).status_code == 200
+    assert [each["arguments"] for each in calls_sent(world)] == [SEARCH["arguments"]]
+
+
+def test_an_approval_does_not_help_a_denied_tool(
+    world: World, server_id: str, admin: httpx.Client
+) -> None:
+    change = {"tool_rules": {"search": "ask"}, "tool_deny_list": ["search"]}
+    admin.patch(f"{SERVERS}/{server_id}", json=change).raise_for_status()
+    refused = call(admin, server_id, {**SEARCH, "approved": True})
+    assert error_of(refused) == (403, "mcp_tool_not_allowed")
 
 
 def test_a_tool_that_the_server_does_not_offer_is_404(
@@ -133,6 +158,7 @@ def test_a_disabled_server_is_called_by_nobody(
         ({"name": "search", "elicitation": "always"}, "elicitation"),
         ({"name": "search", "input_responses": []}, "input_responses"),
         ({"name": "search", "request_state": 7}, "request_state"),
+        ({"name": "search", "approved": "yes"}, "approved"),
     ],
     ids=str,
 )

@@ -38,6 +38,7 @@ def test_a_connected_user_sees_the_tools_on_either_wire(world: World, is_modern:
         "input_schema": {"type": "object"},
         "annotations": {},
         "allowed": True,
+        "rule": "allow",
     }
     token = next(
         text for text, each in world.authorization_server.tokens.items() if each.kind == "access"

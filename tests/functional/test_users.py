@@ -1,11 +1,14 @@
 """People: listed, changed, suspended at once, removed with what they have."""
 
+from datetime import timedelta
+
 import httpx
 import pytest
 
+from chalicelib.audit import Action, AuditRepository, ObjectType
 from chalicelib.chats.repository import ChatRepository
 from chalicelib.identity.errors import AccountChangedError
-from chalicelib.identity.models import TokenKind
+from chalicelib.identity.models import OPERATOR, TokenKind
 from chalicelib.identity.permissions import TokenScope
 from chalicelib.identity.repository import IdentityRepository
 from chalicelib.organizations.repository import OrganizationRepository
@@ -30,6 +33,12 @@ CHATS = "/api/experimental/chats"
 
 def names(answer: httpx.Response) -> list[str]:
     return [user["username"] for user in answer.json()["users"]]
+
+
+def storage_of(deployment: Deployment) -> tuple[Database, AuditRepository]:
+    """Another container's way to the tables."""
+    database = Database(deployment.settings.table_name, aws.REGION)
+    return database, AuditRepository(database, deployment.clock, timedelta(days=1))
 
 
 def start_chat(person: Person, organization_id: str) -> str:
@@ -201,7 +210,8 @@ def test_a_token_that_expired_during_the_suspension_stays_so(deployment: Deploym
 def test_a_token_made_while_the_user_is_being_suspended_is_refused(deployment: Deployment) -> None:
     """The write of the token states the version of the account that it was made for."""
     mara = new_person(deployment)
-    repository = IdentityRepository(Database(deployment.settings.table_name, aws.REGION))
+    database, audit = storage_of(deployment)
+    repository = IdentityRepository(database, audit)
     read = repository.find(mara.id)
     assert read
     deployment.admin.put(f"{mara.path}/status/suspend")
@@ -214,7 +224,11 @@ def test_a_token_made_while_the_user_is_being_suspended_is_refused(deployment: D
         scopes=[TokenScope.ALL],
     )
     with pytest.raises(AccountChangedError):
-        repository.replace(read, read.with_token(token, deployment.clock()))
+        repository.replace(
+            read,
+            read.with_token(token, deployment.clock()),
+            OPERATOR.did(Action.CREATE, ObjectType.TOKEN, token.id, {}),
+        )
     assert error_of(deployment.client("late").get(ME)) == (401, "invalid_token")
 
 
@@ -336,9 +350,10 @@ def test_more_than_one_request_can_remove_is_removed_bit_by_bit(deployment: Depl
     join(deployment, organization_id, mara)
     for _ in range(3):
         start_chat(mara, organization_id)
-    database = Database(deployment.settings.table_name, aws.REGION)
-    identity = IdentityRepository(database)
-    chats = ChatRepository(database, identity, OrganizationRepository(database, identity))
+    database, audit = storage_of(deployment)
+    identity = IdentityRepository(database, audit)
+    organizations = OrganizationRepository(database, audit, identity)
+    chats = ChatRepository(database, audit, identity, organizations)
     assert [chats.remove_owned(mara.id, 3) for _ in range(3)] == [False, True, True]
     assert owned_rows(mara.id)["chats"] == 0
 

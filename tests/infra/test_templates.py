@@ -1,17 +1,19 @@
 """What the templates promise, read from themselves."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 from chalicelib.config import SETTINGS, Settings
 from infra.cloudformation import INFRA, load_template
 from infra.local.environments import ROOT
 
-TABLES = {"identity", "organizations", "servers", "connections", "chats", "keys"}
+TABLES = {"identity", "organizations", "servers", "connections", "chats", "audit", "keys"}
 
 
-def tables() -> dict[str, dict[str, object]]:
+def tables() -> dict[str, dict[str, Any]]:
     resources = load_template("data.yaml")["Resources"].values()
     found = [each for each in resources if each["Type"] == "AWS::DynamoDB::Table"]
     return {each["Properties"]["TableName"]["Fn::Sub"]: each for each in found}
@@ -32,12 +34,31 @@ def test_every_table_that_the_code_names_is_in_the_template() -> None:
 def test_every_table_survives_the_stack_and_can_be_restored() -> None:
     for table in tables().values():
         properties = table["Properties"]
-        assert isinstance(properties, dict)
         assert (table["DeletionPolicy"], table["UpdateReplacePolicy"]) == ("Retain", "Retain")
         assert properties["BillingMode"] == "PAY_PER_REQUEST"
         assert properties["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"]
         assert properties["SSESpecification"]["SSEType"] == "KMS"
         assert properties["DeletionProtectionEnabled"] == {"Ref": "DeletionProtection"}
+
+
+def test_the_function_may_add_audit_events_and_read_them_and_nothing_else() -> None:
+    """Append-only: whoever takes over the function can change no event, whatever the code does."""
+    policy = json.loads((ROOT / ".chalice" / "policy-api.json").read_text(encoding="utf-8"))
+    actions = {
+        action
+        for statement in policy["Statement"]
+        if "AuditTable" in json.dumps(statement["Resource"])
+        for action in statement["Action"]
+    }
+    assert actions == {"dynamodb:PutItem", "dynamodb:Query"}
+    indexes = tables()["ciborium-${Stage}-audit"]["Properties"]["GlobalSecondaryIndexes"]
+    for index in indexes:
+        assert f"${{AuditTable.Arn}}/index/{index['IndexName']}" in json.dumps(policy)
+
+
+def test_events_end_by_the_attribute_that_the_code_writes() -> None:
+    properties = tables()["ciborium-${Stage}-audit"]["Properties"]
+    assert properties["TimeToLiveSpecification"] == {"AttributeName": "expires_at", "Enabled": True}
 
 
 def test_the_functions_environment_sets_every_setting() -> None:

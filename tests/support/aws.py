@@ -3,6 +3,7 @@
 import json
 import threading
 from collections import Counter
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +51,13 @@ def create_stack() -> None:
 
 def client(service: str) -> Any:
     """A botocore client of the in-process AWS."""
-    return botocore.session.get_session().create_client(service, region_name=REGION)
+    return _session().create_client(service, region_name=REGION)
+
+
+@cache
+def _session() -> Any:
+    """One for all tests: it keeps the service models that it has read."""
+    return botocore.session.get_session()
 
 
 def lose_table(table: str) -> None:

@@ -105,13 +105,14 @@ class _Lines(logging.Handler):
 def start_deployment(
     transport: httpx.BaseTransport | None = None,
     *,
+    egress: Egress | None = None,
     public_url: str = PUBLIC_URL,
     kms_client: Callable[[], Any] | None = None,
     clock: FakeClock | None = None,
     pause: Callable[[float], object] = lambda _: None,
     **environment: str,
 ) -> Deployment:
-    """A deployment over the in-process AWS; `transport` is its internet."""
+    """A deployment over the in-process AWS; `transport` or `egress` is its internet."""
     settings = Settings.from_environment(
         {"CIBORIUM_STAGE": aws.STAGE, "CIBORIUM_PUBLIC_URL": public_url, **environment}
     )
@@ -120,7 +121,7 @@ def start_deployment(
     counter.watch(database.connection.client)
     kms = aws.client("kms")
     counter.watch(kms)
-    egress = Egress(settings.allowed_private_cidrs, transport=transport)
+    egress = egress or Egress(settings.allowed_private_cidrs, transport=transport)
     services = build_services(
         settings,
         database=database,

@@ -59,6 +59,10 @@ def test_links_and_cookie_paths_stand_below_the_public_url() -> None:
         ("CIBORIUM_OIDC_CREATE_USERS", "yes"),
         ("CIBORIUM_SESSION_HOURS", "0"),
         ("CIBORIUM_SESSION_HOURS", "soon"),
+        ("CIBORIUM_AUDIT_RETENTION_DAYS", "0"),
+        ("CIBORIUM_AUDIT_RETENTION_DAYS", "3651"),
+        ("CIBORIUM_AUDIT_RETENTION_DAYS", "1.5"),
+        ("CIBORIUM_AUDIT_RETENTION_DAYS", "\u00b2"),
     ],
 )
 def test_a_wrong_setting_is_named(name: str, value: str) -> None:

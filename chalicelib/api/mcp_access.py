@@ -1,0 +1,38 @@
+"""Access lists of MCP servers."""
+
+from chalicelib.api.replies import Reply, json_reply
+from chalicelib.api.routing import Call, Route
+from chalicelib.api.wire import to_acl
+from chalicelib.sdk.mcp_access import UpdateMCPServerACLRequest
+
+
+def get_acl(call: Call, server_id: str) -> Reply:
+    """Who may see and use a server."""
+    return json_reply(to_acl(call.services.access_lists.get(call.actor, server_id)))
+
+
+def update_acl(call: Call, server_id: str) -> Reply:
+    """Change who may see and use a server."""
+    request = call.body(UpdateMCPServerACLRequest)
+    call.services.access_lists.update(call.actor, server_id, request)
+    return Reply(204)
+
+
+def list_candidates(call: Call, server_id: str) -> Reply:
+    """Who could be allowed to see and use a server."""
+    found = call.services.access_lists.list_candidates(
+        call.actor,
+        server_id,
+        search=call.query("q") or "",
+        limit=call.limit(),
+        offset=call.number("offset") or 0,
+    )
+    return json_reply(to_acl(found))
+
+
+_ACL = "/api/experimental/mcp/servers/{server_id}/acl"
+ROUTES = (
+    Route("GET", _ACL, get_acl),
+    Route("PATCH", _ACL, update_acl),
+    Route("GET", f"{_ACL}/available", list_candidates),
+)

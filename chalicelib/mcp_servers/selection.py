@@ -1,0 +1,99 @@
+"""Which servers a chat gets: as its owner asks, as far as they may, and always the forced ones."""
+
+from collections.abc import Sequence
+
+from chalicelib.identity.models import Actor
+from chalicelib.mcp_servers.errors import InvalidSelectionError
+from chalicelib.mcp_servers.models import MCPServer
+from chalicelib.mcp_servers.repository import MCPServerRepository
+from chalicelib.mcp_servers.visibility import may_select
+from chalicelib.organizations.models import Membership
+from chalicelib.sdk.mcp_servers import Availability
+
+
+class ServerSelection:
+    """Chooses the servers of chats; lives as long as the container."""
+
+    def __init__(self, repository: MCPServerRepository) -> None:
+        self._repository = repository
+
+    def for_new_chat(
+        self, actor: Actor, membership: Membership, requested: Sequence[str] | None
+    ) -> list[str]:
+        """The ids of the servers that a new chat of the actor's in an organisation gets.
+
+        Raises:
+            InvalidSelectionError: as `choose_for_new_chat`.
+        """
+        return choose_for_new_chat(self._list_usable(actor, membership), requested)
+
+    def for_message(
+        self,
+        actor: Actor,
+        membership: Membership,
+        stored: Sequence[str],
+        requested: Sequence[str] | None,
+    ) -> list[str]:
+        """The ids of the servers that a chat of the actor's has once a message is sent to it.
+
+        Raises:
+            InvalidSelectionError: as `choose_for_message`.
+        """
+        return choose_for_message(self._list_usable(actor, membership), stored, requested)
+
+    def existing_ids(self) -> frozenset[str]:
+        """The ids of all servers, so that chats can forget the deleted ones."""
+        return frozenset(server.id for server in self._repository.list_all())
+
+    def _list_usable(self, actor: Actor, membership: Membership) -> list[MCPServer]:
+        servers = self._repository.list_all()
+        return [server for server in servers if may_select(actor, server, membership)]
+
+
+def choose_for_new_chat(usable: Sequence[MCPServer], requested: Sequence[str] | None) -> list[str]:
+    """The ids that a new chat gets: as asked for, or the defaults; forced ones always.
+
+    Args:
+        usable: the servers that may be chosen.
+        requested: ids; None asks for the defaults.
+
+    Raises:
+        InvalidSelectionError: an id asked for is not that of a usable server.
+    """
+    if requested is None:
+        requested = [
+            server.id for server in usable if server.availability is Availability.DEFAULT_ON
+        ]
+    return _choose(usable, requested, exempt=frozenset())
+
+
+def choose_for_message(
+    usable: Sequence[MCPServer], stored: Sequence[str], requested: Sequence[str] | None
+) -> list[str]:
+    """The ids that a chat has once a message is sent to it; forced ones always.
+
+    What the chat has already is never refused: clients send the list back as they read it, and a
+    server that was disabled since must not stop the conversation. It is not thereby usable.
+
+    Args:
+        usable: the servers that may be chosen.
+        stored: what the chat has.
+        requested: what it shall have instead; None changes nothing.
+
+    Raises:
+        InvalidSelectionError: an id asked for is neither stored nor that of a usable server.
+    """
+    chosen = stored if requested is None else requested
+    return _choose(usable, chosen, exempt=frozenset(stored))
+
+
+def _choose(
+    usable: Sequence[MCPServer], requested: Sequence[str], *, exempt: frozenset[str]
+) -> list[str]:
+    chosen = list(dict.fromkeys(id_.lower() for id_ in requested))
+    allowed = exempt | {server.id for server in usable}
+    refused = [id_ for id_ in chosen if id_ not in allowed]
+    if refused:
+        raise InvalidSelectionError(refused)
+    forced = [server.id for server in usable if server.availability is Availability.FORCE_ON]
+    return list(dict.fromkeys([*chosen, *forced]))

@@ -1,0 +1,208 @@
+"""Who may do what with which server: everybody, with every kind of server, in every way."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.support import aws
+from tests.support.journey import World
+from tests.support.people import ORGANIZATIONS, Person, join, new_person
+from tests.support.servers import SERVERS
+
+CHATS = "/api/experimental/chats"
+KINDS = ("open", "ours", "listed", "theirs", "disabled")
+# `open` is for every organisation; `ours` and `listed` are for one, `listed` only for who is on its
+# list; `theirs` is for another organisation. What each is to whom:
+#   A an admin's   D an admin's, and disabled   U to be used   - not there   x no entry at all
+LEVELS = {
+    "owner": "A A A A D",
+    "organization admin": "U U - - -",
+    "member": "U U - - -",
+    "listed member": "U U U - -",
+    "member of another organization": "U - - U -",
+    "in no organization": "U - - - -",
+    "suspended": "x x x x x",
+}
+ACTIONS = {
+    #                     A    D    U    -    x
+    "list": "             full full part none 401",
+    "get": "              full full part 404  401",
+    "show access list": " 200  200  403  404  401",
+    "list candidates": "  200  200  403  404  401",
+    "change access list": "204 204  403  404  401",
+    "connect": "          307  400  307  404  401",
+    "callback": "         200  400  200  404  401",
+    "list tools": "       200  409  200  404  401",
+    "call tool": "        200  400  200  404  401",
+    "list tools of many": "200 404  200  404  401",
+    "disconnect": "       200  200  200  200  401",
+    "change": "           200  200  403  404  401",
+    "delete": "           204  204  403  404  401",
+}
+# A chat in "our" organisation with the server: what the server is to its owner *there*.
+CHATS_WITH = {
+    "owner": "201 201 201 400 400",
+    "organization admin": "201 201 400 400 400",
+    "member": "201 201 400 400 400",
+    "listed member": "201 201 201 400 400",
+    "member of another organization": "403 403 403 403 403",
+    "in no organization": "403 403 403 403 403",
+    "suspended": "401 401 401 401 401",
+}
+CASES = len(LEVELS) * len(KINDS) * (len(ACTIONS) + 1)
+
+
+@dataclass(frozen=True)
+class Scene:
+    """The servers of every kind, and the people."""
+
+    world: World
+    ours: str
+    people: dict[str, Person]
+    server_ids: dict[str, str]
+
+
+@pytest.fixture
+def scene(world: World) -> Scene:
+    deployment = world.deployment
+    with deployment.admin as admin:
+        ours, theirs = (
+            admin.post(ORGANIZATIONS, json={"name": name}).json()["id"]
+            for name in ("ours", "theirs")
+        )
+    people = {
+        role: new_person(deployment, role.replace(" ", "-"), roles=roles)
+        for role, roles in ((role, ["owner"] if role == "owner" else []) for role in LEVELS)
+    }
+    for role, person in people.items():
+        if role == "organization admin":
+            join(deployment, ours, person, "organization-admin")
+        elif role == "member of another organization":
+            join(deployment, theirs, person)
+        elif role != "in no organization":
+            join(deployment, ours, person)
+    fields: dict[str, dict[str, Any]] = {
+        "open": {},
+        "ours": {"organization_ids": [ours]},
+        "listed": {"organization_ids": [ours]},
+        "theirs": {"organization_ids": [theirs]},
+        "disabled": {"enabled": False},
+    }
+    server_ids = {
+        kind: world.register(slug=kind, display_name=kind, **fields[kind])["id"] for kind in KINDS
+    }
+    only = {
+        "user_roles": {people["listed member"].id: "read"},
+        "group_roles": {ours: ""},
+    }
+    with deployment.admin as admin:
+        changed = admin.patch(f"{SERVERS}/{server_ids['listed']}/acl", json=only)
+        assert changed.status_code == 204, changed.text
+    suspend(people["suspended"])
+    return Scene(world, ours, people, server_ids)
+
+
+def suspend(person: Person) -> None:
+    dynamodb = aws.client("dynamodb")
+    table = f"ciborium-{aws.STAGE}-identity"
+    for item in dynamodb.scan(TableName=table)["Items"]:
+        if item["PK"]["S"].startswith("TOKEN#") and item["user_id"]["S"] == person.id:
+            dynamodb.update_item(
+                TableName=table,
+                Key={"PK": item["PK"], "SK": item["SK"]},
+                UpdateExpression="SET user_status = :s",
+                ExpressionAttributeValues={":s": {"S": "suspended"}},
+            )
+
+
+def seen(server: dict[str, object]) -> str:
+    return "full" if server["url"] else "part"
+
+
+def listed(client: httpx.Client, server_id: str) -> str:
+    response = client.get(SERVERS)
+    if response.status_code != 200:
+        return str(response.status_code)
+    found = [each for each in response.json() if each["id"] == server_id]
+    return seen(found[0]) if found else "none"
+
+
+def got(client: httpx.Client, server_id: str) -> str:
+    response = client.get(f"{SERVERS}/{server_id}")
+    return seen(response.json()) if response.status_code == 200 else str(response.status_code)
+
+
+def sent(method: str, path: str, body: object, client: httpx.Client, server_id: str) -> str:
+    response = client.request(method, f"{SERVERS}/{server_id}{path}", json=body)
+    return str(response.status_code)
+
+
+def perform(scene: Scene, role: str, server_id: str) -> Iterator[tuple[str, str]]:
+    """Every action, in an order in which each can succeed."""
+    simple: dict[str, Callable[[httpx.Client, str], str]] = {
+        "list": listed,
+        "get": got,
+        "show access list": partial(sent, "GET", "/acl", None),
+        "list candidates": partial(sent, "GET", "/acl/available", None),
+        "change access list": partial(sent, "PATCH", "/acl", {}),
+    }
+    then: dict[str, Callable[[httpx.Client, str], str]] = {
+        "list tools": partial(sent, "GET", "/tools", None),
+        "call tool": partial(sent, "POST", "/tools/call", {"name": "search"}),
+        "list tools of many": lambda client, id_: str(
+            client.get("/api/experimental/mcp/tools", params={"server_ids": id_}).status_code
+        ),
+        "disconnect": partial(sent, "DELETE", "/oauth2/disconnect", None),
+        "chat": partial(start_chat, scene.ours),
+        "change": partial(sent, "PATCH", "", {"description": "Changed"}),
+        "delete": partial(sent, "DELETE", "", None),
+    }
+    with scene.people[role].client as client:
+        for action, act in simple.items():
+            yield action, act(client, server_id)
+        connect = client.get(f"{SERVERS}/{server_id}/oauth2/connect")
+        yield "connect", str(connect.status_code)
+        back = f"{SERVERS}/{server_id}/oauth2/callback?code=made-up&state=made-up"
+        if connect.status_code == 307:
+            back = scene.world.authorization_server.authorize(connect.headers["location"])
+        yield "callback", str(client.get(back).status_code)
+        for action, act in then.items():
+            yield action, act(client, server_id)
+
+
+def start_chat(organization_id: str, client: httpx.Client, server_id: str) -> str:
+    body = {
+        "organization_id": organization_id,
+        "content": [{"type": "text", "text": "Hello"}],
+        "mcp_server_ids": [server_id],
+    }
+    response = client.post(CHATS, json=body)
+    if response.status_code == 400:
+        assert server_id in response.json()["validations"][0]["detail"]
+    return str(response.status_code)
+
+
+@pytest.mark.parametrize("role", LEVELS)
+def test_everybody_may_do_what_the_table_says_and_nothing_else(scene: Scene, role: str) -> None:
+    expected: dict[tuple[str, str], str] = {}
+    actual: dict[tuple[str, str], str] = {}
+    for kind, level, chat in zip(
+        KINDS, LEVELS[role].split(), CHATS_WITH[role].split(), strict=True
+    ):
+        column = "ADU-x".index(level)
+        wanted = {action: row.split()[column] for action, row in ACTIONS.items()}
+        expected |= {(kind, action): each for action, each in {**wanted, "chat": chat}.items()}
+        done = dict(perform(scene, role, scene.server_ids[kind]))
+        actual |= {(kind, action): each for action, each in done.items()}
+    assert actual == expected
+    assert len(actual) == CASES // len(LEVELS)
+
+
+def test_the_matrix_is_complete() -> None:
+    assert LEVELS.keys() == CHATS_WITH.keys()
+    assert all(len(row.split()) == len(KINDS) for row in LEVELS.values())
+    assert CASES == 490
