@@ -22,15 +22,21 @@ from chalicelib.encryption import Cursors, Vault
 from chalicelib.encryption.fields import AUDIT_CURSOR
 from chalicelib.encryption.keys import KMSKeyring
 from chalicelib.encryption.repository import DataKeyRepository
+from chalicelib.groups.repository import GroupRepository
+from chalicelib.groups.service import GroupService
 from chalicelib.idempotency.repository import IdempotencyRepository
 from chalicelib.idempotency.service import IdempotencyService
+from chalicelib.identity.accounts import Accounts
+from chalicelib.identity.logins import LoginService
 from chalicelib.identity.models import Actor
 from chalicelib.identity.repository import IdentityRepository
 from chalicelib.identity.service import IdentityService
+from chalicelib.identity.tokens import TokenService
+from chalicelib.identity.users import UserService
 from chalicelib.mcp_client.caller import ServerCaller
 from chalicelib.mcp_client.catalog import ToolCatalog
 from chalicelib.mcp_client.client import MCPClient
-from chalicelib.mcp_client.credentials import Credentials, NoSignInTokens, SignInTokens
+from chalicelib.mcp_client.credentials import Credentials, SignInTokens
 from chalicelib.mcp_client.diagnosis import DiagnosisService
 from chalicelib.mcp_client.service import PATIENCE_SECONDS, ToolService
 from chalicelib.mcp_servers.access_lists import AccessListService
@@ -51,6 +57,9 @@ from chalicelib.oauth2.repository import ConnectionRepository, RefusalsRepositor
 from chalicelib.oauth2.service import ConnectionService
 from chalicelib.oauth2.tokens import TokenSealer
 from chalicelib.oauth2.user_headers import UserHeaderService
+from chalicelib.oidc.provider import IdentityProvider
+from chalicelib.oidc.repository import LoginTokensRepository
+from chalicelib.oidc.service import SignInService
 from chalicelib.organizations.repository import OrganizationRepository
 from chalicelib.organizations.service import OrganizationService
 from chalicelib.primitives import Clock, utc_now
@@ -73,7 +82,11 @@ class Services:
     audit: AuditService[Actor]
     idempotency: IdempotencyService
     identity: IdentityService
+    tokens: TokenService
+    users: UserService
+    sign_in: SignInService
     organizations: OrganizationService
+    groups: GroupService
     mcp_servers: MCPServerService
     icons: IconService
     access_lists: AccessListService
@@ -113,11 +126,19 @@ def build_services(
     audit_retention = timedelta(days=settings.audit_retention_days)
     audit = AuditRepository(database, clock, audit_retention)
     session_lifetime = timedelta(hours=settings.session_hours)
-    identity = IdentityService(IdentityRepository(database, audit), clock, session_lifetime)
-    organizations = OrganizationService(OrganizationRepository(database, audit), identity, clock)
+    identity_repository = IdentityRepository(database, audit)
+    accounts = Accounts(identity_repository, clock)
+    identity = IdentityService(accounts, session_lifetime)
+    organization_repository = OrganizationRepository(database, audit, identity_repository)
+    chat_repository = ChatRepository(database, audit, identity_repository, organization_repository)
+    organizations = OrganizationService(organization_repository, identity, chat_repository, clock)
+    group_repository = GroupRepository(database, audit, organization_repository)
+    groups = GroupService(group_repository, organizations, clock)
 
     server_repository = MCPServerRepository(database, audit)
-    connection_repository = ConnectionRepository(database, audit, server_repository)
+    connection_repository = ConnectionRepository(
+        database, audit, server_repository, identity_repository
+    )
     registry = ConnectionRegistry(connection_repository, clock)
     approval_repository = ToolApprovalRepository(database, audit, server_repository)
     approvals = ToolApprovalRegistry(approval_repository)
@@ -154,10 +175,22 @@ def build_services(
     access_tokens = AccessTokens(
         connection_repository, tokens, refresher, reauthorizer, urls, clock
     )
+    chats = ChatService(chat_repository, organizations, ServerSelection(server_repository), clock)
+    login_tokens = LoginTokensRepository(database, identity_repository)
+    sign_in = SignInService(
+        settings=settings.oidc,
+        provider=IdentityProvider(egress, settings.oidc, clock) if settings.oidc else None,
+        logins=LoginService(accounts, session_lifetime),
+        organizations=organizations,
+        repository=login_tokens,
+        vault=vault,
+        redirect_uri=settings.public_url.url("/api/v2/users/oidc/callback"),
+        clock=clock,
+    )
     credentials = Credentials(
         access_tokens,
         vault,
-        sign_in_tokens or NoSignInTokens(),
+        sign_in_tokens or sign_in,
         settings.public_url.url("/login"),
     )
     client = MCPClient(egress, pause)
@@ -174,21 +207,22 @@ def build_services(
         ),
         idempotency=IdempotencyService(IdempotencyRepository(database), vault, clock),
         identity=identity,
+        tokens=TokenService(accounts),
+        users=UserService(accounts, (organizations, connections, chats, login_tokens)),
+        sign_in=sign_in,
         organizations=organizations,
+        groups=groups,
         mcp_servers=servers,
-        access_lists=AccessListService(server_repository, servers, organizations, identity, clock),
+        access_lists=AccessListService(
+            server_repository, servers, organizations, groups, identity, clock
+        ),
         icons=IconService(server_repository, servers, clock),
         connections=connections,
         user_headers=UserHeaderService(connection_repository, servers, organizations, vault, clock),
+        chats=chats,
         tools=ToolService(servers, caller, approvals, listing_patience),
         tool_approvals=ToolApprovalService(approval_repository, servers, caller, clock),
         diagnosis=DiagnosisService(servers, caller, approvals, client, egress),
-        chats=ChatService(
-            ChatRepository(database, audit),
-            organizations,
-            ServerSelection(server_repository),
-            clock,
-        ),
         find_unreachable=partial(_find_unreachable, database, vault),
     )
 

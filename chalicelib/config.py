@@ -6,7 +6,7 @@
 import ipaddress
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 IPNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -18,10 +18,18 @@ SETTINGS = {
     "CIBORIUM_CLIENT_METADATA_URL": "Where authorization servers read what our client is; or off.",
     "CIBORIUM_LOG_LEVEL": "DEBUG, INFO, WARNING or ERROR.",
     "CIBORIUM_SESSION_HOURS": "How long a browser session lasts.",
+    "CIBORIUM_OIDC_ISSUER": "The OpenID Connect provider at which people sign in.",
+    "CIBORIUM_OIDC_CLIENT_ID": "Our client there.",
+    "CIBORIUM_OIDC_CLIENT_SECRET": "Its secret; empty for a public client.",
+    "CIBORIUM_OIDC_SCOPES": "What is asked for there.",
+    "CIBORIUM_OIDC_ALLOWED_EMAIL_DOMAINS": "Whose people may sign in; empty for everybody.",
+    "CIBORIUM_OIDC_CREATE_USERS": "Whether whoever signs in for the first time becomes a user.",
     "CIBORIUM_AUDIT_RETENTION_DAYS": "How long the audit log keeps an event.",
 }
 
 _STAGE = re.compile(r"[a-z][a-z0-9-]{0,30}")
+_DOMAIN = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?")
+_LONGEST_ISSUER = 512
 _LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 
@@ -56,6 +64,19 @@ class PublicURL:
 
 
 @dataclass(frozen=True)
+class OIDCSettings:
+    """The OpenID Connect provider at which people sign in, and our client there."""
+
+    issuer: str
+    """As the provider spells itself: it is compared as a string."""
+    client_id: str
+    client_secret: str = field(default="", repr=False)
+    scopes: tuple[str, ...] = ("openid", "profile", "email")
+    allowed_email_domains: tuple[str, ...] = ()
+    create_users: bool = False
+
+
+@dataclass(frozen=True)
 class Settings:
     """What the environment decides; it lives as long as the container."""
 
@@ -66,6 +87,8 @@ class Settings:
     """Empty: our own; `off`: nowhere; otherwise a URL, perhaps with `{server_id}` in it."""
     log_level: str = "INFO"
     session_hours: int = 24
+    oidc: OIDCSettings | None = None
+    """None: people sign in with API tokens only."""
     audit_retention_days: int = 365
 
     def table_name(self, table: str) -> str:
@@ -91,6 +114,7 @@ class Settings:
             client_metadata_url=_metadata_url(environment.get("CIBORIUM_CLIENT_METADATA_URL", "")),
             log_level=_log_level(environment.get("CIBORIUM_LOG_LEVEL", "") or "INFO"),
             session_hours=_session_hours(environment.get("CIBORIUM_SESSION_HOURS", "") or "24"),
+            oidc=_oidc(environment),
             audit_retention_days=_audit_retention_days(
                 environment.get("CIBORIUM_AUDIT_RETENTION_DAYS", "") or "365"
             ),
@@ -148,6 +172,55 @@ def _session_hours(text: str) -> int:
     if not text.isdigit() or not 1 <= int(text) <= 24 * 30:
         raise SettingsError("CIBORIUM_SESSION_HOURS must be a whole number from 1 to 720.")
     return int(text)
+
+
+def _oidc(environment: Mapping[str, str]) -> OIDCSettings | None:
+    issuer = environment.get("CIBORIUM_OIDC_ISSUER", "")
+    client_id = environment.get("CIBORIUM_OIDC_CLIENT_ID", "")
+    if not issuer and not client_id:
+        return None
+    parts = urlsplit(issuer)
+    is_web = parts.scheme in {"http", "https"} and parts.hostname and "@" not in parts.netloc
+    if not is_web or parts.query or parts.fragment or len(issuer) > _LONGEST_ISSUER:
+        raise SettingsError(
+            "CIBORIUM_OIDC_ISSUER must be the issuer's URL, exactly as its own "
+            "/.well-known/openid-configuration spells it."
+        )
+    if not client_id:
+        raise SettingsError("CIBORIUM_OIDC_CLIENT_ID must be set where CIBORIUM_OIDC_ISSUER is.")
+    return OIDCSettings(
+        issuer=issuer,
+        client_id=client_id,
+        client_secret=environment.get("CIBORIUM_OIDC_CLIENT_SECRET", ""),
+        scopes=_oidc_scopes(environment.get("CIBORIUM_OIDC_SCOPES", "") or "openid profile email"),
+        allowed_email_domains=_domains(environment.get("CIBORIUM_OIDC_ALLOWED_EMAIL_DOMAINS", "")),
+        create_users=_switch(
+            "CIBORIUM_OIDC_CREATE_USERS", environment.get("CIBORIUM_OIDC_CREATE_USERS", "") or "off"
+        ),
+    )
+
+
+def _oidc_scopes(text: str) -> tuple[str, ...]:
+    scopes = tuple(dict.fromkeys(text.split()))
+    if "openid" not in scopes:
+        raise SettingsError("CIBORIUM_OIDC_SCOPES must be separated by blanks and have openid.")
+    return scopes
+
+
+def _domains(text: str) -> tuple[str, ...]:
+    domains = tuple(part.strip().lower() for part in text.split(",") if part.strip())
+    if not all(_DOMAIN.fullmatch(domain) for domain in domains):
+        raise SettingsError(
+            "CIBORIUM_OIDC_ALLOWED_EMAIL_DOMAINS must be domains such as example.com, "
+            "separated by commas."
+        )
+    return domains
+
+
+def _switch(name: str, text: str) -> bool:
+    if text not in {"on", "off"}:
+        raise SettingsError(f"{name} must be on or off.")
+    return text == "on"
 
 
 def _audit_retention_days(text: str) -> int:

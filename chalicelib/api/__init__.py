@@ -8,11 +8,13 @@ from chalice.app import Chalice, Response
 from chalicelib.api import (
     audit,
     chats,
+    groups,
     icons,
     mcp_access,
     mcp_servers,
     mcp_tools,
     organizations,
+    sign_in,
     system,
     user_headers,
     users,
@@ -26,8 +28,10 @@ if TYPE_CHECKING:
 
 ROUTES = (
     *system.ROUTES,
+    *sign_in.ROUTES,
     *users.ROUTES,
     *organizations.ROUTES,
+    *groups.ROUTES,
     *mcp_servers.ROUTES,
     *icons.ROUTES,
     *user_headers.ROUTES,

@@ -1,9 +1,17 @@
 """Organisations and their members."""
 
-from chalicelib.api.replies import Reply, json_reply
+from dataclasses import replace
+
+from chalicelib.api.replies import Reply, json_reply, message_reply
 from chalicelib.api.routing import Call, Route
-from chalicelib.api.wire import to_member, to_organization
-from chalicelib.sdk.organizations import AddMemberRequest, CreateOrganizationRequest
+from chalicelib.api.wire import to_members, to_organization
+from chalicelib.organizations.errors import MemberNotFoundError
+from chalicelib.organizations.models import Membership
+from chalicelib.sdk.organizations import (
+    CreateOrganizationRequest,
+    MemberRolesRequest,
+    UpdateOrganizationRequest,
+)
 
 
 def create_organization(call: Call) -> Reply:
@@ -24,25 +32,69 @@ def get_organization(call: Call, organization_id: str) -> Reply:
     return json_reply(to_organization(call.services.organizations.get(call.actor, organization_id)))
 
 
+def update_organization(call: Call, organization_id: str) -> Reply:
+    """Change an organisation."""
+    request = call.body(UpdateOrganizationRequest)
+    changed = call.services.organizations.update(call.actor, organization_id, request)
+    return json_reply(to_organization(changed))
+
+
+def delete_organization(call: Call, organization_id: str) -> Reply:
+    """Remove an organisation without chats; 202 if there is too much for one request."""
+    if call.services.organizations.delete(call.actor, organization_id):
+        return Reply(204)
+    message = "The organization is gone from every list. Repeat the request to remove the rest."
+    return replace(message_reply(message), status=202)
+
+
 def list_members(call: Call, organization_id: str) -> Reply:
-    """The members of an organisation."""
-    found = call.services.organizations.list_members(call.actor, organization_id)
-    return json_reply([to_member(membership) for membership in found])
+    """The members of an organisation, by their ids."""
+    found = call.services.organizations.list_members(
+        call.actor, organization_id, limit=call.limit(), after_id=call.query("after_id")
+    )
+    return json_reply(to_members(found, call.services.identity.find_users))
 
 
 def add_member(call: Call, organization_id: str, user_id: str) -> Reply:
     """Make a user a member."""
     added = call.services.organizations.add_member(
-        call.actor, organization_id, user_id, call.body(AddMemberRequest)
+        call.actor, organization_id, user_id, call.body(MemberRolesRequest)
     )
-    return json_reply(to_member(added), 201)
+    return _member_reply(call, added, 201)
 
 
-_ONE = "/api/v2/organizations/{organization_id}"
+def set_member_roles(call: Call, organization_id: str, user_id: str) -> Reply:
+    """Say anew what a member may do."""
+    changed = call.services.organizations.set_roles(
+        call.actor, organization_id, user_id, call.body(MemberRolesRequest)
+    )
+    return _member_reply(call, changed, 200)
+
+
+def remove_member(call: Call, organization_id: str, user_id: str) -> Reply:
+    """Let a member leave the organisation and its groups."""
+    call.services.organizations.remove_member(call.actor, organization_id, user_id)
+    return Reply(204)
+
+
+def _member_reply(call: Call, membership: Membership, status: int) -> Reply:
+    found = to_members([membership], call.services.identity.find_users)
+    if not found:  # Deleted in this very moment.
+        raise MemberNotFoundError
+    return json_reply(found[0], status)
+
+
+_ALL = "/api/v2/organizations"
+_ONE = f"{_ALL}/{{organization_id}}"
+_MEMBER = f"{_ONE}/members/{{user_id}}"
 ROUTES = (
-    Route("GET", "/api/v2/organizations", list_organizations),
-    Route("POST", "/api/v2/organizations", create_organization, creates=True),
+    Route("GET", _ALL, list_organizations),
+    Route("POST", _ALL, create_organization, creates=True),
     Route("GET", _ONE, get_organization),
+    Route("PATCH", _ONE, update_organization),
+    Route("DELETE", _ONE, delete_organization),
     Route("GET", f"{_ONE}/members", list_members),
-    Route("POST", f"{_ONE}/members/{{user_id}}", add_member, creates=True),
+    Route("POST", _MEMBER, add_member, creates=True),
+    Route("DELETE", _MEMBER, remove_member),
+    Route("PUT", f"{_MEMBER}/roles", set_member_roles),
 )

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import json
 from html import escape
+from urllib.parse import urlencode
 
 from chalicelib.api.errors import status_of
 from chalicelib.api.replies import Reply
@@ -14,7 +15,8 @@ _STYLE = (
     "body{font:16px/1.5 system-ui,sans-serif;margin:12vh auto;max-width:30rem;padding:0 1rem;"
     "color:#1d2330;background:#fafaf8}h1{font-size:1.25rem}code{font-size:.85em;color:#667}"
     "input,button{font:inherit;padding:.5rem .7rem;width:100%;box-sizing:border-box;"
-    "margin:.3rem 0 .8rem}button{background:#243b6b;color:#fff;border:0;border-radius:.3rem}"
+    "margin:.3rem 0 .8rem}.button{display:block;padding:.5rem .7rem;text-align:center;"
+    "text-decoration:none}button,.button{background:#243b6b;color:#fff;border:0;border-radius:.3rem}"
 )
 
 
@@ -29,18 +31,21 @@ def error_page(error: CiboriumError, request_id: str) -> Reply:
     )
 
 
-def login_page(public_url: PublicURL, next_path: str, problem: str = "") -> Reply:
-    """The form that turns an API token into a browser session.
+def login_page(
+    public_url: PublicURL, next_path: str, problem: str = "", provider_path: str = ""
+) -> Reply:
+    """The form that turns an API token into a browser session, and the way to the provider.
 
     Its referrer policy lets the browser say where the form comes from: with `no-referrer` it would
     send `Origin: null`, which is what a foreign page may send as well.
     """
     action = escape(public_url.url("/api/v2/users/login"), quote=True)
     warning = f'<p role="alert">{escape(problem)}</p>' if problem else ""
+    provider = _provider_link(public_url, provider_path, next_path) if provider_path else ""
     page = _page(
         401 if problem else 200,
         "Sign in to Ciborium",
-        f'{warning}<form method="post" action="{action}">'
+        f'{warning}{provider}<form method="post" action="{action}">'
         f'<input type="hidden" name="next" value="{escape(next_path, quote=True)}">'
         '<label for="token">API token</label>'
         '<input id="token" name="token" type="password" required autofocus '
@@ -48,6 +53,14 @@ def login_page(public_url: PublicURL, next_path: str, problem: str = "") -> Repl
     )
     page.headers["Referrer-Policy"] = "same-origin"
     return page
+
+
+def _provider_link(public_url: PublicURL, provider_path: str, next_path: str) -> str:
+    target = public_url.url(f"{provider_path}?{urlencode({'next': next_path})}")
+    return (
+        f'<p><a class="button" id="provider" href="{escape(target, quote=True)}">'
+        "Sign in with your organization</a></p><p>Or with an API token:</p>"
+    )
 
 
 def message_page(title: str, text: str) -> Reply:

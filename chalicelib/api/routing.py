@@ -31,6 +31,7 @@ from chalicelib.audit import RequestContext
 from chalicelib.errors import CiboriumError, UnauthenticatedError
 from chalicelib.identity.errors import MissingTokenError
 from chalicelib.identity.models import Actor
+from chalicelib.identity.permissions import TokenScope
 from chalicelib.logs import describe_exception, get_logger
 from chalicelib.mcp_servers.icons import IMAGE_TYPES
 from chalicelib.primitives import new_id
@@ -43,6 +44,12 @@ _MOST_BODY_BYTES = 256 * 1024
 _LONGEST_USER_AGENT = 256
 _DEFAULT_LIMIT = 50
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+_AREAS = (
+    ("/api/experimental/mcp/", TokenScope.MCP),
+    ("/api/experimental/chats", TokenScope.CHATS),
+    ("/api/v2/organizations", TokenScope.USERS),
+    ("/api/v2/users", TokenScope.USERS),
+)
 _HEADERS = {
     "Cache-Control": "no-store",
     "X-Content-Type-Options": "nosniff",
@@ -53,8 +60,9 @@ _HEADERS = {
 class Call:
     """One request, as a view sees it; it lives as long as the request."""
 
-    def __init__(self, request: ChaliceRequest, services: "Services") -> None:
+    def __init__(self, request: ChaliceRequest, services: "Services", route: "Route") -> None:
         self._request = request
+        self._route = route
         self.services = services
         self.request_id = str(request.context.get("requestId") or new_id())
         self.cookies_to_set: tuple[str, ...] = ()
@@ -69,6 +77,7 @@ class Call:
         Raises:
             UnauthenticatedError: no credentials, or bad ones.
             ForeignOriginError: a session cookie came along with another site's request.
+            TokenScopeError: the token is not good for this route.
         """
         token = self._bearer_token()
         if not token:
@@ -77,7 +86,10 @@ class Call:
                 self.require_own_origin()
         if not token:
             raise MissingTokenError
-        return self.services.identity.authenticate(token, self.context)
+        actor = self.services.identity.authenticate(token, self.context)
+        if not self._route.any_token:
+            actor.require_scope(self._route.area, reading=self._route.reads)
+        return actor
 
     @cached_property
     def context(self) -> RequestContext:
@@ -199,6 +211,8 @@ class Route:
         form: an HTML form may be posted to it.
         creates: it may be sent again under an `Idempotency-Key`.
         images: its body may be an image.
+        scope: which tokens are good for it; by its path, if nothing is said.
+        any_token: tokens of every scope are; what it answers follows from permissions.
     """
 
     method: str
@@ -209,6 +223,19 @@ class Route:
     form: bool = False
     creates: bool = False
     images: bool = False
+    scope: TokenScope | None = None
+    any_token: bool = False
+
+    @property
+    def area(self) -> TokenScope:
+        """The scope that a token needs, if it does not have all; unknown paths need all."""
+        found = (scope for prefix, scope in _AREAS if self.path.startswith(prefix))
+        return self.scope or next(found, TokenScope.ALL)
+
+    @property
+    def reads(self) -> bool:
+        """Whether it changes nothing; what a browser is sent through does."""
+        return self.method in _SAFE_METHODS and not self.browser
 
     @property
     def content_types(self) -> list[str]:
@@ -225,7 +252,7 @@ def add_route(app: Chalice, route: Route, services: Callable[[], "Services"]) ->
         request = app.current_request
         if request is None:  # Chalice sets it before it calls a view.
             raise RuntimeError("called outside of a request")
-        reply = answer(Call(request, services()), route, arguments)
+        reply = answer(Call(request, services(), route), route, arguments)
         return to_response(reply)
 
     handle.__name__ = f"{route.method.lower()}_{route.view.__name__}"

@@ -1,111 +1,109 @@
-"""Users, tokens, and signing a browser in and out."""
+"""Users and their tokens."""
 
-import re
-from urllib.parse import parse_qs
+from dataclasses import replace
 
-from pydantic import ValidationError
-
-from chalicelib.api.cookies import build_session_cookie
-from chalicelib.api.errors import InvalidBodyError, body_error
-from chalicelib.api.pages import login_page, message_page
-from chalicelib.api.replies import Reply, json_reply, message_reply, redirect_reply
+from chalicelib.api.replies import Reply, json_reply, message_reply
 from chalicelib.api.routing import Call, Route
-from chalicelib.api.wire import to_user
-from chalicelib.identity.errors import InvalidTokenError
+from chalicelib.api.wire import to_token, to_user
 from chalicelib.identity.models import User
+from chalicelib.identity.permissions import TokenScope
 from chalicelib.sdk.identity import (
     CreateTokenReply,
     CreateTokenRequest,
     CreateUserRequest,
-    LoginRequest,
+    UpdateUserRequest,
+    Users,
 )
 from chalicelib.sdk.identity import User as WireUser
 
-_OWN_PATH = re.compile(r"/(?![/\\])[\x21-\x7e]*")
 
-
-def get_login(call: Call) -> Reply:
-    """The sign-in page."""
-    return login_page(call.services.public_url, _own_path(call.query("next")))
-
-
-def login(call: Call) -> Reply:
-    """Exchange an API token for a session cookie; a form's sender is sent on."""
-    if call.is_from_browser:
-        call.require_own_origin()
-    request = _form(call) if call.is_form else call.body(LoginRequest)
-    identity, public_url = call.services.identity, call.services.public_url
-    try:
-        session = identity.start_session(request.token.get_secret_value(), call.context)
-    except InvalidTokenError as exc:
-        if not call.is_form:
-            raise
-        return login_page(public_url, _own_path(request.next), exc.message)
-    max_age = int((session.token.expires_at - session.token.created_at).total_seconds())
-    cookie = build_session_cookie(public_url, session.text, max_age)
-    if not call.is_form:
-        reply = json_reply(_wire(call, session.user), 201)
-        return Reply(reply.status, reply.body, cookies=(cookie,))
-    next_path = _own_path(request.next)
-    if next_path:
-        return redirect_reply(303, public_url.url(next_path), (cookie,))
-    page = message_page("Signed in", "You are signed in to Ciborium in this browser.")
-    return Reply(200, page.body, page.content_type, page.headers, (cookie,))
-
-
-def logout(call: Call) -> Reply:
-    """Forget the token of this request, and the session cookie with it."""
-    call.services.identity.end_session(call.actor)
-    reply = message_reply("Logged out!")
-    cookie = build_session_cookie(call.services.public_url, "", 0)
-    return Reply(reply.status, reply.body, cookies=(cookie,))
+def list_users(call: Call) -> Reply:
+    """A page of users, by user name."""
+    page = call.services.users.list_page(
+        call.actor,
+        limit=call.limit(),
+        after_id=call.query("after_id"),
+        search=call.query("q") or "",
+        status=call.query("status"),
+    )
+    return json_reply(Users(users=[to_user(user) for user in page.users], has_more=page.has_more))
 
 
 def get_user(call: Call, user_id: str) -> Reply:
     """A user by id, or `me`."""
-    return json_reply(_wire(call, call.services.identity.get_user(call.actor, user_id)))
+    return json_reply(_wire(call, call.services.users.get(call.actor, user_id)))
 
 
 def create_user(call: Call) -> Reply:
     """Add a person."""
-    user = call.services.identity.create_user(call.actor, call.body(CreateUserRequest))
+    user = call.services.users.create(call.actor, call.body(CreateUserRequest))
     return json_reply(to_user(user, []), 201)
+
+
+def update_user(call: Call, user_id: str) -> Reply:
+    """Change a person."""
+    user = call.services.users.update(call.actor, user_id, call.body(UpdateUserRequest))
+    return json_reply(_wire(call, user))
+
+
+def suspend_user(call: Call, user_id: str) -> Reply:
+    """Lock a person out, at once."""
+    return json_reply(_wire(call, call.services.users.suspend(call.actor, user_id)))
+
+
+def activate_user(call: Call, user_id: str) -> Reply:
+    """Let a suspended person in again."""
+    return json_reply(_wire(call, call.services.users.activate(call.actor, user_id)))
+
+
+def delete_user(call: Call, user_id: str) -> Reply:
+    """Remove a person and what they have; 202 if there is too much for one request."""
+    if call.services.users.delete(call.actor, user_id):
+        return Reply(204)
+    message = "They are locked out and gone from every list. Repeat the request to remove the rest."
+    return replace(message_reply(message), status=202)
 
 
 def create_token(call: Call, user_id: str) -> Reply:
     """A new API token; its text is in this answer only."""
     request = call.body(CreateTokenRequest)
-    token, text = call.services.identity.create_token(call.actor, user_id, request)
+    token, text = call.services.tokens.create(call.actor, user_id, request)
     return json_reply(CreateTokenReply(id=token.id, key=text, expires_at=token.expires_at), 201)
+
+
+def list_tokens(call: Call, user_id: str) -> Reply:
+    """A user's API tokens and sessions, without what is secret."""
+    found = call.services.tokens.list_all(call.actor, user_id)
+    return json_reply([to_token(token) for token in found])
+
+
+def get_token(call: Call, user_id: str, key_id: str) -> Reply:
+    """One token."""
+    return json_reply(to_token(call.services.tokens.get(call.actor, user_id, key_id)))
+
+
+def revoke_token(call: Call, user_id: str, key_id: str) -> Reply:
+    """End a token at once."""
+    call.services.tokens.revoke(call.actor, user_id, key_id)
+    return Reply(204)
 
 
 def _wire(call: Call, user: User) -> WireUser:
     return to_user(user, call.services.organizations.ids_of(user.id))
 
 
-def _form(call: Call) -> LoginRequest:
-    try:
-        fields = parse_qs(call.raw_body().decode("utf-8", "replace"), max_num_fields=10)
-    except ValueError:
-        raise InvalidBodyError("The form has too many fields.") from None
-    try:
-        return LoginRequest.model_validate(
-            {name: values[-1] for name, values in fields.items()}, strict=False
-        )
-    except ValidationError as exc:
-        raise body_error(exc) from None  # The cause would carry what was sent.
-
-
-def _own_path(path: str | None) -> str:
-    """A path of ours to go on to, or nothing: never another site's address."""
-    return path if path and _OWN_PATH.fullmatch(path) else ""
-
-
+_ALL = "/api/v2/users"
+_ONE = f"{_ALL}/{{user_id}}"
 ROUTES = (
-    Route("GET", "/login", get_login, public=True, browser=True),
-    Route("POST", "/api/v2/users/login", login, public=True, browser=True, form=True),
-    Route("POST", "/api/v2/users/logout", logout),
-    Route("POST", "/api/v2/users", create_user, creates=True),
-    Route("GET", "/api/v2/users/{user_id}", get_user),
-    Route("POST", "/api/v2/users/{user_id}/keys/tokens", create_token, creates=True),
+    Route("GET", _ALL, list_users),
+    Route("POST", _ALL, create_user, creates=True),
+    Route("GET", _ONE, get_user, any_token=True),
+    Route("PATCH", _ONE, update_user),
+    Route("DELETE", _ONE, delete_user),
+    Route("PUT", f"{_ONE}/status/suspend", suspend_user),
+    Route("PUT", f"{_ONE}/status/activate", activate_user),
+    Route("POST", f"{_ONE}/keys/tokens", create_token, scope=TokenScope.ALL, creates=True),
+    Route("GET", f"{_ONE}/keys/tokens", list_tokens),
+    Route("GET", f"{_ONE}/keys/{{key_id}}", get_token),
+    Route("DELETE", f"{_ONE}/keys/{{key_id}}", revoke_token),
 )

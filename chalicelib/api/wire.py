@@ -1,11 +1,12 @@
 """From models to wire types."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from chalicelib.api.errors import build_error_body
 from chalicelib.audit.models import Event, EventPage
 from chalicelib.chats.models import Chat, Message, MessagePage
-from chalicelib.identity.models import User
+from chalicelib.groups.models import Group
+from chalicelib.identity.models import Token, User
 from chalicelib.mcp_client.diagnosis import Diagnosis, StepResult
 from chalicelib.mcp_client.governing import GovernedTool
 from chalicelib.mcp_client.models import ToolResult
@@ -16,6 +17,7 @@ from chalicelib.organizations.models import Membership, Organization
 from chalicelib.sdk import (
     audit,
     chats,
+    groups,
     identity,
     mcp_access,
     mcp_servers,
@@ -26,8 +28,8 @@ from chalicelib.tool_approvals.models import ToolComparison
 from chalicelib.tool_approvals.service import ApprovalState
 
 
-def to_user(user: User, organization_ids: list[str]) -> identity.User:
-    """A user with the ids of their organisations."""
+def to_user(user: User, organization_ids: list[str] | None = None) -> identity.User:
+    """A user, with the ids of their organisations where they are known."""
     return identity.User(
         id=user.id,
         username=user.username,
@@ -38,6 +40,19 @@ def to_user(user: User, organization_ids: list[str]) -> identity.User:
         organization_ids=organization_ids,
         created_at=user.created_at,
         updated_at=user.updated_at,
+    )
+
+
+def to_token(token: Token) -> identity.Token:
+    """A token, of which only its making shows the text."""
+    return identity.Token(
+        id=token.id,
+        token_name=token.name,
+        kind=token.kind.value,
+        scopes=[scope.value for scope in token.scopes],
+        created_at=token.created_at,
+        expires_at=token.expires_at,
+        last_used=token.last_used_at,
     )
 
 
@@ -54,13 +69,36 @@ def to_organization(organization: Organization) -> organizations.Organization:
     )
 
 
-def to_member(membership: Membership) -> organizations.OrganizationMember:
-    """A membership."""
-    return organizations.OrganizationMember(
-        user_id=membership.user_id,
-        organization_id=membership.organization_id,
-        roles=[identity.Role(name=role) for role in membership.roles],
-        created_at=membership.created_at,
+def to_members(
+    memberships: Sequence[Membership], find_users: Callable[[Sequence[str]], dict[str, User]]
+) -> list[organizations.OrganizationMember]:
+    """Memberships with their people's names; without those who are just being deleted."""
+    users = find_users([membership.user_id for membership in memberships])
+    return [
+        organizations.OrganizationMember(
+            user_id=membership.user_id,
+            username=users[membership.user_id].username,
+            name=users[membership.user_id].name,
+            organization_id=membership.organization_id,
+            roles=[identity.Role(name=role) for role in membership.roles],
+            group_ids=sorted(membership.group_ids),
+            created_at=membership.created_at,
+        )
+        for membership in memberships
+        if membership.user_id in users
+    ]
+
+
+def to_group(group: Group) -> groups.Group:
+    """A group."""
+    return groups.Group(
+        id=group.id,
+        organization_id=group.organization_id,
+        name=group.name,
+        display_name=group.display_name,
+        is_everyone=group.is_everyone,
+        created_at=group.created_at,
+        updated_at=group.updated_at,
     )
 
 

@@ -28,6 +28,8 @@ class ObjectType(StrEnum):
     SESSION = "session"  # The token's that the session is.
     ORGANIZATION = "organization"
     ORGANIZATION_MEMBER = "organization_member"  # The user's.
+    GROUP = "group"
+    GROUP_MEMBER = "group_member"  # The user's; the diff says of which group.
     MCP_SERVER = "mcp_server"
     CONNECTION = "connection"  # The server's; whose connection it is, the actor says.
     CHAT = "chat"

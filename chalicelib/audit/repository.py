@@ -115,8 +115,12 @@ class AuditRepository:
     def transaction(self, event: NewEvent) -> Transaction:
         """A transaction that records an event; the change itself is to be added to it."""
         transaction = self._database.transaction()
-        transaction.put(self._to_item(event), self._events.absent(), EventExistsError())
+        self.record(transaction, event)
         return transaction
+
+    def record(self, transaction: Transaction, event: NewEvent) -> None:
+        """Record one more event in a transaction."""
+        transaction.put(self._to_item(event), self._events.absent(), EventExistsError())
 
     def read(self, wanted: EventFilter, ids: EventRange, most: int) -> Reading:
         """Events of a range that pass a filter, newest first, by one query.

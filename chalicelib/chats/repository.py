@@ -2,6 +2,7 @@
 
 CHAT#<id> / meta             a chat; in the lookup index under OWNER#<user>, by time of change
 CHAT#<id> / MSG#<12 digits>  a message
+ORG#<id>  / CHAT#<id>        that an organisation has a chat
 """
 
 from collections.abc import Iterable
@@ -12,6 +13,8 @@ from pynamodb.attributes import ListAttribute, NumberAttribute, UnicodeAttribute
 from chalicelib.audit import AuditRepository, NewEvent
 from chalicelib.chats.errors import ChatExistsError
 from chalicelib.chats.models import Chat, Message
+from chalicelib.identity.repository import IdentityRepository
+from chalicelib.organizations.repository import OrganizationRepository
 from chalicelib.sdk.chats import ChatStatus, MessageRole
 from chalicelib.storage import Database, Item, LookupItem, UTCDateTime, time_key
 
@@ -48,20 +51,36 @@ class MessageItem(Item):
 class ChatRepository:
     """Stores chats and their messages."""
 
-    def __init__(self, database: Database, audit: AuditRepository) -> None:
+    def __init__(
+        self,
+        database: Database,
+        audit: AuditRepository,
+        identity: IdentityRepository,
+        organizations: OrganizationRepository,
+    ) -> None:
+        self._database = database
         self._audit = audit
+        self._identity = identity
+        self._organizations = organizations
         self._chats = database.bind(ChatItem, "chats")
         self._messages = database.bind(MessageItem, "chats")
+        self._places = database.bind(Item, "chats")
 
     def add(self, chat: Chat, first: Message, event: NewEvent) -> None:
         """Store a new chat together with its first message.
 
         Raises:
             ChatExistsError: the id is in use.
+            InvalidTokenError: the owner has been suspended or deleted meanwhile.
+            OrganizationNotFoundError: the organisation has been deleted meanwhile.
         """
         transaction = self._audit.transaction(event)
+        self._identity.require_active(transaction, chat.owner_id)
+        self._organizations.require_open(transaction, chat.organization_id)
         transaction.put(self._to_item(chat), self._chats.absent(), ChatExistsError())
         transaction.put(self._to_message_item(first), self._messages.absent(), ChatExistsError())
+        place = self._places(_organization_key(chat.organization_id), _key(chat.id))
+        transaction.put(place, self._places.absent(), ChatExistsError())
         transaction.commit()
 
     def find(self, chat_id: str) -> Chat | None:
@@ -98,6 +117,35 @@ class ChatRepository:
         )
         return [_to_message(item) for item in found]
 
+    def has_any_in(self, organization_id: str) -> bool:
+        """Whether there is a chat in an organisation; implements `organizations.ports.Chats`."""
+        found = self._places.query(
+            _organization_key(organization_id), consistent_read=True, limit=1
+        )
+        return any(True for _ in found)
+
+    def remove_owned(self, owner_id: str, most: int) -> bool:
+        """Remove a deleted user's chats with their messages; that they were deleted is recorded.
+
+        Args:
+            owner_id: whose.
+            most: how many items at most.
+
+        Returns:
+            Whether nothing is left; otherwise it is to be repeated.
+        """
+        for chat in self._chats.query(f"OWNER#{owner_id}", index_name="lookup"):
+            found = list(self._messages.query(chat.PK, consistent_read=True, limit=most + 1))
+            # `meta` sorts behind every message. It goes last, because it leads to all the others.
+            place = self._places(_organization_key(chat.organization_id), chat.PK)
+            items: list[Item] = [*found[:-1], place, *found[-1:]]
+            if len(found) > most:
+                self._database.remove_all(found[:most])
+                return False
+            self._database.remove_all(items)
+            most -= len(found)
+        return True
+
     def _to_item(self, chat: Chat) -> ChatItem:
         return self._chats(
             PK=_key(chat.id),
@@ -127,6 +175,10 @@ class ChatRepository:
             role=message.role,
             texts=list(message.texts),
         )
+
+
+def _organization_key(organization_id: str) -> str:
+    return f"ORG#{organization_id}"
 
 
 def _key(chat_id: str) -> str:

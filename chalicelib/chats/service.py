@@ -14,6 +14,7 @@ from chalicelib.primitives import Clock, new_id, parse_id
 from chalicelib.sdk.chats import ChatStatus, CreateChatRequest, MessageRole
 
 _MOST_PER_PAGE = 200
+_MOST_REMOVED_AT_ONCE = 2000  # Twenty transactions: a few seconds of the 29 that a request has.
 
 
 class ChatService:
@@ -124,6 +125,10 @@ class ChatService:
             ascending=after_id is not None and before_id is None,
         )
         return MessagePage(tuple(messages[:limit]), has_more=len(messages) > limit)
+
+    def remove_all_of(self, user_id: str) -> bool:
+        """Remove a deleted user's chats; implements `identity.ports.Belongings`."""
+        return self._repository.remove_owned(user_id, _MOST_REMOVED_AT_ONCE)
 
     def _own(self, actor: Actor, chat_id: str) -> Chat:
         parsed = parse_id(chat_id)

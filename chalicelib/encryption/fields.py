@@ -10,6 +10,9 @@ CONNECTION_ACCESS_TOKEN = SealedField("connections", "access_token")
 CONNECTION_REFRESH_TOKEN = SealedField("connections", "refresh_token")
 CONNECTION_USER_HEADERS = SealedField("connections", "user_headers")
 IDEMPOTENT_ANSWER = SealedField("idempotency", "answer")
+LOGIN_ACCESS_TOKEN = SealedField("identity", "access_token")
+LOGIN_REFRESH_TOKEN = SealedField("identity", "refresh_token")
+LOGIN_FLOW = SealedField("cookies", "oidc_flow", stored=False)
 AUTHORIZATION_FLOW = SealedField("cookies", "mcp_oauth2_verifier", stored=False)
 AUDIT_CURSOR = SealedField("cursors", "audit", stored=False)
 
@@ -22,6 +25,9 @@ SEALED_FIELDS = (
     CONNECTION_REFRESH_TOKEN,
     CONNECTION_USER_HEADERS,
     IDEMPOTENT_ANSWER,
+    LOGIN_ACCESS_TOKEN,
+    LOGIN_REFRESH_TOKEN,
+    LOGIN_FLOW,
     AUTHORIZATION_FLOW,
     AUDIT_CURSOR,
 )

@@ -1,28 +1,67 @@
 """The identity table.
 
-USER#<id>       / profile    a user
-EMAIL#<e-mail>  / guard      keeps an e-mail address unique
-USERNAME#<name> / guard      keeps a user name unique
-TOKEN#<digest>  / token      a token, by the SHA-256 of its text; removed by TTL;
-                             in the lookup index under USER#<id>
+USER#<id>      / account       an account: the user, their tokens, their OpenID Connect login
+USERS          / <user name>   the directory: keeps a user name unique, and lists the users
+EMAIL#<e-mail> / guard         keeps an e-mail address unique
+OIDC#<iss>#<sub> / guard       keeps a login unique
+TOKEN#<digest> / token         a credential, by the SHA-256 of its text; removed by TTL
+OWNERS         / active        the ids of the active owners, of which there must be one
+DELETING       / <id>          a user whose deletion is not finished
+
+Everything but the account follows from the account, and is written with it in one transaction,
+together with its event of the audit log. So a
+credential is there if and only if its user is active, has the token, and has these very roles.
 """
 
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
-from pynamodb.attributes import ListAttribute, TTLAttribute, UnicodeAttribute
+from pynamodb.attributes import (
+    JSONAttribute,
+    ListAttribute,
+    TTLAttribute,
+    UnicodeAttribute,
+    UnicodeSetAttribute,
+)
+from pynamodb.expressions.condition import Condition, size
+from pynamodb.expressions.update import Action
 
 from chalicelib.audit import AuditRepository, NewEvent
-from chalicelib.identity.errors import InvalidTokenError, TokenExistsError, UserExistsError
-from chalicelib.identity.models import Token, TokenKind, User, UserStatus
-from chalicelib.identity.permissions import SiteRole
-from chalicelib.storage import Database, Item, LookupItem, UTCDateTime, time_key
+from chalicelib.identity.errors import (
+    AccountChangedError,
+    InvalidTokenError,
+    LastOwnerError,
+    LoginTakenError,
+    TokenExistsError,
+    UserExistsError,
+    UserNotFoundError,
+)
+from chalicelib.identity.models import Account, Credential, Login, Token, User, UserStatus
+from chalicelib.identity.records import (
+    email_key,
+    login_key,
+    search_text,
+    to_account,
+    to_credential,
+    to_user,
+    token_key,
+    token_to_record,
+    user_key,
+)
+from chalicelib.storage import Database, Item, Transaction, UTCDateTime, VersionedItem
+from chalicelib.storage.conditions import refusal_ignored
+
+Extend = Callable[[Transaction], None]
+"""Adds writes of another package to a transaction of this one."""
+
+_DIRECTORY = "USERS"
+_DELETING = "DELETING"
+_ENTRIES_PER_CALL = 1000  # A filter is applied after so many are read.
 
 
-class UserItem(Item):
-    """A user."""
+class AccountItem(VersionedItem):
+    """An account."""
 
     user_id = UnicodeAttribute()
     email = UnicodeAttribute()
@@ -32,6 +71,23 @@ class UserItem(Item):
     status = UnicodeAttribute()
     created_at = UTCDateTime()
     updated_at = UTCDateTime()
+    tokens: JSONAttribute = JSONAttribute()
+    issuer = UnicodeAttribute(null=True)
+    subject = UnicodeAttribute(null=True)
+
+
+class DirectoryItem(Item):
+    """A user as the directory lists them."""
+
+    user_id = UnicodeAttribute()
+    email = UnicodeAttribute()
+    username = UnicodeAttribute()
+    name = UnicodeAttribute()
+    roles: ListAttribute[Any] = ListAttribute(of=UnicodeAttribute)
+    status = UnicodeAttribute()
+    created_at = UTCDateTime()
+    updated_at = UTCDateTime()
+    search = UnicodeAttribute()
 
 
 class GuardItem(Item):
@@ -40,106 +96,269 @@ class GuardItem(Item):
     user_id = UnicodeAttribute()
 
 
-class TokenItem(LookupItem):
+class CredentialItem(Item):
     """A token, with what authentication needs of its user."""
 
     token_id = UnicodeAttribute()
     kind = UnicodeAttribute()
     name = UnicodeAttribute()
+    scopes: ListAttribute[Any] = ListAttribute(of=UnicodeAttribute)
+    parent_id = UnicodeAttribute()
     user_id = UnicodeAttribute()
-    username = UnicodeAttribute(default="")
+    username = UnicodeAttribute()
     roles: ListAttribute[Any] = ListAttribute(of=UnicodeAttribute)
-    user_status = UnicodeAttribute()
     created_at = UTCDateTime()
     expires_at = TTLAttribute()
+    last_used_at = UTCDateTime(null=True)
+
+
+class OwnersItem(Item):
+    """The active owners; DynamoDB keeps no empty set, and neither may we."""
+
+    user_ids = UnicodeSetAttribute()
 
 
 class IdentityRepository:
-    """Stores users and the digests of their tokens."""
+    """Stores accounts and what follows from them."""
 
     def __init__(self, database: Database, audit: AuditRepository) -> None:
+        self._database = database
         self._audit = audit
-        self._users = database.bind(UserItem, "identity")
+        self._accounts = database.bind(AccountItem, "identity")
+        self._directory = database.bind(DirectoryItem, "identity")
         self._guards = database.bind(GuardItem, "identity")
-        self._tokens = database.bind(TokenItem, "identity")
+        self._credentials = database.bind(CredentialItem, "identity")
+        self._owners = database.bind(OwnersItem, "identity")
 
-    def find_user(self, user_id: str) -> User | None:
-        """A user by id."""
-        item = self._users.find(f"USER#{user_id}", "profile")
-        return None if item is None else _to_user(item)
+    def find(self, user_id: str) -> Account | None:
+        """An account, whatever its status."""
+        item = self._accounts.find(user_key(user_id), "account")
+        return None if item is None else to_account(item)
 
     def find_users(self, user_ids: Sequence[str]) -> dict[str, User]:
         """Users by id, whatever their status; a read for every hundred."""
-        keys = [(f"USER#{user_id}", "profile") for user_id in user_ids]
-        found = self._users.batch_get(keys, consistent_read=True) if keys else ()
-        return {item.user_id: _to_user(item) for item in found}
+        keys = [(user_key(user_id), "account") for user_id in user_ids]
+        found = self._accounts.batch_get(keys, consistent_read=True) if keys else ()
+        return {item.user_id: to_user(item) for item in found}
 
-    def find_user_id_by_email(self, email: str) -> str | None:
+    def find_id_by_email(self, email: str) -> str | None:
         """The id of the user with an e-mail address."""
-        guard = self._guards.find(_email_key(email), "guard")
-        return None if guard is None else str(guard.user_id)
+        return self._find_guarded(email_key(email))
 
-    def add_user(self, user: User, event: NewEvent) -> None:
-        """Store a new user.
+    def find_id_by_login(self, login: Login) -> str | None:
+        """The id of the user who is this person at an OpenID Connect provider."""
+        return self._find_guarded(login_key(login))
+
+    def list_users(
+        self, *, limit: int, after: str, search: str, status: UserStatus | None
+    ) -> list[User]:
+        """Users by user name, from the one after `after` on.
+
+        Args:
+            limit: how many at most.
+            after: a user name; empty for the beginning.
+            search: what the user name, the e-mail address or the name contains, in any case.
+            status: what their status is.
+        """
+        wanted: Condition | None = None
+        if search:
+            wanted = self._directory.search.contains(search.casefold())
+        if status:
+            has_status = self._directory.status == status.value
+            wanted = has_status if wanted is None else wanted & has_status
+        found = self._directory.query(
+            _DIRECTORY,
+            self._directory.SK > after.casefold() if after else None,  # noqa: SIM300
+            filter_condition=wanted,
+            consistent_read=True,
+            limit=limit,
+            page_size=limit if wanted is None else _ENTRIES_PER_CALL,
+        )
+        return [to_user(item) for item in found]
+
+    def list_deleting_ids(self, limit: int) -> list[str]:
+        """The ids of users whose deletion is not finished."""
+        found = self._guards.query(_DELETING, consistent_read=True, limit=limit)
+        return [str(item.user_id) for item in found]
+
+    def find_credential(self, digest: str) -> Credential | None:
+        """A credential by its token's digest, expired or not."""
+        item = self._credentials.find(token_key(digest), "token")
+        return None if item is None else to_credential(item, digest)
+
+    def find_last_uses(self, tokens: Sequence[Token]) -> dict[str, datetime]:
+        """When tokens were last used, by digest; at most one read."""
+        keys = [(token_key(token.digest), "token") for token in tokens]
+        found = self._credentials.batch_get(keys, consistent_read=True) if keys else ()
+        return {
+            item.PK.removeprefix("TOKEN#"): item.last_used_at for item in found if item.last_used_at
+        }
+
+    def record_use(self, digest: str, now: datetime, not_since: datetime) -> None:
+        """Note that a token is used, unless somebody noted it lately or the token is gone."""
+        known = self._credentials.last_used_at
+        with refusal_ignored():
+            self._credentials(token_key(digest), "token").update(
+                actions=[known.set(now)],
+                condition=self._credentials.present()
+                & (known.does_not_exist() | (known <= not_since)),
+            )
+
+    def require_active(self, transaction: Transaction, user_id: str) -> None:
+        """Let a transaction of another package fail unless the user is still active.
+
+        The refusal is an InvalidTokenError: the request began before the user was locked out.
+        """
+        transaction.check(
+            self._accounts,
+            (user_key(user_id), "account"),
+            self._accounts.status == UserStatus.ACTIVE.value,
+            InvalidTokenError(),
+        )
+
+    def require_present(self, transaction: Transaction, user_id: str) -> None:
+        """Let a transaction of another package fail, as UserNotFoundError, if a user is gone."""
+        transaction.check(
+            self._accounts,
+            (user_key(user_id), "account"),
+            self._accounts.status.is_in(UserStatus.ACTIVE.value, UserStatus.SUSPENDED.value),
+            UserNotFoundError(),
+        )
+
+    def add(self, account: Account, event: NewEvent, extend: Extend | None = None) -> None:
+        """Store a new account; `extend` adds what shall come about with it.
 
         Raises:
             UserExistsError: the e-mail address or the user name is taken.
+            LoginTakenError: another user has the login.
+            TokenExistsError: one of its tokens is stored already.
         """
-        transaction = self._audit.transaction(event)
-        for key, field in (
-            (_email_key(user.email), "e-mail address"),
-            (f"USERNAME#{user.username.casefold()}", "user name"),
-        ):
-            transaction.put(
-                self._guards(PK=key, SK="guard", user_id=user.id),
-                self._guards.absent(),
-                UserExistsError(field),
-            )
-        transaction.put(self._to_item(user), self._users.absent(), UserExistsError("id"))
-        transaction.commit()
+        self._write(None, account, event, extend)
 
-    def find_token(self, digest: str) -> Token | None:
-        """A token by its digest, expired or not."""
-        item = self._tokens.find(f"TOKEN#{digest}", "token")
-        return None if item is None else _to_token(item, digest)
-
-    def add_token(self, token: Token, event: NewEvent) -> None:
-        """Store a new token.
+    def replace(self, before: Account, after: Account, event: NewEvent) -> None:
+        """Store an account in place of what was read.
 
         Raises:
-            TokenExistsError: the same token is stored already.
+            AccountChangedError: somebody else has changed the account meanwhile.
+            UserExistsError: the e-mail address or the user name is taken.
+            LoginTakenError: another user has the login.
+            TokenExistsError: a new token is stored already.
+            LastOwnerError: no active owner would be left.
         """
-        item = self._tokens(
-            PK=f"TOKEN#{token.digest}",
-            SK="token",
-            LPK=f"USER#{token.user_id}",
-            LSK=f"TOKEN#{time_key(token.created_at)}#{token.id}",
-            token_id=token.id,
-            kind=token.kind,
-            name=token.name,
-            user_id=token.user_id,
-            username=token.username,
-            roles=list(token.roles),
-            user_status=token.user_status,
-            created_at=token.created_at,
-            expires_at=token.expires_at,
-        )
-        transaction = self._audit.transaction(event)
-        transaction.put(item, self._tokens.absent(), TokenExistsError())
+        self._write(before, after, event)
+
+    def remove(self, user_id: str) -> None:
+        """Forget an account whose deletion is finished; that it began is recorded.
+
+        Raises:
+            AccountChangedError: it is gone, or was never marked.
+        """
+        transaction = self._database.transaction()
+        marked = self._accounts.status == UserStatus.DELETING.value
+        account = self._accounts(user_key(user_id), "account")
+        transaction.delete(account, marked, AccountChangedError())
+        marker = self._guards(_DELETING, user_id)
+        transaction.delete(marker, self._guards.present(), AccountChangedError())
         transaction.commit()
 
-    def remove_token(self, digest: str, event: NewEvent) -> None:
-        """Remove a token; nothing happens, and nothing is recorded, if it is gone."""
+    def _write(
+        self,
+        before: Account | None,
+        after: Account,
+        event: NewEvent,
+        extend: Extend | None = None,
+    ) -> None:
         transaction = self._audit.transaction(event)
-        item = self._tokens(f"TOKEN#{digest}", "token")
-        transaction.delete(item, self._tokens.present(), InvalidTokenError())
-        with suppress(InvalidTokenError):
-            transaction.commit()
+        if before is None:
+            unchanged: Condition = self._accounts.absent()
+        else:
+            unchanged = self._accounts.at_version(before.version)
+        version = before.version + 1 if before else 1
+        transaction.put(self._to_item(after, version), unchanged, AccountChangedError())
+        self._write_names(transaction, before, after)
+        self._write_credentials(transaction, before, after)
+        self._write_owners(transaction, before, after)
+        if extend:
+            extend(transaction)
+        transaction.commit()
 
-    def _to_item(self, user: User) -> UserItem:
-        return self._users(
-            PK=f"USER#{user.id}",
-            SK="profile",
+    def _write_names(
+        self, transaction: Transaction, before: Account | None, after: Account
+    ) -> None:
+        """The unique names and the directory; a user being deleted frees them all."""
+        old, new = self._names_of(before), self._names_of(after)
+        for key in old.keys() - new.keys():
+            transaction.delete(self._guards(*key), self._guards.present(), AccountChangedError())
+        for key, (item, taken) in new.items():
+            if key not in old:
+                transaction.put(item, item.absent(), taken)
+            elif old[key][0].serialize() != item.serialize():
+                transaction.put(item, item.present(), AccountChangedError())
+
+    def _names_of(self, account: Account | None) -> dict[tuple[str, str], tuple[Item, Exception]]:
+        if account is None:
+            return {}
+        user = account.user
+        if user.status is UserStatus.DELETING:
+            marker = self._guards(_DELETING, user.id, user_id=user.id)
+            return {(_DELETING, user.id): (marker, AccountChangedError())}
+        names: list[tuple[Item, Exception]] = [
+            (self._to_entry(user), UserExistsError("user name")),
+            (
+                self._guards(email_key(user.email), "guard", user_id=user.id),
+                UserExistsError("e-mail address"),
+            ),
+        ]
+        if account.login:
+            guard = self._guards(login_key(account.login), "guard", user_id=user.id)
+            names.append((guard, LoginTakenError()))
+        return {(item.PK, item.SK): (item, taken) for item, taken in names}
+
+    def _write_credentials(
+        self, transaction: Transaction, before: Account | None, after: Account
+    ) -> None:
+        old = {each.token.digest: each for each in (before.credentials if before else ())}
+        new = {each.token.digest: each for each in after.credentials}
+        for digest in old.keys() - new.keys():
+            # Whether it is there or not: DynamoDB's TTL may have been quicker.
+            condition = self._credentials.present() | self._credentials.absent()
+            item = self._credentials(token_key(digest), "token")
+            transaction.delete(item, condition, AccountChangedError())
+        for digest, credential in new.items():
+            item = self._to_credential_item(credential)
+            if digest not in old:
+                transaction.put(item, self._credentials.absent(), TokenExistsError())
+            elif old[digest] != credential:
+                changed: list[Action] = [
+                    self._credentials.roles.set(list(credential.roles)),
+                    self._credentials.username.set(credential.username),
+                ]
+                present = self._credentials.present()
+                transaction.update(item, changed, present, AccountChangedError())
+
+    def _write_owners(
+        self, transaction: Transaction, before: Account | None, after: Account
+    ) -> None:
+        was_owner = before is not None and before.is_active_owner
+        if was_owner == after.is_active_owner:
+            return
+        item, ids = self._owners("OWNERS", "active"), self._owners.user_ids
+        if after.is_active_owner:
+            condition = self._owners.present() | self._owners.absent()
+            transaction.update(item, [ids.add({after.user.id})], condition, LastOwnerError())
+        else:
+            others: Condition = size(ids) > 1
+            transaction.update(item, [ids.delete({after.user.id})], others, LastOwnerError())
+
+    def _find_guarded(self, key: str) -> str | None:
+        guard = self._guards.find(key, "guard")
+        return None if guard is None else str(guard.user_id)
+
+    def _to_item(self, account: Account, version: int) -> AccountItem:
+        user, login = account.user, account.login
+        return self._accounts(
+            PK=user_key(user.id),
+            SK="account",
             user_id=user.id,
             email=user.email,
             username=user.username,
@@ -148,41 +367,41 @@ class IdentityRepository:
             status=user.status,
             created_at=user.created_at,
             updated_at=user.updated_at,
+            tokens=[token_to_record(token) for token in account.tokens],
+            issuer=login.issuer if login else None,
+            subject=login.subject if login else None,
+            version=version,
         )
 
+    def _to_entry(self, user: User) -> DirectoryItem:
+        return self._directory(
+            PK=_DIRECTORY,
+            SK=user.username.casefold(),
+            user_id=user.id,
+            email=user.email,
+            username=user.username,
+            name=user.name,
+            roles=list(user.roles),
+            status=user.status,
+            created_at=user.created_at,
+            updated_at=user.updated_at,
+            search=search_text(user),
+        )
 
-def _email_key(email: str) -> str:
-    return f"EMAIL#{email.casefold()}"
-
-
-def _roles(names: list[str]) -> tuple[SiteRole, ...]:
-    return tuple(SiteRole(name) for name in names)
-
-
-def _to_user(item: UserItem) -> User:
-    return User(
-        id=item.user_id,
-        email=item.email,
-        username=item.username,
-        name=item.name,
-        roles=_roles(item.roles),
-        status=UserStatus(item.status),
-        created_at=item.created_at,
-        updated_at=item.updated_at,
-    )
-
-
-def _to_token(item: TokenItem, digest: str) -> Token:
-    expires_at: datetime = item.expires_at
-    return Token(
-        id=item.token_id,
-        digest=digest,
-        kind=TokenKind(item.kind),
-        name=item.name,
-        user_id=item.user_id,
-        username=item.username,
-        roles=_roles(item.roles),
-        user_status=UserStatus(item.user_status),
-        created_at=item.created_at,
-        expires_at=expires_at,
-    )
+    def _to_credential_item(self, credential: Credential) -> CredentialItem:
+        token = credential.token
+        return self._credentials(
+            PK=token_key(token.digest),
+            SK="token",
+            token_id=token.id,
+            kind=token.kind,
+            name=token.name,
+            scopes=list(token.scopes),
+            parent_id=token.parent_id,
+            user_id=credential.user_id,
+            username=credential.username,
+            roles=list(credential.roles),
+            created_at=token.created_at,
+            expires_at=token.expires_at,
+            last_used_at=token.last_used_at,
+        )

@@ -28,15 +28,7 @@ class SignInTokens(Protocol):
     """
 
     def find_access_token(self, user_id: str) -> str | None:
-        """A user's access token, refreshed if it must be; None if there is no usable one."""
-
-
-class NoSignInTokens:
-    """A deployment that keeps no tokens of sign-ins."""
-
-    def find_access_token(self, user_id: str) -> str | None:  # noqa: ARG002 -- the port's name
-        """There is none."""
-        return None
+        """A user's access token; None if there is no usable one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,8 @@ from itertools import islice
 
 from chalicelib.audit import Action, ObjectType, diff
 from chalicelib.errors import Validation
+from chalicelib.groups.models import Group
+from chalicelib.groups.service import GroupService
 from chalicelib.identity.models import Actor, User, UserStatus
 from chalicelib.identity.permissions import Permission
 from chalicelib.identity.service import IdentityService
@@ -15,7 +17,7 @@ from chalicelib.mcp_servers.models import AccessList, MCPServer
 from chalicelib.mcp_servers.repository import MCPServerRepository
 from chalicelib.mcp_servers.service import MCPServerService
 from chalicelib.mcp_servers.visibility import is_in
-from chalicelib.organizations.models import Group, Organization
+from chalicelib.organizations.models import Organization
 from chalicelib.organizations.service import OrganizationService
 from chalicelib.primitives import Clock
 from chalicelib.sdk.mcp_access import AccessRole, UpdateMCPServerACLRequest
@@ -59,12 +61,14 @@ class AccessListService:
         repository: MCPServerRepository,
         servers: MCPServerService,
         organizations: OrganizationService,
+        groups: GroupService,
         identity: IdentityService,
         clock: Clock,
     ) -> None:
         self._repository = repository
         self._servers = servers
         self._organizations = organizations
+        self._groups = groups
         self._identity = identity
         self._clock = clock
 
@@ -167,7 +171,7 @@ class AccessListService:
         return [
             (group, organization)
             for organization in organizations
-            for group in self._organizations.groups_of(organization)
+            for group in self._groups.groups_of(organization)
         ]
 
     def _members_of(self, organizations: Sequence[Organization]) -> Iterator[User]:

@@ -29,9 +29,12 @@ def build_authorization_url(
     state: str,
     code_challenge: str,
     scopes: Sequence[str],
-    resource: str,
+    resource: str = "",
+    nonce: str = "",
 ) -> str:
     """The URL that asks for a code (RFC 6749 section 4.1.1, RFC 7636 section 4.3, RFC 8707).
+
+    What is signed in with OpenID Connect has a `nonce` (OIDC Core section 3.1.2.1) and no resource.
 
     A query that the endpoint has already is kept (RFC 6749 section 3.1), except where it names a
     parameter of ours: none may come twice.
@@ -47,8 +50,11 @@ def build_authorization_url(
         "state": state,
         "code_challenge": code_challenge,
         "code_challenge_method": "S256",
-        "resource": resource,
     }
+    if resource:
+        ours["resource"] = resource
+    if nonce:
+        ours["nonce"] = nonce
     if scopes:
         ours["scope"] = " ".join(scopes)
     if OFFLINE_ACCESS in scopes:

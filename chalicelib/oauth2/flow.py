@@ -5,16 +5,14 @@ in the other, sealed for this user and this server: another user's browser canno
 nothing in it can be read or changed, and the two cookies belong together.
 """
 
-import base64
-import binascii
 import hmac
-import json
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from chalicelib.encryption import DEPLOYMENT_SCOPE, Place, SealedValueError, Vault
+from chalicelib.encryption import Place, Vault
 from chalicelib.encryption.fields import AUTHORIZATION_FLOW
 from chalicelib.oauth2.errors import InvalidStateError
+from chalicelib.oauth2.sealed_cookies import open_cookie, seal_cookie
 
 STATE_COOKIE = "mcp_oauth2_state_"
 VERIFIER_COOKIE = "mcp_oauth2_verifier_"
@@ -64,18 +62,15 @@ class Flow:
 
 def seal_flow(vault: Vault, flow: Flow, server_id: str, user_id: str) -> str:
     """The flow as a cookie's value."""
-    plain = json.dumps(
-        {
-            "state": flow.state,
-            "code_verifier": flow.code_verifier,
-            "issuer": flow.issuer,
-            "scope": flow.scope,
-            "grant_generation": flow.grant_generation,
-            "expires_at": flow.expires_at.isoformat(),
-        }
-    )
-    sealed = vault.seal(plain, Place(AUTHORIZATION_FLOW, server_id, user_id), DEPLOYMENT_SCOPE)
-    return base64.urlsafe_b64encode(sealed).decode().rstrip("=")
+    members = {
+        "state": flow.state,
+        "code_verifier": flow.code_verifier,
+        "issuer": flow.issuer,
+        "scope": flow.scope,
+        "grant_generation": flow.grant_generation,
+        "expires_at": flow.expires_at.isoformat(),
+    }
+    return seal_cookie(vault, members, Place(AUTHORIZATION_FLOW, server_id, user_id))
 
 
 def open_flow(
@@ -87,15 +82,10 @@ def open_flow(
         InvalidStateError: the cookie is missing, altered, too old, or of another flow, user or
             server.
     """
-    cookie = query.sealed_flow
-    try:
-        sealed = base64.urlsafe_b64decode(cookie + "=" * (-len(cookie) % 4))
-        plain = vault.open(sealed, Place(AUTHORIZATION_FLOW, server_id, user_id))
-    except (binascii.Error, ValueError, SealedValueError) as exc:
-        raise InvalidStateError from exc
-    if not plain:
+    place = Place(AUTHORIZATION_FLOW, server_id, user_id)
+    members = open_cookie(vault, query.sealed_flow, place)
+    if members is None:
         raise InvalidStateError
-    members = json.loads(plain)
     flow = Flow(
         state=members["state"],
         code_verifier=members["code_verifier"],

@@ -104,7 +104,13 @@ def parse_authorization_server_metadata(body: bytes, issuer: str) -> Authorizati
         raise UnusableDocumentError(
             "code_challenge_methods_supported does not list S256, so PKCE is not certain"
         )
-    _check_endpoints(document)
+    check_endpoints(
+        document.issuer,
+        document.authorization_endpoint,
+        token_endpoint=document.token_endpoint,
+        registration_endpoint=document.registration_endpoint or None,
+        revocation_endpoint=document.revocation_endpoint or None,
+    )
     return AuthorizationServerMetadata(
         issuer=document.issuer,
         authorization_endpoint=document.authorization_endpoint,
@@ -138,21 +144,21 @@ def is_resource_of(resource: str, server_url: str) -> bool:
     return f"{ours.path.rstrip('/')}/".startswith(f"{theirs.path.rstrip('/')}/")
 
 
-def _check_endpoints(document: _ServerDocument) -> None:
+def check_endpoints(issuer: str, authorization_endpoint: str, **fetched: str | None) -> None:
+    """Insist on endpoints that may be used: one for browsers, and those that we ask ourselves.
+
+    Raises:
+        UnusableDocumentError: one may not be, or is reached without the issuer's TLS.
+    """
     try:
-        validate_authorization_endpoint(document.authorization_endpoint)
+        validate_authorization_endpoint(authorization_endpoint)
     except AuthorizationEndpointError as exc:
         raise UnusableDocumentError("authorization_endpoint is not https") from exc
-    fetched = {
-        "token_endpoint": document.token_endpoint,
-        "registration_endpoint": document.registration_endpoint or None,
-        "revocation_endpoint": document.revocation_endpoint or None,
-    }
     for name, url in fetched.items():
         parts = None if url is None else split_web_url(url)
         # Whether plain http may be used at all is egress's to say; here, an issuer that is reached
         # over TLS may not lead to an endpoint that is not.
-        downgrades = document.issuer.startswith("https:") and parts and parts.scheme != "https"
+        downgrades = issuer.startswith("https:") and parts and parts.scheme != "https"
         if url is not None and (parts is None or downgrades):
             raise UnusableDocumentError(f"{name} is not https")
 

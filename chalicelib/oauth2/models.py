@@ -93,6 +93,7 @@ class TokenResponse:
         token_type: always `Bearer`, however the server spelled it.
         expires_in: seconds; None if the server does not say.
         scope: what was granted, separated by blanks; empty if it is what was asked for.
+        id_token: of OpenID Connect (OIDC Core section 3.1.3.3), unverified; empty if there is none.
     """
 
     access_token: str = field(repr=False)
@@ -100,6 +101,7 @@ class TokenResponse:
     token_type: str
     expires_in: int | None
     scope: str
+    id_token: str = field(repr=False, default="")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,6 +20,7 @@ from pynamodb.attributes import (
 )
 
 from chalicelib.audit import AuditRepository, NewEvent
+from chalicelib.identity.repository import IdentityRepository
 from chalicelib.mcp_servers.models import MCPServer
 from chalicelib.mcp_servers.repository import MCPServerRepository
 from chalicelib.oauth2.errors import (
@@ -106,10 +107,16 @@ class ConnectionRepository:
     """Stores users' connections; never sees a token in the clear."""
 
     def __init__(
-        self, database: Database, audit: AuditRepository, servers: MCPServerRepository
+        self,
+        database: Database,
+        audit: AuditRepository,
+        servers: MCPServerRepository,
+        identity: IdentityRepository,
     ) -> None:
+        self._database = database
         self._audit = audit
         self._servers = servers
+        self._identity = identity
         self._connections = database.bind(ConnectionItem, "connections")
 
     def find(self, user_id: str, server_id: str) -> Connection | None:
@@ -128,8 +135,10 @@ class ConnectionRepository:
         Raises:
             ServerNotFoundError: the server has moved or gone since it was read; the tokens were
                 granted for somewhere else.
+            InvalidTokenError: the user has been suspended or deleted since.
         """
         transaction = self._audit.transaction(event)
+        self._identity.require_active(transaction, connection.user_id)
         self._servers.require_destination(transaction, server)
         anything = self._connections.absent() | self._connections.present()
         transaction.put(self._to_item(connection), anything, ConnectionChangedError())
@@ -215,6 +224,10 @@ class ConnectionRepository:
             key = self._connections(item.PK, item.SK)
             with refusal_ignored():
                 key.delete(condition=self._connections.present())
+
+    def forget(self, connection: Connection) -> None:
+        """Remove a connection of a deleted user; that they were deleted is recorded."""
+        self._database.remove_all([self._key_of(connection)])
 
     def _key_of(self, connection: Connection) -> ConnectionItem:
         return self._connections(_user_key(connection.user_id), _server_key(connection.server_id))

@@ -1,10 +1,12 @@
 """Users' connections to MCP servers: starting one, finishing it, ending it."""
 
 import secrets
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 
 from chalicelib.audit import Action, ObjectType, diff
+from chalicelib.egress import Deadline
 from chalicelib.encryption import Vault
 from chalicelib.errors import (
     CiboriumError,
@@ -12,6 +14,7 @@ from chalicelib.errors import (
     UpstreamError,
     UpstreamTimeoutError,
 )
+from chalicelib.identity.errors import InvalidTokenError
 from chalicelib.identity.models import Actor
 from chalicelib.identity.permissions import Permission
 from chalicelib.mcp_servers.errors import InvalidServerIDError, ServerNotFoundError
@@ -47,6 +50,7 @@ from chalicelib.primitives import Clock, parse_id
 from chalicelib.sdk.mcp_servers import AuthType
 
 _STATE_BYTES = 32
+_REVOKING_SECONDS = 8.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +141,7 @@ class ConnectionService:
             AuthorizationResponseError: the answer is another authorization server's.
             ServerMovedError: an admin changed the server meanwhile.
             TokenExchangeError: the authorization server gave no token for the code.
+            InvalidTokenError: the actor was suspended or deleted meanwhile.
         """
         server = self._connectable(actor, server_id)
         flow = self._verified_flow(actor, server, query)
@@ -149,6 +154,9 @@ class ConnectionService:
         event = actor.did(Action.CONNECT, ObjectType.CONNECTION, server.id, made)
         try:
             self._repository.put(connection, server, event)
+        except InvalidTokenError:  # The actor was locked out meanwhile.
+            self._provider.revoke_unstored(server, tokens)
+            raise
         except ServerNotFoundError as exc:
             self._provider.revoke_unstored(server, tokens)
             raise ServerMovedError from exc
@@ -171,6 +179,19 @@ class ConnectionService:
         event = actor.did(Action.DISCONNECT, ObjectType.CONNECTION, parsed, was)
         self._repository.remove(connection, event)
         return self._revoke(connection)
+
+    def remove_all_of(self, user_id: str) -> bool:
+        """Forget a deleted user's tokens; implements `identity.ports.Belongings`.
+
+        Each is revoked at its provider once it is forgotten, as long as the time lasts.
+        """
+        deadline = Deadline(_REVOKING_SECONDS)
+        for connection in self._repository.list_for_user(user_id):
+            self._repository.forget(connection)
+            if deadline.remaining() > 0:
+                with suppress(CiboriumError):
+                    self._revoke(connection)
+        return True
 
     def client_metadata(self, server_id: str) -> ClientMetadata:
         """Our Client ID Metadata Document for a server, which anybody may read.

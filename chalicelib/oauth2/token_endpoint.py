@@ -42,6 +42,7 @@ class _TokenDocument(Document):
     refresh_token: _TokenText | None = None
     expires_in: Annotated[int, Field(ge=0)] | None = None
     scope: Name | None = None
+    id_token: _TokenText | None = None
 
 
 def exchange_code(
@@ -52,7 +53,7 @@ def exchange_code(
     code: str,
     code_verifier: str,
     redirect_uri: str,
-    resource: str,
+    resource: str = "",
 ) -> TokenResponse:
     """Exchange an authorization code for tokens (RFC 6749 section 4.1.3, RFC 7636, RFC 8707).
 
@@ -63,7 +64,7 @@ def exchange_code(
         code: from the authorization response.
         code_verifier: the one whose challenge went with the authorization request.
         redirect_uri: the one that went with the authorization request.
-        resource: the one that went with the authorization request.
+        resource: the one that went with the authorization request, if one did.
 
     Raises:
         TokenExchangeError: the server refused, or its answer is no Bearer token.
@@ -75,8 +76,9 @@ def exchange_code(
         "code": code,
         "code_verifier": code_verifier,
         "redirect_uri": redirect_uri,
-        "resource": resource,
     }
+    if resource:
+        form["resource"] = resource
     response = post_form(egress, client, token_endpoint, form)
     return _parse_token_response(response)
 
@@ -128,4 +130,5 @@ def _parse_token_response(response: EgressResponse) -> TokenResponse:
         # Servers say 0 where they mean that the token does not expire.
         expires_in=min(document.expires_in or 0, _LONGEST_SECONDS) or None,
         scope=document.scope or "",
+        id_token=document.id_token or "",
     )

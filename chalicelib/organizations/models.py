@@ -2,19 +2,13 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 
-
-class OrganizationRole(StrEnum):
-    """What a member may do in one organisation."""
-
-    ADMIN = "organization-admin"
-    MEMBER = "organization-member"
+from chalicelib.organizations.permissions import OrganizationRole
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Organization:
-    """An organisation."""
+    """An organisation; `version` counts its changes."""
 
     id: str
     name: str
@@ -23,43 +17,26 @@ class Organization:
     is_default: bool
     created_at: datetime
     updated_at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Group:
-    """Some members of an organisation, under a name."""
-
-    id: str
-    organization_id: str
-    name: str
-    display_name: str
-
-
-def everyone_of(organization: Organization) -> Group:
-    """The group of all members: it has the organisation's id, and is stored nowhere."""
-    return Group(
-        id=organization.id,
-        organization_id=organization.id,
-        name="everyone",
-        display_name="Everyone",
-    )
+    is_closing: bool = False
+    version: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Membership:
-    """A person in an organisation."""
+    """A person in an organisation, and in which of its groups."""
 
     organization_id: str
     user_id: str
     roles: tuple[OrganizationRole, ...]
     created_at: datetime
+    group_ids: frozenset[str] = frozenset()
 
     @property
     def is_admin(self) -> bool:
-        """Whether the member manages the organisation."""
+        """Whether the member manages the organisation's people."""
         return OrganizationRole.ADMIN in self.roles
 
     @property
     def all_group_ids(self) -> frozenset[str]:
-        """The groups that the member is in: that of everyone, which has the organisation's id."""
-        return frozenset({self.organization_id})
+        """The groups that the member is in, that of everyone among them."""
+        return self.group_ids | {self.organization_id}

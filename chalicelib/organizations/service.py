@@ -2,42 +2,79 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from dataclasses import replace
 
-from chalicelib.audit import Action, NewEvent, ObjectType, diff
+from chalicelib.audit import Action
 from chalicelib.identity.errors import NotAllowedError
 from chalicelib.identity.models import OPERATOR, Actor, User
 from chalicelib.identity.permissions import Permission
+from chalicelib.identity.repository import Extend
 from chalicelib.identity.service import IdentityService
-from chalicelib.organizations.auditing import describe_membership, describe_organization
+from chalicelib.organizations.auditing import did_to_member, did_to_organization
 from chalicelib.organizations.errors import (
+    DefaultOrganizationError,
+    InvalidMemberPageError,
     MemberExistsError,
+    MemberNotFoundError,
     NotAMemberError,
     OrganizationExistsError,
+    OrganizationHasChatsError,
     OrganizationNotFoundError,
 )
-from chalicelib.organizations.models import (
-    Group,
-    Membership,
-    Organization,
+from chalicelib.organizations.models import Membership, Organization
+from chalicelib.organizations.permissions import (
+    OrganizationPermission,
     OrganizationRole,
-    everyone_of,
+    is_allowed_in,
 )
+from chalicelib.organizations.ports import Chats
 from chalicelib.organizations.repository import OrganizationRepository
 from chalicelib.primitives import Clock, new_id, parse_id
-from chalicelib.sdk.organizations import AddMemberRequest, CreateOrganizationRequest
+from chalicelib.sdk.organizations import (
+    CreateOrganizationRequest,
+    MemberRolesRequest,
+    UpdateOrganizationRequest,
+)
+from chalicelib.storage import Transaction
 
 _DEFAULT_NAME = "default"
+_MOST_PER_PAGE = 100
+_MOST_REMOVED_AT_ONCE = 2000  # Twenty transactions: a few seconds of the 29 that a request has.
 
 
 class OrganizationService:
     """Manages organisations and memberships; lives as long as the container."""
 
     def __init__(
-        self, repository: OrganizationRepository, identity: IdentityService, clock: Clock
+        self,
+        repository: OrganizationRepository,
+        identity: IdentityService,
+        chats: Chats,
+        clock: Clock,
     ) -> None:
         self._repository = repository
         self._identity = identity
+        self._chats = chats
         self._clock = clock
+
+    def authorize(
+        self, actor: Actor, organization_id: str, permission: OrganizationPermission
+    ) -> Organization:
+        """An organisation in which the actor holds a permission.
+
+        Raises:
+            OrganizationNotFoundError: there is none, or the actor may not know.
+            NotAllowedError: the actor is a member, and may not.
+        """
+        organization = self._get(organization_id)
+        if actor.may(permission.for_site):
+            return organization
+        membership = self._repository.find_membership(organization.id, actor.user_id)
+        if membership is None:
+            raise OrganizationNotFoundError
+        if not is_allowed_in(membership.roles, permission):
+            raise NotAllowedError
+        return organization
 
     def create(self, actor: Actor, request: CreateOrganizationRequest) -> Organization:
         """Add an organisation and make the actor its first admin.
@@ -51,7 +88,8 @@ class OrganizationService:
             request.name, request.display_name or request.name, request.description
         )
         admin = self._membership(organization.id, actor.user_id, OrganizationRole.ADMIN)
-        self._repository.add(organization, admin, _created(actor, organization))
+        event = did_to_organization(actor, Action.CREATE, None, organization)
+        self._repository.add(organization, admin, event)
         return organization
 
     def get(self, actor: Actor, organization_id: str) -> Organization:
@@ -60,13 +98,7 @@ class OrganizationService:
         Raises:
             OrganizationNotFoundError: there is none, or the actor may not know.
         """
-        wanted = self._parse(organization_id)
-        if not actor.may(Permission.ORGANIZATION_READ):
-            self._require_visible(actor, wanted)
-        organization = self._repository.find(wanted)
-        if organization is None:
-            raise OrganizationNotFoundError
-        return organization
+        return self.authorize(actor, organization_id, OrganizationPermission.READ)
 
     def list_visible(self, actor: Actor) -> list[Organization]:
         """The organisations that the actor belongs to; an admin sees all."""
@@ -76,6 +108,61 @@ class OrganizationService:
         mine = set(self.ids_of(actor.user_id))
         return [organization for organization in everything if organization.id in mine]
 
+    def update(
+        self, actor: Actor, organization_id: str, request: UpdateOrganizationRequest
+    ) -> Organization:
+        """Change an organisation; what is not named stays.
+
+        Raises:
+            OrganizationNotFoundError, NotAllowedError: the actor may not.
+            DefaultOrganizationError: the default one would get another name.
+            OrganizationExistsError: the name is taken.
+            OrganizationChangedError: somebody else changed it meanwhile.
+        """
+        before = self.authorize(actor, organization_id, OrganizationPermission.WRITE)
+        after = replace(
+            before,
+            name=request.name or before.name,
+            display_name=request.display_name or before.display_name,
+            description=before.description if request.description is None else request.description,
+        )
+        if after == before:
+            return before
+        if before.is_default and after.name != before.name:
+            raise DefaultOrganizationError
+        return self._replace(actor, Action.UPDATE, before, after)
+
+    def delete(self, actor: Actor, organization_id: str) -> bool:
+        """Remove an organisation with its members and groups, unless it has chats.
+
+        It is hidden first, so an interruption leaves nothing visible, and a repeated call finishes.
+
+        Returns:
+            Whether nothing is left; otherwise the call is to be repeated.
+
+        Raises:
+            OrganizationNotFoundError, NotAllowedError: the actor may not.
+            DefaultOrganizationError: it is the default one.
+            OrganizationHasChatsError: it has chats; it is there as before.
+            OrganizationChangedError: somebody else changed it meanwhile.
+        """
+        organization = self._find(organization_id)
+        if organization is None or not actor.may(Permission.ORGANIZATION_WRITE):
+            organization = self.authorize(actor, organization_id, OrganizationPermission.WRITE)
+        if organization.is_default:
+            raise DefaultOrganizationError
+        if not organization.is_closing:
+            if self._chats.has_any_in(organization.id):
+                raise OrganizationHasChatsError
+            closing = replace(organization, is_closing=True)
+            organization = self._replace(actor, Action.DELETE, organization, closing)
+        # Asked again, since from here on there can be no new one.
+        if self._chats.has_any_in(organization.id):
+            reopened = replace(organization, is_closing=False)
+            self._replace(actor, Action.CREATE, organization, reopened)
+            raise OrganizationHasChatsError
+        return self._repository.remove(organization, _MOST_REMOVED_AT_ONCE)
+
     def ids_of(self, user_id: str) -> list[str]:
         """The ids of the organisations that a user belongs to, longest-standing first."""
         return [membership.organization_id for membership in self.memberships_of(user_id)]
@@ -83,6 +170,10 @@ class OrganizationService:
     def memberships_of(self, user_id: str) -> list[Membership]:
         """A user's memberships with their roles and groups, longest-standing first; one read."""
         return self._repository.list_memberships(user_id)
+
+    def find_membership(self, organization_id: str, user_id: str) -> Membership | None:
+        """A user's membership in an organisation, for the other services."""
+        return self._repository.find_membership(organization_id, user_id)
 
     def list_all(self) -> list[Organization]:
         """Every organisation, for the other services; they decide who may ask."""
@@ -92,24 +183,25 @@ class OrganizationService:
         """The members of an organisation, by id, for the other services."""
         return self._repository.iterate_members(organization_id)
 
-    def groups_of(self, organization: Organization) -> list[Group]:
-        """An organisation's groups, that of everyone first, for the other services."""
-        return [everyone_of(organization)]
-
     def find_missing(self, organization_ids: Sequence[str]) -> list[str]:
         """Those of the ids that are no organisation's, for the other services; a read for each."""
-        return [each for each in organization_ids if self._repository.find(each) is None]
+        return [each for each in organization_ids if self._find_open(each) is None]
 
-    def list_members(self, actor: Actor, organization_id: str) -> list[Membership]:
-        """The members of an organisation.
+    def list_members(
+        self, actor: Actor, organization_id: str, *, limit: int, after_id: str | None
+    ) -> list[Membership]:
+        """Members of an organisation, by their ids.
 
         Raises:
             OrganizationNotFoundError: there is none, or the actor may not know.
+            InvalidMemberPageError: the limit is out of range, or `after_id` is no id.
         """
-        return self._repository.list_members(self.get(actor, organization_id).id)
+        after = parse_page(limit, after_id)
+        found = self.authorize(actor, organization_id, OrganizationPermission.MEMBER_READ)
+        return self._repository.list_members(found.id, after=after, limit=limit)
 
     def add_member(
-        self, actor: Actor, organization_id: str, user_id: str, request: AddMemberRequest
+        self, actor: Actor, organization_id: str, user_id: str, request: MemberRolesRequest
     ) -> Membership:
         """Make a user a member.
 
@@ -119,20 +211,40 @@ class OrganizationService:
             UserNotFoundError: there is no such user.
             MemberExistsError: the user is a member already.
         """
-        wanted = self._parse(organization_id)
-        if not actor.may(Permission.ORGANIZATION_WRITE):
-            membership = self._require_visible(actor, wanted)
-            if not membership.is_admin:
-                actor.require(Permission.ORGANIZATION_WRITE)
+        found = self.authorize(actor, organization_id, OrganizationPermission.MEMBER_WRITE)
         user = self._identity.require_user(user_id)
-        role = (
-            OrganizationRole.ADMIN
-            if OrganizationRole.ADMIN in request.roles
-            else OrganizationRole.MEMBER
-        )
-        added = self._membership(wanted, user.id, role)
-        self._repository.add_member(added, _joined(actor, added))
+        added = self._membership(found.id, user.id, _role(request))
+        self._repository.add_member(added, did_to_member(actor, Action.CREATE, None, added))
         return added
+
+    def set_roles(
+        self, actor: Actor, organization_id: str, user_id: str, request: MemberRolesRequest
+    ) -> Membership:
+        """Say anew what a member may do.
+
+        Raises:
+            OrganizationNotFoundError, NotAllowedError: the actor may not.
+            MemberNotFoundError: there is no such member.
+        """
+        membership = self._require_member(actor, organization_id, user_id)
+        roles = tuple(dict.fromkeys((OrganizationRole.MEMBER, _role(request))))
+        changed = replace(membership, roles=roles)
+        if changed == membership:
+            return membership
+        event = did_to_member(actor, Action.UPDATE, membership, changed)
+        self._repository.set_roles(changed, event)
+        return changed
+
+    def remove_member(self, actor: Actor, organization_id: str, user_id: str) -> None:
+        """Let a member leave the organisation and its groups; their chats stay theirs.
+
+        Raises:
+            OrganizationNotFoundError, NotAllowedError: the actor may not.
+            MemberNotFoundError: there is no such member.
+        """
+        membership = self._require_member(actor, organization_id, user_id)
+        event = did_to_member(actor, Action.DELETE, membership, None)
+        self._repository.remove_member(membership, event)
 
     def require_audit_reader(self, actor: Actor, organization_id: str | None) -> None:
         """Insist that the actor may read the audit log: an admin their organisation's, owners all.
@@ -141,12 +253,11 @@ class OrganizationService:
             NotAllowedError: the actor is neither.
             OrganizationNotFoundError: there is no such organisation, or the actor may not know.
         """
-        if actor.may(Permission.AUDIT_READ):
+        if actor.may(Permission.AUDIT_READ):  # That of deleted organisations, too.
             return
         if organization_id is None:
             raise NotAllowedError
-        if not self._require_visible(actor, self._parse(organization_id)).is_admin:
-            raise NotAllowedError
+        self.authorize(actor, organization_id, OrganizationPermission.AUDIT_READ)
 
     def require_member(self, actor: Actor, organization_id: str) -> Membership:
         """The actor's membership in an organisation.
@@ -160,6 +271,24 @@ class OrganizationService:
             raise NotAMemberError
         return membership
 
+    def remove_all_of(self, user_id: str) -> bool:
+        """Remove every membership of a deleted user; implements `identity.ports.Belongings`."""
+        self._repository.remove_all_of(user_id)
+        return True
+
+    def joining_default(self, actor: Actor) -> Extend:
+        """What makes a new user a member of the default organisation, in the same transaction."""
+        organization_id = self._repository.find_id_by_name(_DEFAULT_NAME)
+
+        def join(transaction: Transaction) -> None:
+            if organization_id:
+                role = OrganizationRole.MEMBER
+                member = self._membership(organization_id, actor.user_id, role)
+                event = did_to_member(actor, Action.CREATE, None, member)
+                self._repository.put_member(transaction, member, event)
+
+        return join
+
     def ensure_default(self, owner: User) -> Organization:
         """Make the default organisation with its admin, or see that both exist.
 
@@ -169,31 +298,48 @@ class OrganizationService:
         if organization_id is None:
             organization = self._new(_DEFAULT_NAME, "Default", "", is_default=True)
             admin = self._membership(organization.id, owner.id, OrganizationRole.ADMIN)
+            event = did_to_organization(OPERATOR, Action.CREATE, None, organization)
             try:
-                self._repository.add(organization, admin, _created(OPERATOR, organization))
+                self._repository.add(organization, admin, event)
             except OrganizationExistsError:  # Another process was quicker.
                 return self.ensure_default(owner)
             return organization
         admin = self._membership(organization_id, owner.id, OrganizationRole.ADMIN)
         with suppress(MemberExistsError):
-            self._repository.add_member(admin, _joined(OPERATOR, admin))
-        found = self._repository.find(organization_id)
-        if found is None:
-            raise OrganizationNotFoundError
-        return found
+            event = did_to_member(OPERATOR, Action.CREATE, None, admin)
+            self._repository.add_member(admin, event)
+        return self._get(organization_id)
 
-    def _require_visible(self, actor: Actor, organization_id: str) -> Membership:
-        membership = self._repository.find_membership(organization_id, actor.user_id)
-        if membership is None:
+    def _find(self, organization_id: str) -> Organization | None:
+        parsed = parse_id(organization_id)
+        return self._repository.find(parsed) if parsed else None
+
+    def _get(self, organization_id: str) -> Organization:
+        organization = self._find_open(organization_id)
+        if organization is None:
             raise OrganizationNotFoundError
+        return organization
+
+    def _find_open(self, organization_id: str) -> Organization | None:
+        organization = self._find(organization_id)
+        return None if organization is None or organization.is_closing else organization
+
+    def _require_member(self, actor: Actor, organization_id: str, user_id: str) -> Membership:
+        """A membership that the actor may change."""
+        found = self.authorize(actor, organization_id, OrganizationPermission.MEMBER_WRITE)
+        parsed = parse_id(user_id)
+        membership = self._repository.find_membership(found.id, parsed) if parsed else None
+        if membership is None:
+            raise MemberNotFoundError
         return membership
 
-    @staticmethod
-    def _parse(organization_id: str) -> str:
-        parsed = parse_id(organization_id)
-        if parsed is None:
-            raise OrganizationNotFoundError
-        return parsed
+    def _replace(
+        self, actor: Actor, action: Action, before: Organization, after: Organization
+    ) -> Organization:
+        after = replace(after, updated_at=self._clock(), version=before.version + 1)
+        event = did_to_organization(actor, action, before, after)
+        self._repository.replace(before, after, event)
+        return after
 
     def _membership(self, organization_id: str, user_id: str, role: OrganizationRole) -> Membership:
         return Membership(
@@ -218,21 +364,20 @@ class OrganizationService:
         )
 
 
-def _created(actor: Actor, organization: Organization) -> NewEvent:
-    return actor.did(
-        Action.CREATE,
-        ObjectType.ORGANIZATION,
-        organization.id,
-        diff({}, describe_organization(organization)),
-        organization_id=organization.id,
-    )
+def parse_page(limit: int, after_id: str | None) -> str:
+    """The id after which a page of members begins; empty for the first one.
+
+    Raises:
+        InvalidMemberPageError: the limit is out of range, or `after_id` is no id.
+    """
+    if not 1 <= limit <= _MOST_PER_PAGE:
+        raise InvalidMemberPageError("limit", f"must be from 1 to {_MOST_PER_PAGE}")
+    after = parse_id(after_id) if after_id else ""
+    if after is None:
+        raise InvalidMemberPageError("after_id", "must be the id of a user")
+    return after
 
 
-def _joined(actor: Actor, membership: Membership) -> NewEvent:
-    return actor.did(
-        Action.CREATE,
-        ObjectType.ORGANIZATION_MEMBER,
-        membership.user_id,
-        diff({}, describe_membership(membership)),
-        organization_id=membership.organization_id,
-    )
+def _role(request: MemberRolesRequest) -> OrganizationRole:
+    is_admin = OrganizationRole.ADMIN in request.roles
+    return OrganizationRole.ADMIN if is_admin else OrganizationRole.MEMBER

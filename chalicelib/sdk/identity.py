@@ -20,17 +20,24 @@ class Role(Reply):
 
 
 class User(Reply):
-    """A person, as others may see them."""
+    """A person; lists leave `organization_ids` out."""
 
     id: str
     username: str
     name: str
     email: str
-    status: Literal["active", "suspended"]
+    status: Literal["active", "suspended", "deleting"]
     roles: list[Role]
-    organization_ids: list[str]
+    organization_ids: list[str] | None = None
     created_at: datetime
     updated_at: datetime
+
+
+class Users(Reply):
+    """A page of users, by user name."""
+
+    users: list[User]
+    has_more: bool
 
 
 class CreateUserRequest(Request):
@@ -42,11 +49,24 @@ class CreateUserRequest(Request):
     roles: list[Literal["owner", "member"]] = Field(default_factory=list, max_length=2)
 
 
-class CreateTokenRequest(Request):
-    """A new API token; `lifetime` is in seconds."""
+class UpdateUserRequest(Request):
+    """What is to change; what is absent or null stays. `roles` replaces them all."""
 
-    token_name: Name = "token"
+    email: Email | None = None
+    username: Username | None = None
+    name: Annotated[str, StringConstraints(max_length=128)] | None = None
+    roles: list[Literal["owner", "member"]] | None = Field(default=None, max_length=2)
+
+
+Scope = Literal["all", "read", "mcp", "chats", "users"]
+
+
+class CreateTokenRequest(Request):
+    """A new API token; `lifetime` is in seconds, and of several `scopes` each adds."""
+
+    token_name: Name | None = None
     lifetime: Annotated[int, Field(ge=60, le=365 * 24 * 3600)] = 90 * 24 * 3600
+    scopes: list[Scope] = Field(default=["all"], min_length=1, max_length=5)
 
 
 class CreateTokenReply(Reply):
@@ -55,6 +75,18 @@ class CreateTokenReply(Reply):
     id: str
     key: str
     expires_at: datetime
+
+
+class Token(Reply):
+    """An API token or a browser session, without the token itself; `last_used` is to the hour."""
+
+    id: str
+    token_name: str
+    kind: Literal["api", "session"]
+    scopes: list[Scope]
+    created_at: datetime
+    expires_at: datetime
+    last_used: datetime | None = None
 
 
 class LoginRequest(Request):

@@ -29,17 +29,28 @@ class CreateOrganizationRequest(Request):
     description: Annotated[str, StringConstraints(max_length=1024)] = ""
 
 
+class UpdateOrganizationRequest(Request):
+    """What is to change; what is absent or null stays."""
+
+    name: Slug | None = None
+    display_name: Name | None = None
+    description: Annotated[str, StringConstraints(max_length=1024)] | None = None
+
+
 class OrganizationMember(Reply):
-    """A person's membership in an organisation."""
+    """A person's membership in an organisation; `group_ids` leaves out the group of everyone."""
 
     user_id: str
+    username: str
+    name: str
     organization_id: str
     roles: list[Role]
+    group_ids: list[str]
     created_at: datetime
 
 
-class AddMemberRequest(Request):
-    """What the new member may do; `organization-member` is implied."""
+class MemberRolesRequest(Request):
+    """What a member may do; `organization-member` is implied."""
 
     roles: list[Literal["organization-admin", "organization-member"]] = Field(
         default_factory=list, max_length=2

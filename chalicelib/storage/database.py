@@ -4,7 +4,7 @@ PynamoDB would make a client for each model (each costs a botocore client at col
 models are bound here to one shared connection.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import new_class
 from typing import Any, TypeVar, cast
 
@@ -24,6 +24,7 @@ I = TypeVar("I", bound=Item)  # noqa: E741 -- the customary name of an item's ty
 _OUR_FAULT = frozenset(
     {"ConditionalCheckFailedException", "TransactionCanceledException", "ValidationException"}
 )
+_MOST_WRITES = 100  # In one transaction.
 _ATTEMPTS = 4
 _COMMITS = 3  # Of one transaction, while others hold its items.
 _CONNECT_SECONDS = 2
@@ -79,6 +80,15 @@ class Database:
     def transaction(self) -> "Transaction":
         """A transaction to which writes are added, each with the error of its lost race."""
         return Transaction(self.connection)
+
+    def remove_all(self, items: Sequence[Item]) -> None:
+        """Remove items, a hundred with each write and in their order; safe to repeat."""
+        for start in range(0, len(items), _MOST_WRITES):
+            transaction = self.transaction()
+            for item in items[start : start + _MOST_WRITES]:
+                # One that is gone already is no matter: somebody else is at the same work.
+                transaction.delete(item, item.present() | item.absent(), _unavailable())
+            transaction.commit()
 
     def ping(self) -> None:
         """See that DynamoDB answers for one of our tables; for `/readyz`.

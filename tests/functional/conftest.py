@@ -6,6 +6,7 @@ import pytest
 
 from tests.support.cli import Terminal, terminal_of
 from tests.support.deployment import ADMIN_TOKEN, Deployment, start_deployment
+from tests.support.identity_provider import SETTINGS
 from tests.support.journey import World, start_world
 
 
@@ -17,8 +18,8 @@ def deployment(local_aws: None) -> Deployment:
 
 @pytest.fixture
 def world(local_aws: None) -> World:
-    """A deployment that reaches an OAuth2-protected MCP server."""
-    return start_world()
+    """A deployment that reaches an OAuth2-protected MCP server, and an identity provider."""
+    return start_world(SETTINGS)
 
 
 @pytest.fixture

@@ -123,7 +123,7 @@ def test_people_tokens_and_sign_ins_are_recorded(deployment: Deployment) -> None
             "status": {"new": "active"},
         }
         assert user["diff"] == expected
-        assert token["diff"].keys() == {"token_name", "user_id", "expires_at"}
+        assert token["diff"].keys() == {"token_name", "user_id", "scopes", "expires_at"}
         assert token["diff"]["user_id"] == {"new": user["object_id"]}
         assert (login["action"], logout["action"]) == ("login", "logout")
         assert (login["actor_id"], logout["actor_id"]) == (me(admin), me(admin))

@@ -20,7 +20,10 @@ from tests.support.servers import SERVERS, server_body
 from tests.support.tables import everything_but, table_items
 
 # What changes something although its method is GET.
-CHANGING_READS = {"GET /api/experimental/mcp/servers/{server_id}/oauth2/callback"}
+CHANGING_READS = {
+    "GET /api/experimental/mcp/servers/{server_id}/oauth2/callback",
+    "GET /api/v2/users/oidc/callback",
+}
 # What changes something and is not recorded, and why.
 EXCEPTIONS = {
     "POST /api/experimental/mcp/servers/{server_id}/tools/call": "It changes nothing of ours; "

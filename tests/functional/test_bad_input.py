@@ -21,7 +21,8 @@ BODIES: dict[str, dict[str, Any]] = {
     f"PATCH {SERVERS}/{{server_id}}": SERVER,
     f"PATCH {SERVERS}/{{server_id}}/acl": {"user_roles": {}, "group_roles": {}},
     "POST /api/v2/users": {"email": "a@b", "username": "u", "name": "n", "roles": []},
-    "POST /api/v2/users/me/keys/tokens": {"token_name": "x", "lifetime": 60},
+    "PATCH /api/v2/users/me": {"email": "a@b", "username": "u", "name": "n", "roles": ["owner"]},
+    "POST /api/v2/users/me/keys/tokens": {"token_name": "x", "lifetime": 60, "scopes": ["all"]},
     "POST /api/v2/organizations": {"name": "n", "display_name": "d", "description": ""},
     "POST /api/v2/users/login": {"token": "x", "next": ""},
     f"POST {CHATS}": {
@@ -33,6 +34,7 @@ BODIES: dict[str, dict[str, Any]] = {
 QUERIES = (
     *("limit", "after_id", "before_id", "next", "code", "state", "iss", "error"),
     *("actor", "object_type", "object_id", "organization_id", "action", "from", "to", "cursor"),
+    *("q", "status"),
 )
 VALUES: list[Any] = [
     *(None, 1, -1, 2**70, 1.5, True, [], {}, "", "  ", "x" * 5000, "a\u0000b", "😀" * 100),
@@ -66,7 +68,11 @@ def test_no_body_makes_a_5xx(deployment: Deployment, endpoint: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", [CHATS, "/login", f"{SERVERS}/{NOWHERE}/oauth2/callback", "/api/v2/audit"]
+    "path",
+    [
+        *(CHATS, "/login", "/api/v2/users", "/api/v2/audit"),
+        *(f"{SERVERS}/{NOWHERE}/oauth2/callback", "/api/v2/users/oidc/callback"),
+    ],
 )
 def test_no_query_makes_a_5xx(deployment: Deployment, path: str) -> None:
     with deployment.admin as admin:

@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from chalicelib.api import ROUTES
+from tests.support.identity_provider import Staff, open_office
 from tests.support.journey import World
 from tests.support.people import default_organization, join, new_person
 from tests.support.servers import SERVERS, create_server, server_body
@@ -20,6 +21,8 @@ DOCUMENT = Path(__file__).parents[2] / "docs" / "costs.md"
 GIF, IMAGE = b"GIF89a" + bytes(20), {"Content-Type": "image/gif"}
 CHATS = "/api/experimental/chats"
 ORGANIZATIONS = "/api/v2/organizations"
+ORGANIZATION = f"{ORGANIZATIONS}/{{organization_id}}"
+GROUPS = f"{ORGANIZATION}/groups"
 AUDIT = "/api/v2/audit"
 
 
@@ -41,24 +44,63 @@ class Caller:
         client.post(approvals, json={"tools": {seen["name"]: seen["hash"]}}).raise_for_status()
         client.get(f"{SERVERS}/{self.server_id}/tools")
         self.organization_id = client.get(ORGANIZATIONS).json()[0]["id"]
+        self.organization = f"{ORGANIZATIONS}/{self.organization_id}"
         self.chat = {
             "organization_id": self.organization_id,
             "content": [{"type": "text", "text": "Hello"}],
             "mcp_server_ids": [self.server_id],
         }
         self.chat_id = client.post(CHATS, json=self.chat).json()["id"]
-        person = {"username": "mara", "email": "mara@example.com"}
-        self.user_id = client.post("/api/v2/users", json=person).json()["id"]
+        self.user_id = new_person(world.deployment).id
+        self.user = f"/api/v2/users/{self.user_id}"
+        self.suspended = new_person(world.deployment, "sven").path
+        client.put(f"{self.suspended}/status/suspend").raise_for_status()
+        self._make_groups()
+        self._sign_in()
+
+    def _make_groups(self) -> None:
+        """An organisation that is empty, and one with a group that two people could be in."""
+        client = self.client
+        empty = client.post(ORGANIZATIONS, json={"name": "empty"}).json()["id"]
+        self.empty = f"{ORGANIZATIONS}/{empty}"
+        me = client.get("/api/v2/users/me").json()["id"]
+        self.member = f"{self.organization}/members/{me}"
+        groups = f"{self.organization}/groups"
+        group_id = client.post(groups, json={"name": "team"}).json()["id"]
+        self.group, self.groups = f"{groups}/{group_id}", groups
+        self.in_group = f"{self.group}/members/{me}"
+        client.put(self.in_group).raise_for_status()
+        tom = new_person(self.world.deployment, "tom")
+        join(self.world.deployment, self.organization_id, tom)
+        self.not_in_group = f"{self.group}/members/{tom.id}"
+        self.key_id = client.get(f"{self.user}/keys/tokens").json()[0]["id"]
+
+    def _sign_in(self) -> None:
+        """As the admin through the identity provider, so that its documents are known."""
+        self.office = open_office(self.world.deployment, self.world.internet)
+        self.office.provider.person = Staff(email="admin@localhost")
+        self.other_browser = self.world.deployment.client()
+        assert self.office.sign_in(self.other_browser).status_code == 200
 
     def register_by_url(self) -> httpx.Response:
         body = server_body(slug="third", auth_type="oauth2", url=self.world.resource_server.url)
         return self.client.post(SERVERS, json=body)
+
+    def reset(self) -> None:
+        """Forget what was counted so far."""
+        self.world.deployment.aws_calls.reset()
+        self.world.internet.requests.clear()
+
+    def finish_login(self) -> httpx.Response:
+        return self.other_browser.get(self.login_callback)
 
     def finish(self) -> httpx.Response:
         return self.browser.get(self.callback)
 
     def prepare_callback(self) -> None:
         self.callback = self.world.authorize(self.browser, self.server_id)
+        started = self.office.start(self.other_browser)
+        self.login_callback = self.office.provider.authorize(started)
 
 
 Step = Callable[[Caller], Any]
@@ -73,9 +115,14 @@ COSTS: dict[str, tuple[Step, tuple[int, int, int, int]]] = {
         lambda c: c.client.post("/api/v2/users/login", json={"token": TOKEN}),
         (3, 1, 0, 0),
     ),
+    "GET /api/v2/users/oidc/login": (
+        lambda c: c.browser.get("/api/v2/users/oidc/login"),
+        (0, 0, 0, 0),
+    ),
+    "GET /api/v2/users/oidc/callback": (Caller.finish_login, (2, 2, 0, 1)),
     "POST /api/v2/users/logout": (
         lambda c: c.browser.post("/api/v2/users/logout", headers={"Sec-Fetch-Site": "same-origin"}),
-        (1, 1, 0, 0),
+        (2, 1, 0, 0),
     ),
     "POST /api/v2/users": (
         lambda c: c.client.post(
@@ -84,8 +131,34 @@ COSTS: dict[str, tuple[Step, tuple[int, int, int, int]]] = {
         (1, 1, 0, 0),
     ),
     "GET /api/v2/users/{user_id}": (lambda c: c.client.get("/api/v2/users/me"), (3, 0, 0, 0)),
+    "GET /api/v2/users": (lambda c: c.client.get("/api/v2/users?q=mara"), (2, 0, 0, 0)),
+    "PATCH /api/v2/users/{user_id}": (
+        lambda c: c.client.patch(c.user, json={"roles": ["owner"]}),
+        (3, 1, 0, 0),
+    ),
+    "DELETE /api/v2/users/{user_id}": (lambda c: c.client.delete(c.user), (6, 3, 0, 0)),
+    "PUT /api/v2/users/{user_id}/status/suspend": (
+        lambda c: c.client.put(f"{c.user}/status/suspend"),
+        (4, 1, 0, 0),
+    ),
+    "PUT /api/v2/users/{user_id}/status/activate": (
+        lambda c: c.client.put(f"{c.suspended}/status/activate"),
+        (3, 1, 0, 0),
+    ),
+    "GET /api/v2/users/{user_id}/keys/tokens": (
+        lambda c: c.client.get(f"{c.user}/keys/tokens"),
+        (3, 0, 0, 0),
+    ),
     "POST /api/v2/users/{user_id}/keys/tokens": (
         lambda c: c.client.post("/api/v2/users/me/keys/tokens", json={}),
+        (2, 1, 0, 0),
+    ),
+    "GET /api/v2/users/{user_id}/keys/{key_id}": (
+        lambda c: c.client.get(f"{c.user}/keys/{c.key_id}"),
+        (3, 0, 0, 0),
+    ),
+    "DELETE /api/v2/users/{user_id}/keys/{key_id}": (
+        lambda c: c.client.delete(f"{c.user}/keys/{c.key_id}"),
         (2, 1, 0, 0),
     ),
     "GET /api/v2/organizations": (lambda c: c.client.get(ORGANIZATIONS), (2, 0, 0, 0)),
@@ -99,13 +172,46 @@ COSTS: dict[str, tuple[Step, tuple[int, int, int, int]]] = {
     ),
     "GET /api/v2/organizations/{organization_id}/members": (
         lambda c: c.client.get(f"{ORGANIZATIONS}/{c.organization_id}/members"),
-        (3, 0, 0, 0),
+        (4, 0, 0, 0),
     ),
     "POST /api/v2/organizations/{organization_id}/members/{user_id}": (
         lambda c: c.client.post(
             f"{ORGANIZATIONS}/{c.organization_id}/members/{c.user_id}", json={}
         ),
+        (4, 1, 0, 0),
+    ),
+    f"PATCH {ORGANIZATION}": (
+        lambda c: c.client.patch(c.empty, json={"name": "new"}),
         (2, 1, 0, 0),
+    ),
+    f"DELETE {ORGANIZATION}": (lambda c: c.client.delete(c.empty), (5, 3, 0, 0)),
+    f"PUT {ORGANIZATION}/members/{{user_id}}/roles": (
+        lambda c: c.client.put(f"{c.member}/roles", json={}),
+        (4, 1, 0, 0),
+    ),
+    f"DELETE {ORGANIZATION}/members/{{user_id}}": (
+        lambda c: c.client.delete(c.member),
+        (3, 1, 0, 0),
+    ),
+    f"GET {GROUPS}": (lambda c: c.client.get(c.groups), (3, 0, 0, 0)),
+    f"POST {GROUPS}": (lambda c: c.client.post(c.groups, json={"name": "new"}), (3, 1, 0, 0)),
+    f"GET {GROUPS}/{{group_id}}": (lambda c: c.client.get(c.group), (3, 0, 0, 0)),
+    f"PATCH {GROUPS}/{{group_id}}": (
+        lambda c: c.client.patch(c.group, json={"name": "new"}),
+        (3, 1, 0, 0),
+    ),
+    f"DELETE {GROUPS}/{{group_id}}": (lambda c: c.client.delete(c.group), (4, 3, 0, 0)),
+    f"GET {GROUPS}/{{group_id}}/members": (
+        lambda c: c.client.get(f"{c.group}/members"),
+        (5, 0, 0, 0),
+    ),
+    f"PUT {GROUPS}/{{group_id}}/members/{{user_id}}": (
+        lambda c: c.client.put(c.not_in_group),
+        (4, 1, 0, 0),
+    ),
+    f"DELETE {GROUPS}/{{group_id}}/members/{{user_id}}": (
+        lambda c: c.client.delete(c.in_group),
+        (3, 1, 0, 0),
     ),
     "GET /api/experimental/mcp/servers": (lambda c: c.client.get(SERVERS), (3, 0, 0, 0)),
     "POST /api/experimental/mcp/servers": (Caller.register_by_url, (1, 2, 0, 4)),
@@ -119,16 +225,16 @@ COSTS: dict[str, tuple[Step, tuple[int, int, int, int]]] = {
         lambda c: c.client.post(f"{SERVERS}/{c.server_id}/rediscover"),
         (4, 2, 0, 4),
     ),
-    f"GET {ONE}/acl": (lambda c: c.client.get(f"{SERVERS}/{c.server_id}/acl"), (3, 0, 0, 0)),
+    f"GET {ONE}/acl": (lambda c: c.client.get(f"{SERVERS}/{c.server_id}/acl"), (5, 0, 0, 0)),
     f"PATCH {ONE}/acl": (
         lambda c: c.client.patch(
             f"{SERVERS}/{c.server_id}/acl", json={"group_roles": {c.organization_id: ""}}
         ),
-        (3, 1, 0, 0),
+        (5, 1, 0, 0),
     ),
     f"GET {ONE}/acl/available": (
         lambda c: c.client.get(f"{SERVERS}/{c.server_id}/acl/available"),
-        (5, 0, 0, 0),
+        (8, 0, 0, 0),
     ),
     f"GET {ONE}/tools": (
         lambda c: c.client.get(f"{SERVERS}/{c.server_id}/tools"),
@@ -206,8 +312,7 @@ def test_an_endpoint_costs_what_is_written(world: World, endpoint: str) -> None:
     with world.deployment.admin as client, world.browser() as browser:
         caller = Caller(world, client, browser)
         caller.prepare_callback()
-        world.deployment.aws_calls.reset()
-        world.internet.requests.clear()
+        caller.reset()
         response = step(caller)
         assert response.status_code < 400, response.text
         assert _counted(world) == expected
@@ -236,8 +341,7 @@ def test_listing_costs_the_same_however_many_servers_there_are(world: World) -> 
         caller = Caller(world, client, browser)
         for number in range(20):
             create_server(client, slug=f"s-{number}", auth_type="none")
-        world.deployment.aws_calls.reset()
-        world.internet.requests.clear()
+        caller.reset()
         assert len(caller.client.get(SERVERS).json()) == 23
     assert _counted(world) == COSTS["GET /api/experimental/mcp/servers"][1]
 

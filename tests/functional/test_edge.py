@@ -109,6 +109,8 @@ PUBLIC = {
     "GET /api/v2/buildinfo",
     "GET /login",
     "POST /api/v2/users/login",
+    "GET /api/v2/users/oidc/login",
+    "GET /api/v2/users/oidc/callback",
     "GET /api/experimental/mcp/servers/{server_id}/oauth2/client-metadata.json",
 }
 CLOSED = [route for route in ROUTES if f"{route.method} {route.path}" not in PUBLIC]

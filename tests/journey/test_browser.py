@@ -1,45 +1,19 @@
 """The main job's middle part in a real browser: signing in, connecting, the popup's message."""
 
 import re
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import pytest
 from selenium import webdriver
-from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
+from tests.support.browser import text_of
 from tests.support.local_stack import ADMIN_TOKEN, LocalRun
 from tests.support.servers import SERVERS, create_server
 
-CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
-FLAGS = (
-    *("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
-)
 LISTEN = "window.got = null; addEventListener('message', e => { got = [e.origin, e.data] });"
 OPEN = "window.popup = window.open(arguments[0], '_blank', 'width=900,height=600');"
-
-
-@pytest.fixture
-def browser() -> Iterator[webdriver.Chrome]:
-    """A headless Chromium with a profile of its own."""
-    if not (CHROMIUM and DRIVER):
-        pytest.skip("chromium and chromedriver are not on the PATH; .ci/run installs them")
-    options = webdriver.ChromeOptions()
-    options.binary_location = CHROMIUM
-    for flag in FLAGS:
-        options.add_argument(flag)
-    driver = webdriver.Chrome(options=options, service=Service(DRIVER))
-    yield driver
-    driver.quit()
-
-
-def text_of(browser: webdriver.Chrome) -> str:
-    return browser.find_element(By.TAG_NAME, "body").text
 
 
 def test_a_person_signs_in_connects_and_the_popup_tells_its_opener(

@@ -9,6 +9,8 @@ from typing import Any
 
 import botocore.session
 import pytest
+from botocore.awsrequest import AWSResponse
+from botocore.compat import HTTPHeaders
 from moto.core.botocore_stubber import BotocoreStubber
 
 DATA_TEMPLATE = Path(__file__).parents[2] / "infra" / "data.yaml"
@@ -66,18 +68,34 @@ def lose_table(table: str) -> None:
 
 
 class CallCounter:
-    """Counts calls to AWS where botocore sends them, retries included."""
+    """Counts calls to AWS where botocore sends them, retries included.
+
+    Attributes:
+        refuse_after: how many more calls are let through; the others are refused. None lets all.
+    """
 
     def __init__(self) -> None:
         self.calls: Counter[str] = Counter()
+        self.refuse_after: int | None = None
 
     def watch(self, aws_client: Any) -> None:
         """Count this client's calls from now on."""
         service = aws_client.meta.service_model.service_name
         aws_client.meta.events.register(f"before-send.{service}", self._count)
+        aws_client.meta.events.register(f"before-call.{service}", self._refuse)
 
     def _count(self, request: Any, event_name: str, **_: Any) -> None:
         self.calls[event_name.removeprefix("before-send.")] += 1
+
+    def _refuse(self, **_: Any) -> tuple[AWSResponse, dict[str, Any]] | None:
+        """An answer in place of AWS's, which botocore does not try to get again."""
+        if self.refuse_after is None:
+            return None
+        self.refuse_after -= 1
+        if self.refuse_after >= 0:
+            return None
+        error = {"Code": "AccessDeniedException", "Message": "refused by a test"}
+        return AWSResponse("", 400, HTTPHeaders(), None), {"Error": error}
 
     def reset(self) -> None:
         """Start again from nothing."""

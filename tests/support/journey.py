@@ -1,6 +1,6 @@
 """An MCP server with OAuth2 on a fake internet, and a person with a browser who connects to it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -83,10 +83,11 @@ class World:
         return server.join(self.internet)
 
 
-def start_world(**authorization_server: Any) -> World:
+def start_world(environment: Mapping[str, str] | None = None, **authorization_server: Any) -> World:
     """A deployment, an MCP server, and the authorization server that protects it."""
     internet = FakeInternet()
-    deployment = start_deployment(internet)
+    settings: dict[str, Any] = dict(environment or {})
+    deployment = start_deployment(internet, **settings)
     provider = AuthorizationServer(ISSUER, **authorization_server)
     provider.clock = deployment.clock
     provider.join(internet)

@@ -43,6 +43,10 @@ class LocalRun:
         self.seconds_to_ready = 0.0
         self._process: subprocess.Popen[str] | None = None
 
+    def configure(self, **environment: str) -> None:
+        """Set more of its environment, before it starts."""
+        self._environment |= environment
+
     def start(self) -> None:
         """Start it and wait until it has printed its guide."""
         started = time.monotonic()

@@ -98,6 +98,13 @@ def running_oidc_server(*flags: str) -> Iterator[OIDCPeer]:
 
 
 @contextmanager
+def running_identity_provider(redirect_uri: str) -> Iterator[str]:
+    """Run `peers/idp_server.mjs`; its issuer."""
+    with _running_node(_PEERS / "idp_server.mjs", "--redirect-uri", redirect_uri) as issuer:
+        yield issuer
+
+
+@contextmanager
 def running_everything(transport: Literal["streamableHttp", "sse"]) -> Iterator[str]:
     """Run the official server with every feature; the URL of its endpoint.
 

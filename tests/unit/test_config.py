@@ -1,8 +1,17 @@
 import pytest
 
-from chalicelib.config import PublicURL, Settings, SettingsError
+from chalicelib.config import OIDCSettings, PublicURL, Settings, SettingsError
 
 GOOD = {"CIBORIUM_STAGE": "prod", "CIBORIUM_PUBLIC_URL": "https://Ciborium.Example/api/"}
+
+OIDC = {
+    "CIBORIUM_OIDC_ISSUER": "https://Id.example/realms/staff/",
+    "CIBORIUM_OIDC_CLIENT_ID": "ciborium",
+    "CIBORIUM_OIDC_CLIENT_SECRET": "sentinel",
+    "CIBORIUM_OIDC_SCOPES": "openid email offline_access openid",
+    "CIBORIUM_OIDC_ALLOWED_EMAIL_DOMAINS": "Example.com,example.org",
+    "CIBORIUM_OIDC_CREATE_USERS": "on",
+}
 
 
 def test_two_settings_are_enough() -> None:
@@ -40,6 +49,14 @@ def test_links_and_cookie_paths_stand_below_the_public_url() -> None:
         ("CIBORIUM_CLIENT_METADATA_URL", "https://user@clients.example/ciborium.json"),
         ("CIBORIUM_CLIENT_METADATA_URL", "https://clients.example/ciborium.json#client"),
         ("CIBORIUM_LOG_LEVEL", "LOUD"),
+        ("CIBORIUM_OIDC_ISSUER", "id.example"),
+        ("CIBORIUM_OIDC_ISSUER", "https://user@id.example"),
+        ("CIBORIUM_OIDC_ISSUER", "https://id.example/?a=b"),
+        ("CIBORIUM_OIDC_ISSUER", "https://id.example/#a"),
+        ("CIBORIUM_OIDC_CLIENT_ID", ""),
+        ("CIBORIUM_OIDC_SCOPES", "profile email"),
+        ("CIBORIUM_OIDC_ALLOWED_EMAIL_DOMAINS", "example.com, @example.org"),
+        ("CIBORIUM_OIDC_CREATE_USERS", "yes"),
         ("CIBORIUM_SESSION_HOURS", "0"),
         ("CIBORIUM_SESSION_HOURS", "soon"),
         ("CIBORIUM_AUDIT_RETENTION_DAYS", "0"),
@@ -50,4 +67,21 @@ def test_links_and_cookie_paths_stand_below_the_public_url() -> None:
 )
 def test_a_wrong_setting_is_named(name: str, value: str) -> None:
     with pytest.raises(SettingsError, match=name):
-        Settings.from_environment({**GOOD, name: value})
+        Settings.from_environment({**GOOD, **OIDC, name: value})
+
+
+def test_a_provider_is_taken_as_it_spells_itself_and_its_secret_is_not_shown() -> None:
+    settings = Settings.from_environment({**GOOD, **OIDC})
+    assert settings.oidc == OIDCSettings(
+        issuer="https://Id.example/realms/staff/",
+        client_id="ciborium",
+        client_secret="sentinel",
+        scopes=("openid", "email", "offline_access"),
+        allowed_email_domains=("example.com", "example.org"),
+        create_users=True,
+    )
+    assert "sentinel" not in repr(settings)
+
+
+def test_without_an_issuer_there_is_no_provider() -> None:
+    assert Settings.from_environment({**GOOD, "CIBORIUM_OIDC_CREATE_USERS": "on"}).oidc is None

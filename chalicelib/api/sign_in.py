@@ -1,0 +1,123 @@
+"""Signing a browser in and out: with an API token, or through an identity provider."""
+
+import re
+from dataclasses import replace
+from urllib.parse import parse_qs
+
+from pydantic import ValidationError
+
+from chalicelib.api.cookies import build_login_cookie, build_session_cookie, login_cookie_name
+from chalicelib.api.errors import InvalidBodyError, body_error
+from chalicelib.api.pages import login_page, message_page
+from chalicelib.api.replies import Reply, json_reply, message_reply, redirect_reply
+from chalicelib.api.routing import Call, Route
+from chalicelib.api.wire import to_user
+from chalicelib.identity.errors import InvalidTokenError
+from chalicelib.identity.models import Session
+from chalicelib.oidc.flow import LOGIN_SECONDS, LoginAnswer
+from chalicelib.sdk.identity import LoginRequest
+
+_OIDC_LOGIN = "/api/v2/users/oidc/login"
+_LONGEST_NEXT = 1024  # It travels in a cookie, of which browsers take 4 KB.
+_OWN_PATH = re.compile(r"/(?![/\\])[\x21-\x7e]*")
+
+
+def get_login(call: Call) -> Reply:
+    """The sign-in page."""
+    return _login_page(call, _own_path(call.query("next")))
+
+
+def login(call: Call) -> Reply:
+    """Exchange an API token for a session cookie; a form's sender is sent on."""
+    if call.is_from_browser:
+        call.require_own_origin()
+    request = _form(call) if call.is_form else call.body(LoginRequest)
+    try:
+        session = call.services.identity.start_session(
+            request.token.get_secret_value(), call.context
+        )
+    except InvalidTokenError as exc:
+        if not call.is_form:
+            raise
+        return _login_page(call, _own_path(request.next), exc.message)
+    if call.is_form:
+        return _signed_in(call, session, _own_path(request.next))
+    organization_ids = call.services.organizations.ids_of(session.user.id)
+    reply = json_reply(to_user(session.user, organization_ids), 201)
+    return replace(reply, cookies=(_session_cookie(call, session),))
+
+
+def logout(call: Call) -> Reply:
+    """Forget the token of this request, and the session cookie with it."""
+    call.services.identity.end_session(call.actor)
+    cookie = build_session_cookie(call.services.public_url, "", 0)
+    return replace(message_reply("Logged out!"), cookies=(cookie,))
+
+
+def start_oidc(call: Call) -> Reply:
+    """Send the browser to the identity provider."""
+    started = call.services.sign_in.start(_own_path(call.query("next")))
+    cookie = build_login_cookie(call.services.public_url, started.cookie, LOGIN_SECONDS)
+    return redirect_reply(303, started.authorization_url, (cookie,))
+
+
+def finish_oidc(call: Call) -> Reply:
+    """The identity provider sends the browser back here; the cookie goes, good or bad."""
+    public_url = call.services.public_url
+    call.cookies_to_set = (build_login_cookie(public_url, "", 0),)
+    answer = LoginAnswer(
+        code=call.query("code") or "",
+        state=call.query("state") or "",
+        iss=call.query("iss"),
+        error=call.query("error") or "",
+        error_description=call.query("error_description") or "",
+        cookie=call.cookies.get(login_cookie_name(public_url), ""),
+    )
+    done = call.services.sign_in.finish(answer, call.context)
+    return _signed_in(call, done.session, done.next_path)
+
+
+def _signed_in(call: Call, session: Session, next_path: str) -> Reply:
+    cookie = _session_cookie(call, session)
+    if next_path:
+        return redirect_reply(303, call.services.public_url.url(next_path), (cookie,))
+    page = message_page("Signed in", "You are signed in to Ciborium in this browser.")
+    return replace(page, cookies=(cookie,))
+
+
+def _session_cookie(call: Call, session: Session) -> str:
+    max_age = int((session.token.expires_at - session.token.created_at).total_seconds())
+    return build_session_cookie(call.services.public_url, session.text, max_age)
+
+
+def _login_page(call: Call, next_path: str, problem: str = "") -> Reply:
+    provider_path = _OIDC_LOGIN if call.services.sign_in.is_available else ""
+    return login_page(call.services.public_url, next_path, problem, provider_path)
+
+
+def _form(call: Call) -> LoginRequest:
+    try:
+        fields = parse_qs(call.raw_body().decode("utf-8", "replace"), max_num_fields=10)
+    except ValueError:
+        raise InvalidBodyError("The form has too many fields.") from None
+    try:
+        return LoginRequest.model_validate(
+            {name: values[-1] for name, values in fields.items()}, strict=False
+        )
+    except ValidationError as exc:
+        raise body_error(exc) from None  # The cause would carry what was sent.
+
+
+def _own_path(path: str | None) -> str:
+    """A path of ours to go on to, or nothing: never another site's address."""
+    is_own = path and len(path) <= _LONGEST_NEXT and _OWN_PATH.fullmatch(path)
+    return path if path and is_own else ""
+
+
+ROUTES = (
+    Route("GET", "/login", get_login, public=True, browser=True),
+    Route("POST", "/api/v2/users/login", login, public=True, browser=True, form=True),
+    Route("POST", "/api/v2/users/logout", logout, any_token=True),
+    Route("GET", _OIDC_LOGIN, start_oidc, public=True, browser=True),
+    Route("GET", "/api/v2/users/oidc/callback", finish_oidc, public=True, browser=True),
+)
