@@ -11,13 +11,14 @@ import httpx
 from .connection import Connection
 from .experimental import ExperimentalClient
 from .methods.audit import AuditMethods
+from .methods.groups import GroupMethods
 from .methods.organizations import OrganizationMethods
 from .methods.system import SystemMethods
 from .methods.users import UserMethods
 from .retrying import RetryPolicy
 
 
-class Client(SystemMethods, UserMethods, OrganizationMethods, AuditMethods):
+class Client(SystemMethods, UserMethods, OrganizationMethods, GroupMethods, AuditMethods):
     """A deployment of Ciborium, as the owner of a token may use it.
 
     Every method raises `UnreachableError` when there is no answer, and the fitting `APIError` when

@@ -12,7 +12,7 @@ from pydantic import BaseModel, SecretStr, TypeAdapter, ValidationError
 
 from .base import Reply, Request
 from .errors import ErrorBody
-from .exceptions import APIError, NotFoundError, UnreachableError, build_api_error
+from .exceptions import APIError, NotFoundError, SDKError, UnreachableError, build_api_error
 from .retrying import RETRIED_STATUSES, RetryPolicy, parse_retry_after
 from .version import VERSION
 
@@ -21,6 +21,7 @@ M = TypeVar("M", bound=BaseModel)
 Query = Mapping[str, str | int | bool | None]
 
 _IDEMPOTENT = frozenset({"GET", "HEAD", "PUT", "DELETE"})  # RFC 9110 section 9.2.2.
+_MOST_DELETES = 1000
 # The request did not leave, so making it again cannot do anything twice.
 _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 
@@ -101,6 +102,17 @@ class Connection:
         """PUT something that is not JSON."""
         headers = {"Content-Type": content_type}
         self._send(self._build("PUT", path, None, content, headers))
+
+    def delete_all(self, path: str) -> None:
+        """DELETE again and again, as long as the deployment has more to remove (status 202).
+
+        Raises:
+            SDKError: it has more to remove after very many requests.
+        """
+        for _ in range(_MOST_DELETES):
+            if self.send("DELETE", path).status_code != httpx.codes.ACCEPTED:
+                return
+        raise SDKError("There is still more to remove; repeat it.")
 
     def send(
         self,

@@ -1,10 +1,15 @@
 """From pages to iterators."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
 T = TypeVar("T")
 PAGE_SIZE = 100
+
+
+def next_after_id(items: Sequence[T], page_size: int, get_id: Callable[[T], str]) -> str | None:
+    """The `after_id` of the next page, or None if this one was not full."""
+    return get_id(items[-1]) if len(items) == page_size else None
 
 
 def iterate_pages(get_page: Callable[[str | None], tuple[list[T], str | None]]) -> Iterator[T]:

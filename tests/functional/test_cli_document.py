@@ -48,15 +48,15 @@ def test_every_command_in_the_document_runs(
     Path("mcp.json").write_text(json.dumps(FILE))
     Path("icon.png").write_bytes(b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR" + bytes(17))
     terminal.when_waiting = lambda: connect(world, terminal)
-    user_id = ""
+    token_id = ""
     for line in documented():
-        program, *arguments = shlex.split(line.replace("$USER_ID", user_id))
+        program, *arguments = shlex.split(line.replace("$TOKEN_ID", token_id))
         assert program == "ciborium"
         typed = next((TYPED[word] for word in arguments[:2] if word in TYPED), "")
         ran = terminal.run(*arguments, typed=typed)
         assert ran.code == 0, f"{line}\n{ran.err}"
-        if arguments[:2] == ["users", "create"]:
-            user_id = ran.out.split()[-1].rstrip(".")
+        if arguments[:2] == ["tokens", "create"]:
+            token_id = terminal.ok("tokens", "list", "--user", "mara", "--json").json[0]["id"]
 
 
 def connect(world: World, terminal: Terminal) -> None:

@@ -22,12 +22,18 @@ def test_people_tokens_and_organisations(world: World, terminal: Terminal) -> No
     club = terminal.ok("orgs", "create", "club", "--display-name", "Club", "--json").json
     assert "Club" in terminal.ok("orgs", "list").out
     assert terminal.ok("orgs", "show", "club", "--json").json == club
+    assert club["name"] in terminal.ok("orgs", "edit", "club", "--description", "For fun").out
     assert "Club" in terminal.ok("orgs", "show", club["id"]).out
     terminal.ok("orgs", "add-member", "club", user_id, "--admin")
     members = terminal.ok("orgs", "members", "club", "--json").json
     assert user_id in {each["user_id"] for each in members}
     assert user_id in terminal.ok("orgs", "members", "club").out
     assert terminal.run("orgs", "show", "nothing").code == 1
+    assert terminal.run("orgs", "edit", "club").code == 2
+    terminal.ok("orgs", "edit-member", "club", "mara", "--no-admin")
+    terminal.ok("orgs", "remove-member", "club", "mara")
+    assert terminal.run("orgs", "delete", "club", typed="n\n").code == 1
+    terminal.ok("orgs", "delete", "club", "--yes")
     refused = terminal.run("users", "create", "bo", "bo@example.com", CIBORIUM_TOKEN=key)
     assert refused.code == 1
 
@@ -45,3 +51,44 @@ def test_the_audit_log_is_listed_and_exported(terminal: Terminal) -> None:
     assert terminal.ok("audit", "list", "--to", "2000-01-01").out == "None.\n"
     assert terminal.run("audit", "list", "--action", "dance").code == 1
     assert terminal.run("audit", "list", "--org", "nothing").code == 1
+
+
+def test_people_are_found_by_name_changed_suspended_and_deleted(terminal: Terminal) -> None:
+    terminal.ok("users", "create", "mara", "mara@example.com")
+    assert "mara@example.com" in terminal.ok("users", "list").out
+    assert terminal.ok("users", "list", "--search", "zoe").out == "None.\n"
+    edited = terminal.ok("users", "edit", "mara", "--name", "Mara M", "--owner", "--json").json
+    assert edited["name"] == "Mara M"
+    assert {"name": "owner"} in edited["roles"]
+    assert terminal.run("users", "edit", "mara").code == 2
+    token = terminal.ok("tokens", "create", "--user", "mara", "--scope", "read", "--json").json
+    listed = terminal.ok("tokens", "list", "--user", "mara")
+    assert token["id"] in listed.out
+    assert token["key"] not in listed.out
+    terminal.ok("users", "suspend", "mara")
+    assert terminal.run("whoami", CIBORIUM_TOKEN=token["key"]).code == 1
+    assert (
+        terminal.ok("users", "list", "--status", "suspended", "--json").json[0]["username"]
+        == "mara"
+    )
+    terminal.ok("users", "activate", "mara")
+    terminal.ok("tokens", "revoke", token["id"], "--user", "mara")
+    assert terminal.run("users", "delete", "mara", typed="n\n").code == 1
+    assert terminal.ok("users", "delete", "mara", "--yes").out == "Deleted mara.\n"
+    assert terminal.run("users", "show", "mara").code == 1
+
+
+def test_groups_are_managed_by_their_names(terminal: Terminal) -> None:
+    terminal.ok("users", "create", "mara", "mara@example.com")
+    terminal.ok("orgs", "create", "club")
+    terminal.ok("orgs", "add-member", "club", "mara")
+    terminal.ok("groups", "create", "club", "board")
+    terminal.ok("groups", "add-member", "club", "board", "mara")
+    assert "mara" in terminal.ok("groups", "members", "club", "board").out
+    terminal.ok("groups", "remove-member", "club", "board", "mara")
+    assert terminal.ok("groups", "members", "club", "board", "--json").json == []
+    terminal.ok("groups", "edit", "club", "board", "--name", "council")
+    assert "council" in terminal.ok("groups", "list", "club").out
+    assert terminal.run("groups", "edit", "club", "council").code == 2
+    terminal.ok("groups", "delete", "club", "council")
+    assert terminal.run("groups", "members", "club", "council").code == 1

@@ -49,6 +49,8 @@ ROOT = Path(__file__).parents[2]
 NOT_FOR_PROGRAMS = {
     ("GET", "/login"),
     ("POST", "/api/v2/users/login"),
+    ("GET", "/api/v2/users/oidc/login"),
+    ("GET", "/api/v2/users/oidc/callback"),
     ("GET", "/api/experimental/mcp/servers/{server_id}/oauth2/connect"),
     ("GET", "/api/experimental/mcp/servers/{server_id}/oauth2/callback"),
     ("GET", "/api/experimental/mcp/servers/{server_id}/oauth2/client-metadata.json"),
@@ -221,6 +223,9 @@ def test_people_and_organisations(deployment: Deployment) -> None:
         assert admin.add_organization_member(club.id, mara.id).user_id == mara.id
         members = admin.list_organization_members(club.id)
         assert mara.id in {each.user_id for each in members}
+        for page_size in (1, 100):
+            found = admin.iter_organization_members(club.id, page_size=page_size)
+            assert {each.user_id for each in found} == {each.user_id for each in members}
         assert admin.get_organization(club.id) in admin.list_organizations()
         assert admin.get_build_info().dashboard_url
         assert admin.get_readiness() == admin.get_health()

@@ -9,6 +9,7 @@ from . import (
     account,
     audit,
     connections,
+    groups,
     organizations,
     personal,
     servers,
@@ -60,6 +61,7 @@ for command in (
     tokens.tokens,
     organizations.orgs,
     audit.audit,
+    groups.groups,
 ):
     cli.add_command(command)
 for command in (

@@ -99,6 +99,34 @@ def get_server_id(client: Client, reference: str) -> str:
     return reference if is_id(reference) else get_server(client, reference).id
 
 
+def get_user_id(client: Client, reference: str) -> str:
+    """The id of a user by it, or by user name; `me` stays.
+
+    Raises:
+        Problem: nobody is called so.
+    """
+    if is_id(reference) or reference == "me":
+        return reference
+    for user in client.iter_users(search=reference):
+        if user.username.lower() == reference.lower():
+            return user.id
+    raise Problem(f"Nobody is called {reference}. See `ciborium users list`.", REFUSED)
+
+
+def get_group_id(client: Client, organization_id: str, reference: str) -> str:
+    """The id of a group by its id or name.
+
+    Raises:
+        Problem: no group of the organisation is called so.
+    """
+    if is_id(reference):
+        return reference
+    for group in client.list_groups(organization_id):
+        if group.name == reference:
+            return group.id
+    raise Problem(f"No group is called {reference}. See `ciborium groups list`.", REFUSED)
+
+
 def get_organization_id(client: Client, reference: str) -> str:
     """The id of an organisation by its id or name.
 

@@ -11,6 +11,7 @@ from chalicelib.sdk import (
     APIError,
     RateLimitedError,
     RetryPolicy,
+    SDKError,
     UnavailableError,
     UnreachableError,
 )
@@ -125,6 +126,16 @@ def test_a_repeated_delete_that_finds_nothing_has_succeeded() -> None:
     server.client().experimental.delete_mcp_server("s")
     with pytest.raises(APIError):
         Scripted([gone]).client().experimental.delete_mcp_server("s")
+
+
+def test_what_takes_several_requests_to_delete_is_deleted() -> None:
+    more = httpx.Response(202, json={"message": "Repeat the request to remove the rest."})
+    server = Scripted([more, busy(), more, httpx.Response(204)])
+    server.client().delete_user("u")
+    assert len(server.requests) == 4
+    endless = Scripted([more] * 1000)
+    with pytest.raises(SDKError, match="still more to remove"):
+        endless.client().delete_organization("o")
 
 
 def test_errors_and_representations_do_not_hold_the_token() -> None:
