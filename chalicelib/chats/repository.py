@@ -72,11 +72,11 @@ class ChatRepository:
         Raises:
             ChatExistsError: the id is in use.
             InvalidTokenError: the owner has been suspended or deleted meanwhile.
-            OrganizationNotFoundError: the organisation has been deleted meanwhile.
+            NotAMemberError: the owner has left the organisation, or it is gone, meanwhile.
         """
         transaction = self._audit.transaction(event)
         self._identity.require_active(transaction, chat.owner_id)
-        self._organizations.require_open(transaction, chat.organization_id)
+        self._organizations.require_member(transaction, chat.organization_id, chat.owner_id)
         transaction.put(self._to_item(chat), self._chats.absent(), ChatExistsError())
         transaction.put(self._to_message_item(first), self._messages.absent(), ChatExistsError())
         place = self._places(_organization_key(chat.organization_id), _key(chat.id))

@@ -18,6 +18,7 @@ from chalicelib.identity.errors import (
     TokenNameTakenError,
     TokenScopeError,
     TooManyTokensError,
+    UserSuspendedError,
 )
 from chalicelib.identity.permissions import (
     Permission,
@@ -134,9 +135,12 @@ class Account:
         """The account with one more token; of too many sessions the oldest ends.
 
         Raises:
+            UserSuspendedError: it is not active; what it got now would be good later.
             TokenNameTakenError: another API token has the name.
             TooManyTokensError: there are as many API tokens as there may be.
         """
+        if not self.is_active:
+            raise UserSuspendedError
         kept = [each for each in self.tokens if each.expires_at > now]
         alike = [each for each in kept if each.kind is token.kind]
         if token.kind is TokenKind.SESSION:

@@ -87,7 +87,8 @@ class IdentityService:
         token = self._accounts.build_session(text, lifetime, parent.scopes, parent.id)
 
         def begin(account: Account) -> Account:
-            if parent.id not in {each.id for each in account.tokens}:
+            is_there = parent.id in {each.id for each in account.tokens}
+            if not (is_there and account.is_active):
                 raise InvalidTokenError
             return account.with_token(token, self._clock())
 

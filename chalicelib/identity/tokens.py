@@ -7,7 +7,7 @@ from datetime import timedelta
 from chalicelib.audit import Action, NewEvent
 from chalicelib.identity.accounts import Accounts, new_token_text, resolve_user_id
 from chalicelib.identity.auditing import made_token, removed_token
-from chalicelib.identity.errors import TokenNotFoundError, UserNotFoundError, UserSuspendedError
+from chalicelib.identity.errors import TokenNotFoundError, UserNotFoundError
 from chalicelib.identity.models import Account, Actor, Token, TokenKind
 from chalicelib.identity.permissions import Permission, TokenScope
 from chalicelib.sdk.identity import CreateTokenRequest
@@ -40,8 +40,6 @@ class TokenService:
         )
 
         def add(account: Account) -> Account:
-            if not account.is_active:
-                raise UserSuspendedError
             return account.with_token(token, self._accounts.clock())
 
         self._accounts.change(wanted, add, made_token(actor, Action.CREATE, token))

@@ -24,6 +24,7 @@ from chalicelib.identity.repository import IdentityRepository
 from chalicelib.organizations.errors import (
     MemberExistsError,
     MemberNotFoundError,
+    NotAMemberError,
     OrganizationChangedError,
     OrganizationExistsError,
     OrganizationNotFoundError,
@@ -154,6 +155,15 @@ class OrganizationRepository:
             self._organizations.is_closing == False,  # noqa: E712 -- a condition
             OrganizationNotFoundError(),
         )
+
+    def require_member(self, transaction: Transaction, organization_id: str, user_id: str) -> None:
+        """Let a transaction fail, as NotAMemberError, unless a user is a member.
+
+        It looks at their own item only: one that all members' transactions looked at would let but
+        one of them through at a time.
+        """
+        key = (_key(organization_id), f"MEMBER#{user_id}")
+        transaction.check(self._members, key, self._members.present(), NotAMemberError())
 
     def find_membership(self, organization_id: str, user_id: str) -> Membership | None:
         """A user's membership in an organisation."""

@@ -143,7 +143,7 @@ class OrganizationService:
         Raises:
             OrganizationNotFoundError, NotAllowedError: the actor may not.
             DefaultOrganizationError: it is the default one.
-            OrganizationHasChatsError: it has chats; it is there as before.
+            OrganizationHasChatsError: it has chats.
             OrganizationChangedError: somebody else changed it meanwhile.
         """
         organization = self._find(organization_id)
@@ -156,11 +156,6 @@ class OrganizationService:
                 raise OrganizationHasChatsError
             closing = replace(organization, is_closing=True)
             organization = self._replace(actor, Action.DELETE, organization, closing)
-        # Asked again, since from here on there can be no new one.
-        if self._chats.has_any_in(organization.id):
-            reopened = replace(organization, is_closing=False)
-            self._replace(actor, Action.CREATE, organization, reopened)
-            raise OrganizationHasChatsError
         return self._repository.remove(organization, _MOST_REMOVED_AT_ONCE)
 
     def ids_of(self, user_id: str) -> list[str]:

@@ -184,7 +184,7 @@ COSTS: dict[str, tuple[Step, tuple[int, int, int, int]]] = {
         lambda c: c.client.patch(c.empty, json={"name": "new"}),
         (2, 1, 0, 0),
     ),
-    f"DELETE {ORGANIZATION}": (lambda c: c.client.delete(c.empty), (5, 3, 0, 0)),
+    f"DELETE {ORGANIZATION}": (lambda c: c.client.delete(c.empty), (4, 3, 0, 0)),
     f"PUT {ORGANIZATION}/members/{{user_id}}/roles": (
         lambda c: c.client.put(f"{c.member}/roles", json={}),
         (4, 1, 0, 0),

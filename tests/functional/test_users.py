@@ -5,11 +5,8 @@ from datetime import timedelta
 import httpx
 import pytest
 
-from chalicelib.audit import Action, AuditRepository, ObjectType
+from chalicelib.audit import AuditRepository
 from chalicelib.chats.repository import ChatRepository
-from chalicelib.identity.errors import AccountChangedError
-from chalicelib.identity.models import OPERATOR, TokenKind
-from chalicelib.identity.permissions import TokenScope
 from chalicelib.identity.repository import IdentityRepository
 from chalicelib.organizations.repository import OrganizationRepository
 from chalicelib.storage import Database
@@ -207,29 +204,48 @@ def test_a_token_that_expired_during_the_suspension_stays_so(deployment: Deploym
     assert error_of(mara.get(ME)) == (401, "invalid_token")
 
 
-def test_a_token_made_while_the_user_is_being_suspended_is_refused(deployment: Deployment) -> None:
-    """The write of the token states the version of the account that it was made for."""
+@pytest.mark.parametrize("begin", ["make a token", "sign in"])
+def test_a_token_made_while_the_user_is_being_suspended_is_refused(
+    deployment: Deployment, begin: str
+) -> None:
+    """They were still active when the request began; its write states the account's version."""
     mara = new_person(deployment)
-    database, audit = storage_of(deployment)
-    repository = IdentityRepository(database, audit)
-    read = repository.find(mara.id)
-    assert read
-    deployment.admin.put(f"{mara.path}/status/suspend")
-    accounts = deployment.services.tokens._accounts
-    token = accounts.build_token(
-        "late",
-        read.tokens[0].expires_at - deployment.clock(),
-        kind=TokenKind.API,
-        name="late",
-        scopes=[TokenScope.ALL],
-    )
-    with pytest.raises(AccountChangedError):
-        repository.replace(
-            read,
-            read.with_token(token, deployment.clock()),
-            OPERATOR.did(Action.CREATE, ObjectType.TOKEN, token.id, {}),
-        )
-    assert error_of(deployment.client("late").get(ME)) == (401, "invalid_token")
+    suspend = f"{mara.path}/status/suspend"
+    deployment.aws_calls.meanwhile = lambda: deployment.admin.put(suspend).raise_for_status()
+    if begin == "sign in":
+        refused = mara.client.post(f"{USERS}/login", json={"token": mara.token})
+        assert error_of(refused) == (401, "invalid_token")
+    else:
+        refused = deployment.admin.post(f"{mara.path}/keys/tokens", json={})
+        assert error_of(refused) == (409, "user_suspended")
+    with deployment.admin as admin:
+        assert [each["kind"] for each in admin.get(f"{mara.path}/keys/tokens").json()] == ["api"]
+
+
+def test_what_two_admins_change_at_once_is_both_there(deployment: Deployment) -> None:
+    mara = new_person(deployment)
+
+    def rename() -> None:
+        deployment.admin.patch(mara.path, json={"name": "Mara"}).raise_for_status()
+
+    deployment.aws_calls.meanwhile = rename
+    with deployment.admin as admin:
+        changed = admin.patch(mara.path, json={"username": "maja"}).json()
+    assert (changed["username"], changed["name"]) == ("maja", "Mara")
+
+
+def test_of_two_owners_who_suspend_each_other_at_once_one_stays(deployment: Deployment) -> None:
+    other = new_person(deployment, "other", roles=["owner"])
+    me = deployment.admin.get(ME).json()["id"]
+    other.get(ME)  # So that its first use is noted already.
+
+    def be_quicker() -> None:
+        other.client.put(f"{USERS}/{me}/status/suspend").raise_for_status()
+
+    deployment.aws_calls.meanwhile = be_quicker
+    refused = deployment.admin.put(f"{other.path}/status/suspend")
+    assert error_of(refused) == (409, "last_owner")
+    assert other.get(USERS).status_code == 200
 
 
 def suspends_before_it_answers(world: World, person: Person, handler: Handler) -> Handler:

@@ -3,6 +3,7 @@
 import json
 import threading
 from collections import Counter
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -72,11 +73,13 @@ class CallCounter:
 
     Attributes:
         refuse_after: how many more calls are let through; the others are refused. None lets all.
+        meanwhile: what somebody else does right before the next transaction is sent, once.
     """
 
     def __init__(self) -> None:
         self.calls: Counter[str] = Counter()
         self.refuse_after: int | None = None
+        self.meanwhile: Callable[[], object] | None = None
 
     def watch(self, aws_client: Any) -> None:
         """Count this client's calls from now on."""
@@ -87,8 +90,12 @@ class CallCounter:
     def _count(self, request: Any, event_name: str, **_: Any) -> None:
         self.calls[event_name.removeprefix("before-send.")] += 1
 
-    def _refuse(self, **_: Any) -> tuple[AWSResponse, dict[str, Any]] | None:
+    def _refuse(self, event_name: str, **_: Any) -> tuple[AWSResponse, dict[str, Any]] | None:
         """An answer in place of AWS's, which botocore does not try to get again."""
+        somebody_acts = self.meanwhile
+        if somebody_acts and event_name.endswith(".TransactWriteItems"):
+            self.meanwhile = None
+            somebody_acts()
         if self.refuse_after is None:
             return None
         self.refuse_after -= 1
