@@ -5,7 +5,7 @@ PYTHON := $(shell for each in python3.13 python3 python; do \
 BIN := .venv/bin
 RUN_TESTS := $(BIN)/python -m pytest -n 2
 
-.PHONY: help run demo test conformance rules-table bench-listing check package sdk deploy-local format clean setup setup-peers setup-node need-python
+.PHONY: help run demo test conformance rules-table bench-listing api-reference check package sdk deploy-local format clean setup setup-peers setup-node need-python
 
 help: ## What the commands do
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
@@ -27,6 +27,9 @@ rules-table: setup setup-peers setup-node ## Run the tests of the MCP rules and 
 
 bench-listing: setup ## Time the listing of many MCP servers against the slowest of them
 	$(BIN)/python -m tests.bench.listing
+
+api-reference: setup ## Write docs/api-reference.md from the routes and wire types
+	$(BIN)/python -m infra.api_reference
 
 check: setup ## Format, lint, types, import directions, templates
 	$(BIN)/ruff format --check

@@ -67,4 +67,6 @@ def _own_error_bodies(event: Any, get_response: Callable[[Any], Response]) -> Re
     status = response.status_code
     code, message = _FRAMEWORK_ERRORS.get(status, ("error", "The request was refused."))
     request_id = str(event.context.get("requestId") or new_id())
-    return to_response(plain_error_reply(status, code, message, request_id))
+    reply = plain_error_reply(status, code, message, request_id)
+    reply.headers["X-Request-Id"] = request_id
+    return to_response(reply)

@@ -4,16 +4,19 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TypeVar
 
+from chalicelib.api.contract import Parameter, limit
 from chalicelib.api.errors import InvalidQueryError
 from chalicelib.api.replies import Reply, json_reply
 from chalicelib.api.routing import Call, Route
 from chalicelib.api.wire import to_event, to_events
 from chalicelib.audit.models import Action, EventFilter, ObjectType
-from chalicelib.audit.service import MOST_EXPORTED
+from chalicelib.audit.service import MOST_EXPORTED, MOST_LISTED
 from chalicelib.identity.models import OPERATOR
 from chalicelib.primitives import parse_id
+from chalicelib.sdk.audit import AuditEvents
 
 NEXT_CURSOR = "X-Next-Cursor"
+_LINES = "application/x-ndjson"
 
 E = TypeVar("E", bound=StrEnum)
 _DEFAULT_LIMIT = 50
@@ -39,7 +42,7 @@ def export_events(call: Call) -> Reply:
         cursor=call.query("cursor") or "",
     )
     lines = [to_event(event).model_dump_json(exclude_none=True) + "\n" for event in page.events]
-    headers = {"Content-Type": "application/x-ndjson"}  # Also of a page without a line.
+    headers = {"Content-Type": _LINES}  # Also of a page without a line.
     if page.next_cursor:
         headers[NEXT_CURSOR] = page.next_cursor
     return Reply(200, "".join(lines), headers["Content-Type"], headers)
@@ -100,7 +103,32 @@ def _moment(call: Call, name: str) -> datetime | None:
 
 
 _ALL = "/api/v2/audit"
+_FILTERS = (
+    Parameter("actor", "Whose deeds: an id, `me` or `operator`."),
+    Parameter("object_type", "What it was done to.", choices=ObjectType),
+    Parameter("object_id", "To which one.", format="uuid"),
+    Parameter("organization_id", "What belongs to this organisation.", format="uuid"),
+    Parameter("action", "What was done.", choices=Action),
+    Parameter("from", "The first date or time of interest."),
+    Parameter("to", "The first date or time that is of none any more."),
+    Parameter("cursor", "Where the page before ended."),
+)
 ROUTES = (
-    Route("GET", _ALL, list_events),
-    Route("GET", f"{_ALL}/export", export_events),
+    Route(
+        "GET",
+        _ALL,
+        list_events,
+        reply=AuditEvents,
+        query=(*_FILTERS, limit(MOST_LISTED, _DEFAULT_LIMIT)),
+        errors=(404,),
+    ),
+    Route(
+        "GET",
+        f"{_ALL}/export",
+        export_events,
+        reply=_LINES,
+        headers=(NEXT_CURSOR,),
+        query=(*_FILTERS, limit(MOST_EXPORTED, MOST_EXPORTED)),
+        errors=(404,),
+    ),
 )

@@ -1,9 +1,10 @@
 """Chats and their messages."""
 
+from chalicelib.api.contract import Parameter, limit
 from chalicelib.api.replies import Reply, json_reply
 from chalicelib.api.routing import Call, Route
 from chalicelib.api.wire import to_chat, to_messages
-from chalicelib.sdk.chats import CreateChatRequest
+from chalicelib.sdk.chats import Chat, ChatMessages, CreateChatRequest
 
 
 def create_chat(call: Call) -> Reply:
@@ -42,8 +43,33 @@ def list_messages(call: Call, chat_id: str) -> Reply:
 
 _ALL = "/api/experimental/chats"
 ROUTES = (
-    Route("POST", _ALL, create_chat, creates=True),
-    Route("GET", _ALL, list_chats),
-    Route("GET", f"{_ALL}/{{chat_id}}", get_chat),
-    Route("GET", f"{_ALL}/{{chat_id}}/messages", list_messages),
+    Route(
+        "POST",
+        _ALL,
+        create_chat,
+        creates=True,
+        body=CreateChatRequest,
+        reply=Chat,
+        status=201,
+        errors=(404,),
+    ),
+    Route(
+        "GET",
+        _ALL,
+        list_chats,
+        reply=list[Chat],
+        query=(limit(), Parameter("after_id", "The last chat of the page before.", format="uuid")),
+    ),
+    Route("GET", f"{_ALL}/{{chat_id}}", get_chat, reply=Chat),
+    Route(
+        "GET",
+        f"{_ALL}/{{chat_id}}/messages",
+        list_messages,
+        reply=ChatMessages,
+        query=(
+            limit(),
+            Parameter("after_id", "Only messages after this one.", "integer", minimum=0),
+            Parameter("before_id", "Only messages before this one.", "integer", minimum=0),
+        ),
+    ),
 )

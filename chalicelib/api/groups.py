@@ -1,9 +1,11 @@
 """Groups of an organisation's members."""
 
+from chalicelib.api.contract import Parameter, limit
 from chalicelib.api.replies import Reply, json_reply
 from chalicelib.api.routing import Call, Route
 from chalicelib.api.wire import to_group, to_members
-from chalicelib.sdk.groups import CreateGroupRequest, UpdateGroupRequest
+from chalicelib.sdk.groups import CreateGroupRequest, Group, UpdateGroupRequest
+from chalicelib.sdk.organizations import OrganizationMember
 
 
 def list_groups(call: Call, organization_id: str) -> Reply:
@@ -64,12 +66,29 @@ def remove_group_member(call: Call, organization_id: str, group_id: str, user_id
 _ALL = "/api/v2/organizations/{organization_id}/groups"
 _ONE = f"{_ALL}/{{group_id}}"
 ROUTES = (
-    Route("GET", _ALL, list_groups),
-    Route("POST", _ALL, create_group),
-    Route("GET", _ONE, get_group),
-    Route("PATCH", _ONE, update_group),
-    Route("DELETE", _ONE, delete_group),
-    Route("GET", f"{_ONE}/members", list_group_members),
-    Route("PUT", f"{_ONE}/members/{{user_id}}", add_group_member),
-    Route("DELETE", f"{_ONE}/members/{{user_id}}", remove_group_member),
+    Route("GET", _ALL, list_groups, reply=list[Group]),
+    Route(
+        "POST",
+        _ALL,
+        create_group,
+        body=CreateGroupRequest,
+        reply=Group,
+        status=201,
+        errors=(409,),
+    ),
+    Route("GET", _ONE, get_group, reply=Group),
+    Route("PATCH", _ONE, update_group, body=UpdateGroupRequest, reply=Group, errors=(409,)),
+    Route("DELETE", _ONE, delete_group, status=204, errors=(409,)),
+    Route(
+        "GET",
+        f"{_ONE}/members",
+        list_group_members,
+        reply=list[OrganizationMember],
+        query=(
+            limit(100),
+            Parameter("after_id", "The last member of the page before.", format="uuid"),
+        ),
+    ),
+    Route("PUT", f"{_ONE}/members/{{user_id}}", add_group_member, status=204, errors=(409,)),
+    Route("DELETE", f"{_ONE}/members/{{user_id}}", remove_group_member, status=204, errors=(409,)),
 )

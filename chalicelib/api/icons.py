@@ -1,8 +1,10 @@
 """Servers' uploaded icons."""
 
+from chalicelib.api.contract import Answer
 from chalicelib.api.preconditions import build_etag, parse_if_match
 from chalicelib.api.replies import Reply
 from chalicelib.api.routing import Call, Route
+from chalicelib.mcp_servers.icons import IMAGE_TYPES
 
 # Whatever the bytes are, a browser does nothing with them but show them.
 _HEADERS = {
@@ -38,7 +40,17 @@ def delete_icon(call: Call, server_id: str) -> Reply:
 
 _ONE = "/api/experimental/mcp/servers/{server_id}/icon"
 ROUTES = (
-    Route("GET", _ONE, get_icon),
-    Route("PUT", _ONE, put_icon, images=True),
-    Route("DELETE", _ONE, delete_icon),
+    Route(
+        "GET",
+        _ONE,
+        get_icon,
+        reply=IMAGE_TYPES[0],
+        headers=("ETag",),
+        also=(
+            *(Answer(200, each, ("ETag",)) for each in IMAGE_TYPES[1:]),
+            Answer(304, headers=("ETag",)),
+        ),
+    ),
+    Route("PUT", _ONE, put_icon, images=True, conditional=True, status=204, headers=("ETag",)),
+    Route("DELETE", _ONE, delete_icon, conditional=True, status=204, headers=("ETag",)),
 )

@@ -1,9 +1,10 @@
 """Access lists of MCP servers."""
 
+from chalicelib.api.contract import Parameter, limit
 from chalicelib.api.replies import Reply, json_reply
 from chalicelib.api.routing import Call, Route
 from chalicelib.api.wire import to_acl
-from chalicelib.sdk.mcp_access import UpdateMCPServerACLRequest
+from chalicelib.sdk.mcp_access import MCPServerACL, UpdateMCPServerACLRequest
 
 
 def get_acl(call: Call, server_id: str) -> Reply:
@@ -32,7 +33,17 @@ def list_candidates(call: Call, server_id: str) -> Reply:
 
 _ACL = "/api/experimental/mcp/servers/{server_id}/acl"
 ROUTES = (
-    Route("GET", _ACL, get_acl),
-    Route("PATCH", _ACL, update_acl),
-    Route("GET", f"{_ACL}/available", list_candidates),
+    Route("GET", _ACL, get_acl, reply=MCPServerACL),
+    Route("PATCH", _ACL, update_acl, body=UpdateMCPServerACLRequest, status=204, errors=(409,)),
+    Route(
+        "GET",
+        f"{_ACL}/available",
+        list_candidates,
+        reply=MCPServerACL,
+        query=(
+            Parameter("q", "What names or e-mail addresses shall contain."),
+            limit(100),
+            Parameter("offset", "How many to pass over.", "integer", minimum=0),
+        ),
+    ),
 )

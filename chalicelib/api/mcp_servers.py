@@ -2,6 +2,7 @@
 
 from functools import partial
 
+from chalicelib.api.contract import PAGE, Answer, Parameter
 from chalicelib.api.cookies import build_cookie
 from chalicelib.api.pages import connected_page
 from chalicelib.api.preconditions import build_etag, parse_if_match
@@ -9,6 +10,7 @@ from chalicelib.api.replies import Reply, json_reply, redirect_reply
 from chalicelib.api.routing import Call, Route
 from chalicelib.api.wire import to_server
 from chalicelib.mcp_servers.service import ServerView
+from chalicelib.oauth2.client_metadata import ClientMetadata
 from chalicelib.oauth2.flow import (
     FLOW_SECONDS,
     STATE_COOKIE,
@@ -20,6 +22,7 @@ from chalicelib.primitives import parse_id
 from chalicelib.sdk.mcp_servers import (
     CreateMCPServerConfigRequest,
     DisconnectReply,
+    MCPServerConfig,
     UpdateMCPServerConfigRequest,
 )
 
@@ -135,15 +138,74 @@ def _flow_cookies(call: Call, server_id: str, *, state: str, verifier: str) -> t
 
 _ALL = "/api/experimental/mcp/servers"
 _ONE = f"{_ALL}/{{server_id}}"
+_TO_SIGN_IN = Answer(303, headers=("Location",))
 ROUTES = (
-    Route("GET", _ALL, list_servers),
-    Route("POST", _ALL, create_server, creates=True),
-    Route("GET", _ONE, get_server),
-    Route("PATCH", _ONE, update_server),
-    Route("DELETE", _ONE, delete_server),
-    Route("POST", f"{_ONE}/rediscover", rediscover),
-    Route("GET", f"{_ONE}/oauth2/connect", connect, browser=True),
-    Route("GET", f"{_ONE}/oauth2/callback", callback, public=True, browser=True),
-    Route("DELETE", f"{_ONE}/oauth2/disconnect", disconnect),
-    Route("GET", f"{_ONE}/oauth2/client-metadata.json", client_metadata, public=True),
+    Route("GET", _ALL, list_servers, reply=list[MCPServerConfig]),
+    Route(
+        "POST",
+        _ALL,
+        create_server,
+        creates=True,
+        body=CreateMCPServerConfigRequest,
+        reply=MCPServerConfig,
+        status=201,
+        headers=("ETag",),
+        errors=(502, 504),
+    ),
+    Route("GET", _ONE, get_server, reply=MCPServerConfig, headers=("ETag",)),
+    Route(
+        "PATCH",
+        _ONE,
+        update_server,
+        conditional=True,
+        body=UpdateMCPServerConfigRequest,
+        reply=MCPServerConfig,
+        headers=("ETag",),
+        errors=(502, 504),
+    ),
+    Route("DELETE", _ONE, delete_server, conditional=True, status=204),
+    Route(
+        "POST",
+        f"{_ONE}/rediscover",
+        rediscover,
+        conditional=True,
+        reply=MCPServerConfig,
+        headers=("ETag",),
+        errors=(502, 504),
+    ),
+    Route(
+        "GET",
+        f"{_ONE}/oauth2/connect",
+        connect,
+        browser=True,
+        status=307,
+        headers=("Location",),
+        also=(_TO_SIGN_IN,),
+        errors=(409,),
+    ),
+    Route(
+        "GET",
+        f"{_ONE}/oauth2/callback",
+        callback,
+        public=True,
+        browser=True,
+        reply=PAGE,
+        also=(_TO_SIGN_IN,),
+        query=(
+            Parameter("code", "The authorization code (RFC 6749 section 4.1.2)."),
+            Parameter("state", "As it was sent to the authorization server."),
+            Parameter("iss", "The authorization server's issuer (RFC 9207)."),
+            Parameter("error", "The authorization server's refusal, instead of a code."),
+            Parameter("error_description", "What it says about it."),
+        ),
+        errors=(401, 403, 409, 502, 504),
+    ),
+    Route("DELETE", f"{_ONE}/oauth2/disconnect", disconnect, reply=DisconnectReply, errors=(409,)),
+    Route(
+        "GET",
+        f"{_ONE}/oauth2/client-metadata.json",
+        client_metadata,
+        public=True,
+        reply=ClientMetadata,
+    ),
 )

@@ -1,5 +1,6 @@
 """The tools of MCP servers: listing and calling them through the caller's own connections."""
 
+from chalicelib.api.contract import Parameter
 from chalicelib.api.errors import InvalidBodyError
 from chalicelib.api.replies import Reply, json_reply
 from chalicelib.api.routing import Call, Route
@@ -11,9 +12,12 @@ from chalicelib.mcp_client.service import ServerTools
 from chalicelib.sdk.mcp_tools import (
     AllTools,
     ApproveToolsRequest,
+    CallToolReply,
     CallToolRequest,
+    MCPServerDiagnosis,
     MCPServerTools,
     ServerToolsEntry,
+    ToolApprovals,
 )
 
 # A Lambda's answer may have 6 MB.
@@ -87,10 +91,42 @@ def _fit(found: list[ServerTools], request_id: str) -> list[ServerToolsEntry]:
 
 
 _ONE = "/api/experimental/mcp/servers/{server_id}/tools"
+_UPSTREAM = (409, 413, 502, 504)
 ROUTES = (
-    Route("GET", "/api/experimental/mcp/tools", list_all_tools),
-    Route("GET", _ONE, list_tools),
-    Route("POST", f"{_ONE}/call", call_tool),
-    Route("GET", f"{_ONE}/approvals", get_approvals),
-    Route("POST", f"{_ONE}/approvals", approve_tools),
+    Route(
+        "GET",
+        "/api/experimental/mcp/tools",
+        list_all_tools,
+        reply=AllTools,
+        query=(Parameter("server_ids", "Ids of servers, separated by commas; absent: all."),),
+        errors=(404,),
+    ),
+    Route(
+        "GET",
+        _ONE,
+        list_tools,
+        reply=MCPServerTools | MCPServerDiagnosis,
+        query=(
+            Parameter("refresh", "Ask the server, even if its list is still fresh.", "boolean"),
+            Parameter("diagnose", "Test the connection step by step; admins only.", "boolean"),
+        ),
+        errors=_UPSTREAM,
+    ),
+    Route(
+        "POST",
+        f"{_ONE}/call",
+        call_tool,
+        body=CallToolRequest,
+        reply=CallToolReply,
+        errors=_UPSTREAM,
+    ),
+    Route("GET", f"{_ONE}/approvals", get_approvals, reply=ToolApprovals, errors=_UPSTREAM),
+    Route(
+        "POST",
+        f"{_ONE}/approvals",
+        approve_tools,
+        body=ApproveToolsRequest,
+        reply=ToolApprovals,
+        errors=_UPSTREAM,
+    ),
 )

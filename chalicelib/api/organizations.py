@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from chalicelib.api.contract import Answer, Parameter, limit
 from chalicelib.api.replies import Reply, json_reply, message_reply
 from chalicelib.api.routing import Call, Route
 from chalicelib.api.wire import to_members, to_organization
@@ -10,8 +11,11 @@ from chalicelib.organizations.models import Membership
 from chalicelib.sdk.organizations import (
     CreateOrganizationRequest,
     MemberRolesRequest,
+    Organization,
+    OrganizationMember,
     UpdateOrganizationRequest,
 )
+from chalicelib.sdk.system import Message
 
 
 def create_organization(call: Call) -> Reply:
@@ -88,13 +92,59 @@ _ALL = "/api/v2/organizations"
 _ONE = f"{_ALL}/{{organization_id}}"
 _MEMBER = f"{_ONE}/members/{{user_id}}"
 ROUTES = (
-    Route("GET", _ALL, list_organizations),
-    Route("POST", _ALL, create_organization, creates=True),
-    Route("GET", _ONE, get_organization),
-    Route("PATCH", _ONE, update_organization),
-    Route("DELETE", _ONE, delete_organization),
-    Route("GET", f"{_ONE}/members", list_members),
-    Route("POST", _MEMBER, add_member, creates=True),
-    Route("DELETE", _MEMBER, remove_member),
-    Route("PUT", f"{_MEMBER}/roles", set_member_roles),
+    Route("GET", _ALL, list_organizations, reply=list[Organization]),
+    Route(
+        "POST",
+        _ALL,
+        create_organization,
+        creates=True,
+        body=CreateOrganizationRequest,
+        reply=Organization,
+        status=201,
+    ),
+    Route("GET", _ONE, get_organization, reply=Organization),
+    Route(
+        "PATCH",
+        _ONE,
+        update_organization,
+        body=UpdateOrganizationRequest,
+        reply=Organization,
+        errors=(409,),
+    ),
+    Route(
+        "DELETE",
+        _ONE,
+        delete_organization,
+        status=204,
+        also=(Answer(202, Message),),
+        errors=(409,),
+    ),
+    Route(
+        "GET",
+        f"{_ONE}/members",
+        list_members,
+        reply=list[OrganizationMember],
+        query=(
+            limit(100),
+            Parameter("after_id", "The last member of the page before.", format="uuid"),
+        ),
+    ),
+    Route(
+        "POST",
+        _MEMBER,
+        add_member,
+        creates=True,
+        body=MemberRolesRequest,
+        reply=OrganizationMember,
+        status=201,
+    ),
+    Route("DELETE", _MEMBER, remove_member, status=204, errors=(409,)),
+    Route(
+        "PUT",
+        f"{_MEMBER}/roles",
+        set_member_roles,
+        body=MemberRolesRequest,
+        reply=OrganizationMember,
+        errors=(409,),
+    ),
 )

@@ -1,10 +1,11 @@
 """What a view answers, before the web framework sees it."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from pydantic import BaseModel
+
+from chalicelib.sdk.system import Message
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,7 @@ def json_reply(body: BaseModel | Sequence[BaseModel], status: int = 200) -> Repl
 
 def message_reply(message: str) -> Reply:
     """A plain confirmation."""
-    return Reply(200, json.dumps({"message": message}))
+    return json_reply(Message(message=message))
 
 
 def redirect_reply(status: int, location: str, cookies: tuple[str, ...] = ()) -> Reply:

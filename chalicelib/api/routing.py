@@ -15,6 +15,7 @@ from chalice.app import Chalice, Response
 from chalice.app import Request as ChaliceRequest
 from pydantic import BaseModel, ValidationError
 
+from chalicelib.api.contract import Answer, Parameter, Wire
 from chalicelib.api.cookies import parse_cookies, session_cookie_name
 from chalicelib.api.errors import (
     BodyTooLargeError,
@@ -213,6 +214,18 @@ class Route:
         images: its body may be an image.
         scope: which tokens are good for it; by its path, if nothing is said.
         any_token: tokens of every scope are; what it answers follows from permissions.
+
+    The rest only describes it, in the OpenAPI document (`openapi.py`) and to the tests:
+
+    Attributes:
+        body: the wire type of what is sent.
+        reply: what is answered when all is well, if anything.
+        status: with which status.
+        headers: and with which headers beyond those of every answer.
+        also: further answers when all is well.
+        query: its query parameters.
+        conditional: it heeds `If-Match`.
+        errors: statuses of its refusals beyond those that follow from the above.
     """
 
     method: str
@@ -225,6 +238,14 @@ class Route:
     images: bool = False
     scope: TokenScope | None = None
     any_token: bool = False
+    body: type[BaseModel] | None = None
+    reply: Wire = None
+    status: int = 200
+    headers: tuple[str, ...] = ()
+    also: tuple[Answer, ...] = ()
+    query: tuple[Parameter, ...] = ()
+    conditional: bool = False
+    errors: tuple[int, ...] = ()
 
     @property
     def area(self) -> TokenScope:

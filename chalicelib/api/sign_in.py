@@ -6,6 +6,7 @@ from urllib.parse import parse_qs
 
 from pydantic import ValidationError
 
+from chalicelib.api.contract import PAGE, Answer, Parameter
 from chalicelib.api.cookies import build_login_cookie, build_session_cookie, login_cookie_name
 from chalicelib.api.errors import InvalidBodyError, body_error
 from chalicelib.api.pages import login_page, message_page
@@ -15,7 +16,8 @@ from chalicelib.api.wire import to_user
 from chalicelib.identity.errors import InvalidTokenError
 from chalicelib.identity.models import Session
 from chalicelib.oidc.flow import LOGIN_SECONDS, LoginAnswer
-from chalicelib.sdk.identity import LoginRequest
+from chalicelib.sdk.identity import LoginRequest, User
+from chalicelib.sdk.system import Message
 
 _OIDC_LOGIN = "/api/v2/users/oidc/login"
 _LONGEST_NEXT = 1024  # It travels in a cookie, of which browsers take 4 KB.
@@ -114,10 +116,50 @@ def _own_path(path: str | None) -> str:
     return path if path and is_own else ""
 
 
+_NEXT = Parameter("next", "A path of this deployment to go on to.")
+_ONWARD = Answer(303, headers=("Location",))
 ROUTES = (
-    Route("GET", "/login", get_login, public=True, browser=True),
-    Route("POST", "/api/v2/users/login", login, public=True, browser=True, form=True),
-    Route("POST", "/api/v2/users/logout", logout, any_token=True),
-    Route("GET", _OIDC_LOGIN, start_oidc, public=True, browser=True),
-    Route("GET", "/api/v2/users/oidc/callback", finish_oidc, public=True, browser=True),
+    Route("GET", "/login", get_login, public=True, browser=True, reply=PAGE, query=(_NEXT,)),
+    Route(
+        "POST",
+        "/api/v2/users/login",
+        login,
+        public=True,
+        browser=True,
+        form=True,
+        body=LoginRequest,
+        reply=User,
+        status=201,
+        also=(Answer(200, PAGE), _ONWARD),
+        errors=(401, 403),
+    ),
+    Route("POST", "/api/v2/users/logout", logout, any_token=True, reply=Message),
+    Route(
+        "GET",
+        _OIDC_LOGIN,
+        start_oidc,
+        public=True,
+        browser=True,
+        status=303,
+        headers=("Location",),
+        query=(_NEXT,),
+        errors=(404, 502, 504),
+    ),
+    Route(
+        "GET",
+        "/api/v2/users/oidc/callback",
+        finish_oidc,
+        public=True,
+        browser=True,
+        reply=PAGE,
+        also=(_ONWARD,),
+        query=(
+            Parameter("code", "The authorization code (RFC 6749 section 4.1.2)."),
+            Parameter("state", "As it was sent to the identity provider."),
+            Parameter("iss", "The identity provider's issuer (RFC 9207)."),
+            Parameter("error", "The identity provider's refusal, instead of a code."),
+            Parameter("error_description", "What it says about it."),
+        ),
+        errors=(401, 403, 404, 409, 502, 504),
+    ),
 )

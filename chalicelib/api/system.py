@@ -1,9 +1,10 @@
 """Is it up, is it ready, what is it."""
 
+from chalicelib.api.contract import Answer
 from chalicelib.api.replies import Reply, json_reply
 from chalicelib.api.routing import Call, Route
 from chalicelib.errors import UnavailableError
-from chalicelib.sdk.system import BuildInfo, Health
+from chalicelib.sdk.system import BuildInfo, Health, OpenAPIDocument
 from chalicelib.version import VERSION
 
 
@@ -25,8 +26,28 @@ def get_build_info(call: Call) -> Reply:
     return json_reply(BuildInfo(version=VERSION, dashboard_url=call.services.public_url.url("")))
 
 
+def get_openapi(call: Call) -> Reply:
+    """This API as an OpenAPI 3.1 document."""
+    from chalicelib.api.openapi import render  # It needs the routes, and a while to load.
+
+    text, etag = render(call.services.public_url)
+    headers = {"ETag": etag, "Cache-Control": "public, max-age=300"}
+    if etag in call.header("if-none-match"):
+        return Reply(304, headers=headers)
+    return Reply(200, text, headers=headers)
+
+
 ROUTES = (
-    Route("GET", "/healthz", get_health, public=True),
-    Route("GET", "/readyz", get_readiness, public=True),
-    Route("GET", "/api/v2/buildinfo", get_build_info, public=True),
+    Route("GET", "/healthz", get_health, public=True, reply=Health),
+    Route("GET", "/readyz", get_readiness, public=True, reply=Health),
+    Route("GET", "/api/v2/buildinfo", get_build_info, public=True, reply=BuildInfo),
+    Route(
+        "GET",
+        "/api/v2/openapi.json",
+        get_openapi,
+        public=True,
+        reply=OpenAPIDocument,
+        headers=("ETag",),
+        also=(Answer(304, headers=("ETag",)),),
+    ),
 )

@@ -27,7 +27,9 @@ def delete_user_headers(call: Call, server_id: str) -> Reply:
 
 _ONE = "/api/experimental/mcp/servers/{server_id}/user-headers"
 ROUTES = (
-    Route("GET", _ONE, get_user_headers),
-    Route("PUT", _ONE, put_user_headers),
-    Route("DELETE", _ONE, delete_user_headers),
+    Route("GET", _ONE, get_user_headers, reply=UserHeaders),
+    Route(
+        "PUT", _ONE, put_user_headers, body=PutUserHeadersRequest, reply=UserHeaders, errors=(409,)
+    ),
+    Route("DELETE", _ONE, delete_user_headers, status=204, errors=(409,)),
 )

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from chalicelib.api.contract import Answer, Parameter, limit
 from chalicelib.api.replies import Reply, json_reply, message_reply
 from chalicelib.api.routing import Call, Route
 from chalicelib.api.wire import to_token, to_user
@@ -11,10 +12,12 @@ from chalicelib.sdk.identity import (
     CreateTokenReply,
     CreateTokenRequest,
     CreateUserRequest,
+    Token,
     UpdateUserRequest,
     Users,
 )
 from chalicelib.sdk.identity import User as WireUser
+from chalicelib.sdk.system import Message
 
 
 def list_users(call: Call) -> Reply:
@@ -95,15 +98,43 @@ def _wire(call: Call, user: User) -> WireUser:
 _ALL = "/api/v2/users"
 _ONE = f"{_ALL}/{{user_id}}"
 ROUTES = (
-    Route("GET", _ALL, list_users),
-    Route("POST", _ALL, create_user, creates=True),
-    Route("GET", _ONE, get_user, any_token=True),
-    Route("PATCH", _ONE, update_user),
-    Route("DELETE", _ONE, delete_user),
-    Route("PUT", f"{_ONE}/status/suspend", suspend_user),
-    Route("PUT", f"{_ONE}/status/activate", activate_user),
-    Route("POST", f"{_ONE}/keys/tokens", create_token, scope=TokenScope.ALL, creates=True),
-    Route("GET", f"{_ONE}/keys/tokens", list_tokens),
-    Route("GET", f"{_ONE}/keys/{{key_id}}", get_token),
-    Route("DELETE", f"{_ONE}/keys/{{key_id}}", revoke_token),
+    Route(
+        "GET",
+        _ALL,
+        list_users,
+        reply=Users,
+        query=(
+            limit(100),
+            Parameter("after_id", "The last user of the page before.", format="uuid"),
+            Parameter("q", "What names or e-mail addresses shall contain."),
+            Parameter("status", "Only these.", choices=("active", "suspended")),
+        ),
+    ),
+    Route(
+        "POST",
+        _ALL,
+        create_user,
+        creates=True,
+        body=CreateUserRequest,
+        reply=WireUser,
+        status=201,
+    ),
+    Route("GET", _ONE, get_user, any_token=True, reply=WireUser),
+    Route("PATCH", _ONE, update_user, body=UpdateUserRequest, reply=WireUser, errors=(409,)),
+    Route("DELETE", _ONE, delete_user, status=204, also=(Answer(202, Message),), errors=(409,)),
+    Route("PUT", f"{_ONE}/status/suspend", suspend_user, reply=WireUser, errors=(409,)),
+    Route("PUT", f"{_ONE}/status/activate", activate_user, reply=WireUser, errors=(409,)),
+    Route(
+        "POST",
+        f"{_ONE}/keys/tokens",
+        create_token,
+        scope=TokenScope.ALL,
+        creates=True,
+        body=CreateTokenRequest,
+        reply=CreateTokenReply,
+        status=201,
+    ),
+    Route("GET", f"{_ONE}/keys/tokens", list_tokens, reply=list[Token]),
+    Route("GET", f"{_ONE}/keys/{{key_id}}", get_token, reply=Token),
+    Route("DELETE", f"{_ONE}/keys/{{key_id}}", revoke_token, status=204),
 )

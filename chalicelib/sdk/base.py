@@ -3,7 +3,7 @@
 import re
 from typing import Annotated, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, PrivateAttr, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, StringConstraints
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
@@ -52,4 +52,4 @@ def check_id(text: str) -> str:
     return canonical
 
 
-ID = Annotated[str, AfterValidator(check_id)]
+ID = Annotated[str, AfterValidator(check_id), Field(json_schema_extra={"format": "uuid"})]

@@ -173,7 +173,12 @@ def _check_tool_rules(rules: dict[str, ToolRule]) -> dict[str, ToolRule]:
 
 
 _Text = Annotated[str, StringConstraints(max_length=2048)]
-URL = Annotated[str, StringConstraints(max_length=2048), AfterValidator(_check_url)]
+URL = Annotated[
+    str,
+    StringConstraints(max_length=2048),
+    AfterValidator(_check_url),
+    Field(json_schema_extra={"format": "uri"}),
+]
 OptionalURL = Annotated[
     str, StringConstraints(max_length=2048), AfterValidator(_check_url_or_empty)
 ]

@@ -1,6 +1,8 @@
 """What a deployment says of itself."""
 
-from typing import Literal
+from typing import Any, Literal
+
+from pydantic import ConfigDict
 
 from .base import Reply
 
@@ -16,3 +18,20 @@ class BuildInfo(Reply):
 
     version: str
     dashboard_url: str
+
+
+class Message(Reply):
+    """A confirmation for people."""
+
+    message: str
+
+
+class OpenAPIDocument(Reply):
+    """An OpenAPI document; of its members only some are named here."""
+
+    model_config = ConfigDict(extra="allow")
+
+    openapi: str
+    info: dict[str, Any]
+    paths: dict[str, Any]
+    components: dict[str, Any]

@@ -107,6 +107,7 @@ PUBLIC = {
     "GET /healthz",
     "GET /readyz",
     "GET /api/v2/buildinfo",
+    "GET /api/v2/openapi.json",
     "GET /login",
     "POST /api/v2/users/login",
     "GET /api/v2/users/oidc/login",

@@ -47,6 +47,7 @@ ROOT = Path(__file__).parents[2]
 
 # Browsers come here by themselves, or other servers do; programs have nothing to ask.
 NOT_FOR_PROGRAMS = {
+    ("GET", "/api/v2/openapi.json"),  # For those that make a client of it.
     ("GET", "/login"),
     ("POST", "/api/v2/users/login"),
     ("GET", "/api/v2/users/oidc/login"),

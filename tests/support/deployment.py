@@ -20,13 +20,17 @@ from chalicelib.mcp_client.service import PATIENCE_SECONDS
 from chalicelib.storage import Database
 from tests.support import aws
 from tests.support.clock import FakeClock
+from tests.support.contract import check_answer
 
 ADMIN_TOKEN = "admin-token-for-tests-0123456789abcdef"
 PUBLIC_URL = "https://ciborium.example/prod"
 
 
 class InProcessTransport(httpx.BaseTransport):
-    """Gives requests to the Chalice app as API Gateway would, below the stage's path."""
+    """Gives requests to the Chalice app as API Gateway would, below the stage's path.
+
+    Whatever a test is about, the answer must be one that the OpenAPI document tells of.
+    """
 
     def __init__(self, app: Chalice, base_path: str) -> None:
         self._client = ChaliceClient(app)
@@ -43,7 +47,9 @@ class InProcessTransport(httpx.BaseTransport):
         headers: list[tuple[str, str]] = []
         for name, value in answer.headers.items():
             headers.extend((name, each) for each in _as_list(value))
-        return httpx.Response(answer.status_code, headers=headers, content=answer.body)
+        response = httpx.Response(answer.status_code, headers=headers, content=answer.body)
+        check_answer(request.method, path, response)
+        return response
 
 
 def _as_list(value: Any) -> list[str]:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from chalicelib.config import SETTINGS
 from chalicelib.version import VERSION
+from infra.api_reference import render
 
 ROOT = Path(__file__).parents[2]
 LOCAL_ONLY = {
@@ -55,6 +56,10 @@ def test_every_make_command_in_the_documents_exists() -> None:
     for document in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]:
         text = document.read_text(encoding="utf-8")
         assert set(re.findall(r"`make ([a-z-]+)", text)) <= targets, document.name
+
+
+def test_the_api_reference_is_current() -> None:
+    assert read("docs/api-reference.md") == render(), "run `make api-reference`"
 
 
 def test_the_project_and_the_product_agree_on_the_version() -> None:

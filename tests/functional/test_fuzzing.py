@@ -1,0 +1,175 @@
+"""Schemathesis sends whatever the OpenAPI document allows, and what it does not allow.
+
+Each answer is compared with the document twice: by `contract`, as in every functional test, and by
+Schemathesis. The cases are the same in every run; `CASES` of each kind for every operation.
+"""
+
+from collections import Counter
+from collections.abc import Callable
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+import httpx
+import pytest
+import requests
+from hypothesis import HealthCheck, Phase, given, settings
+from schemathesis import Case, GenerationMode
+from schemathesis.core.result import Ok
+from schemathesis.openapi import from_dict
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from tests.support.contract import document
+from tests.support.deployment import PUBLIC_URL
+from tests.support.journey import World
+from tests.support.people import Person, default_organization, join, new_person
+from tests.support.servers import SERVERS, create_server
+
+CASES = 5
+CHATS = "/api/experimental/chats"
+CALL = f"{SERVERS}/{{server_id}}/tools/call"
+GIF, IMAGE = b"GIF89a" + bytes(20), {"Content-Type": "image/gif"}
+CHECKS = [status_code_conformance, content_type_conformance, response_schema_conformance]
+UPSTREAM = {502, 504}
+CREDENTIALS = {"authorization", "coder-session-token", "cookie"}
+SETTINGS = settings(
+    max_examples=CASES,
+    derandomize=True,
+    database=None,
+    deadline=None,
+    phases=[Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
+
+
+class Target:
+    """A deployment with something behind every path, and somebody who calls it."""
+
+    def __init__(self, world: World, role: str) -> None:
+        self.world, self.deployment = world, world.deployment
+        self.seen: Counter[int] = Counter()
+        self.number = 0
+        self.served: set[str] = set()
+        self.person = new_person(self.deployment, "caller", roles=[role])
+        self.organization_id = default_organization(self.deployment)
+        join(self.deployment, self.organization_id, self.person)
+
+    def renew(self, path: str) -> dict[str, str]:
+        """New things for a path, for the operation before may have changed or deleted the old ones.
+
+        Returns:
+            their ids, by the names of the path's variables.
+        """
+        self.number += 1
+        with self.deployment.admin as admin:
+            key = admin.post(f"{self.person.path}/keys/tokens", json={}).raise_for_status().json()
+        self.person = Person(self.deployment, self.person.id, key["key"])
+        makers: dict[str, Callable[[], str]] = {
+            "server_id": lambda: self._new_server(path),
+            "chat_id": self._new_chat,
+            "organization_id": lambda: self.organization_id,
+            "user_id": lambda: new_person(self.deployment, f"other-{self.number}").id,
+        }
+        return {name: make() for name, make in makers.items() if f"{{{name}}}" in path}
+
+    def real_members(self, path: str) -> dict[str, str]:
+        """Members of bodies that chance would never hit."""
+        known = {CHATS: {"organization_id": self.organization_id}, CALL: {"name": "search"}}
+        return known.get(path, {})
+
+    def _new_server(self, path: str) -> str:
+        slug = f"fuzzed-{self.number}"
+        if path.endswith("/user-headers"):
+            with self.deployment.admin as admin:
+                own = {"auth_type": "custom_headers", "user_header_names": ["X-Token"]}
+                return str(create_server(admin, slug=slug, enabled=True, **own)["id"])
+        server_id = str(self.world.register(slug=slug)["id"])
+        self.world.connect_as(self.person.token, server_id)
+        with self.deployment.admin as admin:
+            answer = admin.put(f"{SERVERS}/{server_id}/icon", content=GIF, headers=IMAGE)
+            answer.raise_for_status()
+        return server_id
+
+    def _new_chat(self) -> str:
+        content = [{"type": "text", "text": "Hello"}]
+        chat = {"organization_id": self.organization_id, "content": content}
+        with self.person.client as client:
+            return str(client.post(CHATS, json=chat).raise_for_status().json()["id"])
+
+    def send(self, case: Case[Any]) -> httpx.Response:
+        """Send a case as Schemathesis writes it."""
+        prepared = requests.Request(**case.as_transport_kwargs(base_url=PUBLIC_URL)).prepare()
+        headers = {
+            name: value if isinstance(value, str) else value.decode()
+            for name, value in prepared.headers.items()
+            if name.lower() not in CREDENTIALS  # Made up ones would end every case at the door.
+        }
+        content = prepared.body
+        assert content is None or isinstance(content, str | bytes)
+        with self.person.client as client:
+            request = client.build_request(
+                str(prepared.method), str(prepared.url), headers=headers, content=content
+            )
+            answer = client.send(request)
+        answer.elapsed = timedelta()  # Schemathesis reads it, and nothing measures it in process.
+        return answer
+
+
+def check(target: Target, case: Case[Any]) -> None:
+    answer = target.send(case)
+    target.seen[answer.status_code] += 1
+    if answer.status_code < 400:
+        target.served.add(case.operation.label)
+    assert answer.status_code < 500 or answer.status_code in UPSTREAM, answer.text
+    case.validate_response(answer, checks=CHECKS)
+
+
+def fill(members: dict[str, str], case: Case[Any]) -> Case[Any]:
+    """A case that names real things in its body as well."""
+    if isinstance(case.body, dict):
+        case.body.update({name: each for name, each in members.items() if name in case.body})
+    return case
+
+
+def fuzz(target: Target, operation: Any) -> None:
+    real = target.renew(operation.path)
+    strategies = [operation.as_strategy()]
+    members = target.real_members(operation.path)
+    if real or members:
+        strategies.append(operation.as_strategy(path_parameters=real).map(partial(fill, members)))
+    takes_something = any((operation.body, operation.query, operation.headers))
+    if takes_something:
+        negative = GenerationMode.NEGATIVE
+        strategies.append(operation.as_strategy(generation_mode=negative, path_parameters=real))
+    for strategy in strategies:
+
+        @SETTINGS
+        @given(case=strategy)
+        def run(case: Case[Any]) -> None:
+            check(target, case)
+
+        run()
+
+
+@pytest.mark.timeout(600)  # About half a minute, on a busy machine many times that.
+@pytest.mark.parametrize(
+    ("role", "well_served"), [("owner", 0.8), ("member", 0.5)], ids=["owner", "member"]
+)
+def test_whatever_is_sent_the_answer_is_one_that_is_documented(
+    world: World, role: str, well_served: float
+) -> None:
+    target = Target(world, role)
+    labels = set()
+    for result in from_dict(document()).get_all_operations():
+        assert isinstance(result, Ok)
+        operation = result.ok()
+        labels.add(operation.label)
+        fuzz(target, operation)
+    print(f"{target.seen.total()} cases of {len(labels)} operations as {role}")
+    print(f"by status: {dict(sorted(target.seen.items()))}")
+    print(f"never well served: {sorted(labels - target.served)}")
+    assert len(target.served) > well_served * len(labels), "the cases do not get past the door"
