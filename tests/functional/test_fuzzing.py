@@ -26,7 +26,7 @@ from schemathesis.specs.openapi.checks import (
 from tests.support.contract import document
 from tests.support.deployment import PUBLIC_URL
 from tests.support.journey import World
-from tests.support.people import Person, default_organization, join, new_person
+from tests.support.people import ORGANIZATIONS, Person, default_organization, join, new_person
 from tests.support.servers import SERVERS, create_server
 
 CASES = 5
@@ -54,25 +54,24 @@ class Target:
         self.seen: Counter[int] = Counter()
         self.number = 0
         self.served: set[str] = set()
-        self.person = new_person(self.deployment, "caller", roles=[role])
+        self.role = role
         self.organization_id = default_organization(self.deployment)
-        join(self.deployment, self.organization_id, self.person)
+        self.person = self._new_caller()
 
     def renew(self, path: str) -> dict[str, str]:
-        """New things for a path, for the operation before may have changed or deleted the old ones.
+        """A new caller and new things, for the operation before may have spoilt the old ones.
 
         Returns:
             their ids, by the names of the path's variables.
         """
         self.number += 1
-        with self.deployment.admin as admin:
-            key = admin.post(f"{self.person.path}/keys/tokens", json={}).raise_for_status().json()
-        self.person = Person(self.deployment, self.person.id, key["key"])
+        self.person = self._new_caller()
         makers: dict[str, Callable[[], str]] = {
             "server_id": lambda: self._new_server(path),
             "chat_id": self._new_chat,
             "organization_id": lambda: self.organization_id,
-            "user_id": lambda: new_person(self.deployment, f"other-{self.number}").id,
+            "user_id": self._new_member,
+            "group_id": self._new_group,
         }
         return {name: make() for name, make in makers.items() if f"{{{name}}}" in path}
 
@@ -80,6 +79,22 @@ class Target:
         """Members of bodies that chance would never hit."""
         known = {CHATS: {"organization_id": self.organization_id}, CALL: {"name": "search"}}
         return known.get(path, {})
+
+    def _new_caller(self) -> Person:
+        caller = new_person(self.deployment, f"caller-{self.number}", roles=[self.role])
+        join(self.deployment, self.organization_id, caller)
+        return caller
+
+    def _new_member(self) -> str:
+        member = new_person(self.deployment, f"other-{self.number}")
+        join(self.deployment, self.organization_id, member)
+        return member.id
+
+    def _new_group(self) -> str:
+        path = f"{ORGANIZATIONS}/{self.organization_id}/groups"
+        with self.deployment.admin as admin:
+            answer = admin.post(path, json={"name": f"group-{self.number}"})
+        return str(answer.raise_for_status().json()["id"])
 
     def _new_server(self, path: str) -> str:
         slug = f"fuzzed-{self.number}"
