@@ -200,7 +200,8 @@ def _describe_operation(route: Route, schemas: _Schemas) -> Schema:
 def _describe_parameters(route: Route) -> list[Schema]:
     found: list[Schema] = []
     for name in re.findall(r"{(\w+)}", route.path):
-        schema = {"anyOf": [_UUID, {"const": "me"}]} if name == "user_id" else _UUID
+        takes_me = route.path.startswith("/api/v2/users/{user_id}") and name == "user_id"
+        schema = {"anyOf": [_UUID, {"const": "me"}]} if takes_me else _UUID
         found.append({"name": name, "in": "path", "required": True, "schema": schema})
     found += [
         {"name": each.name, "in": "query", "description": each.description, "schema": each.schema}
