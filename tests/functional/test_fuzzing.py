@@ -29,7 +29,7 @@ from tests.support.journey import World
 from tests.support.people import ORGANIZATIONS, Person, default_organization, join, new_person
 from tests.support.servers import SERVERS, create_server
 
-CASES = 5
+CASES = 3
 CHATS = "/api/experimental/chats"
 CALL = f"{SERVERS}/{{server_id}}/tools/call"
 GIF, IMAGE = b"GIF89a" + bytes(20), {"Content-Type": "image/gif"}
@@ -172,7 +172,7 @@ def fuzz(target: Target, operation: Any) -> None:
 
 @pytest.mark.timeout(600)  # About half a minute, on a busy machine many times that.
 @pytest.mark.parametrize(
-    ("role", "well_served"), [("owner", 0.8), ("member", 0.5)], ids=["owner", "member"]
+    ("role", "well_served"), [("owner", 0.8), ("member", 0.4)], ids=["owner", "member"]
 )
 def test_whatever_is_sent_the_answer_is_one_that_is_documented(
     world: World, role: str, well_served: float
