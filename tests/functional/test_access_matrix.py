@@ -8,7 +8,6 @@ import httpx
 import pytest
 
 from chalicelib.api import ROUTES
-from tests.support import aws
 from tests.support.journey import World
 from tests.support.people import ORGANIZATIONS, Person, join, new_person
 from tests.support.servers import SERVERS
@@ -139,21 +138,8 @@ def scene(world: World) -> Scene:
         assert changed.status_code == 204, changed.text
         for server_id in server_ids.values():
             send(admin, "PUT", f"{SERVERS}/{server_id}/icon", GIF).raise_for_status()
-    suspend(people["suspended"])
+        admin.put(f"/api/v2/users/{people['suspended'].id}/status/suspend").raise_for_status()
     return Scene(world, ours, people, server_ids)
-
-
-def suspend(person: Person) -> None:
-    dynamodb = aws.client("dynamodb")
-    table = f"ciborium-{aws.STAGE}-identity"
-    for item in dynamodb.scan(TableName=table)["Items"]:
-        if item["PK"]["S"].startswith("TOKEN#") and item["user_id"]["S"] == person.id:
-            dynamodb.update_item(
-                TableName=table,
-                Key={"PK": item["PK"], "SK": item["SK"]},
-                UpdateExpression="SET user_status = :s",
-                ExpressionAttributeValues={":s": {"S": "suspended"}},
-            )
 
 
 def seen(server: dict[str, object]) -> str:
