@@ -14,9 +14,9 @@ def table_items(table: str) -> Items:
     return [each for page in pages.paginate(TableName=name) for each in page["Items"]]
 
 
-def everything_but(table: str) -> dict[str, Items]:
+def everything_but(*tables: str) -> dict[str, Items]:
     """Every item of every other table."""
     prefix = f"ciborium-{aws.STAGE}-"
     names = aws.client("dynamodb").list_tables()["TableNames"]
-    others = [name.removeprefix(prefix) for name in names if name != prefix + table]
+    others = {name.removeprefix(prefix) for name in names} - set(tables)
     return {other: table_items(other) for other in others}
