@@ -59,6 +59,7 @@ def test_tools_are_listed_as_the_server_describes_them(
             },
             "required": ["a", "b"],
         },
+        "rule": "allow",
         "annotations": {
             "readOnlyHint": True,
             "destructiveHint": False,
