@@ -25,7 +25,7 @@ def parse_keys(body: bytes) -> "KeySet":
     Raises:
         ProviderUnusableError: there is none that can be used.
     """
-    from joserfc.errors import JoseError  # Costs some 20 ms; only signing in needs it.
+    from joserfc.errors import JoseError  # Costs some 60 ms; only signing in needs it.
     from joserfc.jwk import JWKRegistry, KeySet
 
     try:
