@@ -3,7 +3,8 @@
 PYTHON := $(shell for each in python3.13 python3 python; do \
 	"$$each" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$each" && break; done)
 BIN := .venv/bin
-RUN_TESTS := $(BIN)/python -m pytest -n 2
+# A file stays in one worker: some of its tests share a folder, as those of the package do.
+RUN_TESTS := $(BIN)/python -m pytest -n 2 --dist loadfile
 
 .PHONY: help run demo test conformance rules-table bench-listing api-reference check package sdk deploy-local format clean setup setup-peers setup-node need-python
 
