@@ -7,11 +7,12 @@
     ├── NotFoundError          absent, or the caller may not know that it exists
     ├── ConflictError          the request lost against the current state
     ├── PayloadTooLargeError
+    ├── RateLimitedError       too much at once; `retry_after` says when again
     ├── UpstreamError          another server said no, or nonsense
     ├── UpstreamTimeoutError   another server did not answer in time
     └── UnavailableError       something that we need is out of reach; try again
 
-A feature's own errors derive from these and live in its `errors.py`. `api/errors.py` maps the nine
+A feature's own errors derive from these and live in its `errors.py`. `api/errors.py` maps the ten
 kinds to HTTP; nothing else does. Messages are shown to callers: no secret, no upstream's body.
 """
 
@@ -82,6 +83,16 @@ class PayloadTooLargeError(CiboriumError):
     """The request's body is over the limit that the message names."""
 
     code = "payload_too_large"
+
+
+class RateLimitedError(CiboriumError):
+    """The caller asks for too much at once; `retry_after` is in seconds."""
+
+    code = "rate_limited"
+
+    def __init__(self, message: str, *, retry_after: int = 5) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
 
 
 class UpstreamError(CiboriumError):

@@ -1,16 +1,17 @@
-"""Chats and their messages (`coder-reference.md` 4.2 to 4.4)."""
+"""Chats and their messages (`coder-reference.md` 4.2 to 4.7); what is ours alone says so."""
 
+import re
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints
 
-from .base import Reply, Request
+from .base import ID, Reply, Request
 
 
 class ChatStatus(StrEnum):
-    """What a chat is doing; a chat at rest is waiting."""
+    """What a chat is doing; a chat at rest is waiting, or failed."""
 
     WAITING = "waiting"
     PENDING = "pending"
@@ -29,6 +30,51 @@ class MessageRole(StrEnum):
     TOOL = "tool"
 
 
+class BusyBehavior(StrEnum):
+    """What becomes of a message to a chat that is busy."""
+
+    QUEUE = "queue"
+    INTERRUPT = "interrupt"
+
+
+class ServerOutcome(StrEnum):
+    """What became of a server when a turn wanted its tools."""
+
+    CONNECTED = "connected"
+    CONNECT_REQUIRED = "connect_required"
+    TIMEOUT = "timeout"
+    ERROR = "error"
+    NO_TOOLS = "no_tools"
+
+
+_LABEL_KEY = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9._/-]*")
+_MOST_LABELS = 50
+_LONGEST_LABEL_KEY = 64
+_LONGEST_LABEL_VALUE = 256
+
+
+def check_labels(labels: dict[str, str]) -> dict[str, str]:
+    """Labels within the limits of `coder-reference.md` 4.5.
+
+    Raises:
+        ValueError: there are too many, or one is malformed or too long.
+    """
+    if len(labels) > _MOST_LABELS:
+        raise ValueError(f"must be at most {_MOST_LABELS} labels")
+    for key, value in labels.items():
+        if not _LABEL_KEY.fullmatch(key) or len(key) > _LONGEST_LABEL_KEY:
+            raise ValueError(
+                f"keys must start with a letter or digit, go on with those or any of ._/- "
+                f"and have at most {_LONGEST_LABEL_KEY} characters"
+            )
+        if not value or len(value.encode()) > _LONGEST_LABEL_VALUE:
+            raise ValueError(f"values must have 1 to {_LONGEST_LABEL_VALUE} bytes")
+    return labels
+
+
+Labels = Annotated[dict[str, str], AfterValidator(check_labels)]
+
+
 class TextPart(Request):
     """A piece of text in a message."""
 
@@ -36,15 +82,93 @@ class TextPart(Request):
     text: Annotated[str, StringConstraints(min_length=1)]
 
 
+class FilePart(Request):
+    """An image that was uploaded before."""
+
+    type: Literal["file"]
+    file_id: ID
+
+
+InputPart = Annotated[TextPart | FilePart, Field(discriminator="type")]
+Content = Annotated[list[InputPart], Field(min_length=1, max_length=100)]
+ServerIDs = Annotated[
+    list[Annotated[str, StringConstraints(max_length=64)]], Field(max_length=500)
+]
+
+
 class CreateChatRequest(Request):
     """A new chat with its first message; no `mcp_server_ids` means the defaults."""
 
     organization_id: Annotated[str, StringConstraints(min_length=1, max_length=64)]
-    content: Annotated[list[TextPart], Field(min_length=1, max_length=100)]
-    mcp_server_ids: (
-        Annotated[list[Annotated[str, StringConstraints(max_length=64)]], Field(max_length=500)]
-        | None
-    ) = None
+    content: Content
+    system_prompt: Annotated[str, StringConstraints(max_length=10_000)] | None = None
+    workspace_id: ID | None = None
+    model_config_id: ID | None = None
+    mcp_server_ids: ServerIDs | None = None
+    labels: Labels | None = None
+
+
+class UpdateChatRequest(Request):
+    """Changes of a chat; what is absent stays.
+
+    `mcp_server_ids` and `has_unread` are ours. `pin_order` 0 unpins.
+    """
+
+    title: Annotated[str, StringConstraints(min_length=1, max_length=200)] | None = None
+    archived: bool | None = None
+    pin_order: Annotated[int, Field(ge=0, le=2**31 - 1)] | None = None
+    labels: Labels | None = None
+    mcp_server_ids: ServerIDs | None = None
+    has_unread: bool | None = None
+
+
+class CreateChatMessageRequest(Request):
+    """A message to a chat; no `mcp_server_ids` changes nothing, `[]` deselects all."""
+
+    content: Content
+    model_config_id: ID | None = None
+    mcp_server_ids: ServerIDs | None = None
+    busy_behavior: BusyBehavior = Field(default=BusyBehavior.QUEUE, strict=False)
+
+
+class EditChatMessageRequest(Request):
+    """A message in the place of one that was sent; all that came after it goes."""
+
+    content: Content
+    model_config_id: ID | None = None
+    mcp_server_ids: ServerIDs | None = None
+
+
+class ToolDecision(Request):
+    """Whether a tool may be called, as the chat's owner decides. Ours."""
+
+    tool_call_id: Annotated[str, StringConstraints(min_length=1, max_length=256)]
+    approved: bool
+
+
+class DecideToolCallsRequest(Request):
+    """Decisions on tool calls that wait for one. Ours."""
+
+    decisions: Annotated[list[ToolDecision], Field(min_length=1, max_length=128)]
+
+
+class ChatError(Reply):
+    """Why a turn ended without an answer; `kind` is for programs."""
+
+    message: str
+    kind: str
+    detail: str | None = None
+    provider: str | None = None
+    retryable: bool = False
+    status_code: int | None = None
+
+
+class PendingToolCall(Reply):
+    """A tool call that waits for the owner's decision. Ours."""
+
+    tool_call_id: str
+    tool_name: str
+    mcp_server_config_id: str | None = None
 
 
 class Chat(Reply):
@@ -53,33 +177,191 @@ class Chat(Reply):
     id: str
     owner_id: str
     organization_id: str
+    workspace_id: str | None = None
+    last_model_config_id: str | None = None
     title: str
     status: ChatStatus
+    last_error: ChatError | None = None
     mcp_server_ids: list[str]
+    labels: dict[str, str]
+    archived: bool
+    pin_order: int
+    has_unread: bool
+    pending_tool_calls: list[PendingToolCall] = []
+    """Those that wait for the owner's decision while the status is `requires_action`."""
+    action_deadline: datetime | None = None
+    """When calls that nobody has decided on count as denied."""
     created_at: datetime
     updated_at: datetime
 
 
-class MessagePart(Reply):
-    """A piece of a message's content."""
+class Text(Reply):
+    """A piece of text."""
 
-    type: Literal["text"]
+    type: Literal["text"] = "text"
     text: str
 
 
+class Reasoning(Reply):
+    """What a model tells of its thinking."""
+
+    type: Literal["reasoning"] = "reasoning"
+    text: str
+
+
+class File(Reply):
+    """An image."""
+
+    type: Literal["file"] = "file"
+    file_id: str
+    media_type: str
+
+
+class ToolCall(Reply):
+    """A model's wish to call a tool; `args` is the text itself if it is no JSON object."""
+
+    type: Literal["tool-call"] = "tool-call"
+    tool_call_id: str
+    tool_name: str
+    mcp_server_config_id: str | None = None
+    args: Any = None
+    intent: str | None = None
+    """What the model says it wants the tool for, where the server's admin asks for that."""
+
+
+class Media(Reply):
+    """An image that a tool answered with, in base64."""
+
+    media_type: str
+    data: str = Field(repr=False)
+
+
+class ToolResult(Reply):
+    """What became of a tool call."""
+
+    type: Literal["tool-result"] = "tool-result"
+    tool_call_id: str
+    tool_name: str
+    mcp_server_config_id: str | None = None
+    result: str
+    is_error: bool = False
+    is_media: bool = False
+    media: list[Media] = []
+
+
+class ServerEvent(Reply):
+    """What became of a server when its tools were wanted. Ours."""
+
+    type: Literal["server-event"] = "server-event"
+    mcp_server_config_id: str
+    server_name: str
+    outcome: ServerOutcome
+    detail: str | None = None
+    connect_url: str | None = None
+
+
+class Compaction(Reply):
+    """A summary that stands for everything before it, in what the model is shown. Ours."""
+
+    type: Literal["compaction"] = "compaction"
+    text: str
+
+
+MessagePart = Annotated[
+    Text | Reasoning | File | ToolCall | ToolResult | ServerEvent | Compaction,
+    Field(discriminator="type"),
+]
+
+
+class MessageUsage(Reply):
+    """What a message cost: tokens, and millionths of a dollar."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    total_tokens: int = 0
+    reasoning_tokens: int = 0
+    cache_creation_tokens: int = 0
+    cache_read_tokens: int = 0
+    context_limit: int | None = None
+    cost_micros: int = 0
+
+
 class ChatMessage(Reply):
-    """A message; ids increase within a chat without gaps."""
+    """A message; ids increase within a chat. What an edit took away leaves a gap."""
 
     id: int
     chat_id: str
-    created_by: str
+    created_by: str | None = None
+    model_config_id: str | None = None
     created_at: datetime
     role: MessageRole
     content: list[MessagePart]
+    usage: MessageUsage | None = None
+
+
+class QueuedMessage(Reply):
+    """A message that waits for its turn."""
+
+    id: int
+    chat_id: str
+    created_at: datetime
+    content: list[MessagePart]
+    model_config_id: str | None = None
 
 
 class ChatMessages(Reply):
     """A page of a chat's messages, newest first unless only `after_id` was given."""
 
     messages: list[ChatMessage]
+    queued_messages: list[QueuedMessage] = []
+    """Only on the first page."""
     has_more: bool
+
+
+class CreateChatMessageReply(Reply):
+    """What became of a message: it is one of the chat's, or waits for its turn."""
+
+    queued: bool
+    message: ChatMessage | None = None
+    queued_message: QueuedMessage | None = None
+
+
+class StreamEventType(StrEnum):
+    """What an event of a followed chat tells."""
+
+    MESSAGE_PART = "message_part"
+    MESSAGE = "message"
+    STATUS = "status"
+    ERROR = "error"
+    QUEUE_UPDATE = "queue_update"
+    ACTION_REQUIRED = "action_required"
+    PREVIEW_RESET = "preview_reset"
+    HISTORY_RESET = "history_reset"
+
+
+class StreamPart(Reply):
+    """Text that a model has just written, for the message that it will be part of."""
+
+    message_id: int
+    role: MessageRole = MessageRole.ASSISTANT
+    part: Annotated[Text | Reasoning | ToolCall, Field(discriminator="type")]
+
+
+class StreamEvent(Reply):
+    """Something that happened in a followed chat; the member named by its type is set."""
+
+    type: StreamEventType
+    message_part: StreamPart | None = None
+    message: ChatMessage | None = None
+    status: ChatStatus | None = None
+    error: ChatError | None = None
+    queued_messages: list[QueuedMessage] | None = None
+    pending_tool_calls: list[PendingToolCall] | None = None
+
+
+class StreamEvents(Reply):
+    """What has happened since a cursor, and the cursor to go on from."""
+
+    events: list[StreamEvent]
+    cursor: str
+    status: ChatStatus
