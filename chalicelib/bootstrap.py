@@ -14,6 +14,10 @@ from botocore.config import Config
 from chalicelib import logs
 from chalicelib.audit import AuditRepository
 from chalicelib.audit.service import AuditService
+from chalicelib.chat_models.configs import ModelConfigService
+from chalicelib.chat_models.registry import ModelRegistry
+from chalicelib.chat_models.repository import ChatModelRepository
+from chalicelib.chat_models.service import ProviderService
 from chalicelib.chats.repository import ChatRepository
 from chalicelib.chats.service import ChatService
 from chalicelib.config import PublicURL, Settings
@@ -95,6 +99,9 @@ class Services:
     tools: ToolService
     tool_approvals: ToolApprovalService
     diagnosis: DiagnosisService
+    model_providers: ProviderService
+    model_configs: ModelConfigService
+    models: ModelRegistry
     chats: ChatService
     find_unreachable: Callable[[], list[str]]
     """The names of what we depend on and cannot reach."""
@@ -175,6 +182,8 @@ def build_services(
     access_tokens = AccessTokens(
         connection_repository, tokens, refresher, reauthorizer, urls, clock
     )
+    model_repository = ChatModelRepository(database, audit)
+    models = ModelRegistry(model_repository, vault)
     chats = ChatService(chat_repository, organizations, ServerSelection(server_repository), clock)
     login_tokens = LoginTokensRepository(database, identity_repository)
     sign_in = SignInService(
@@ -219,6 +228,9 @@ def build_services(
         icons=IconService(server_repository, servers, clock),
         connections=connections,
         user_headers=UserHeaderService(connection_repository, servers, organizations, vault, clock),
+        model_providers=ProviderService(model_repository, vault, egress.check_url, clock),
+        model_configs=ModelConfigService(model_repository, clock),
+        models=models,
         chats=chats,
         tools=ToolService(servers, caller, approvals, listing_patience),
         tool_approvals=ToolApprovalService(approval_repository, servers, caller, clock),

@@ -33,6 +33,8 @@ class ObjectType(StrEnum):
     MCP_SERVER = "mcp_server"
     CONNECTION = "connection"  # The server's; whose connection it is, the actor says.
     CHAT = "chat"
+    CHAT_PROVIDER = "chat_provider"
+    CHAT_MODEL_CONFIG = "chat_model_config"
 
 
 @dataclass(frozen=True, slots=True)

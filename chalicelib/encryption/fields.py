@@ -12,6 +12,7 @@ CONNECTION_USER_HEADERS = SealedField("connections", "user_headers")
 IDEMPOTENT_ANSWER = SealedField("idempotency", "answer")
 LOGIN_ACCESS_TOKEN = SealedField("identity", "access_token")
 LOGIN_REFRESH_TOKEN = SealedField("identity", "refresh_token")
+PROVIDER_API_KEY = SealedField("models", "api_key")
 LOGIN_FLOW = SealedField("cookies", "oidc_flow", stored=False)
 AUTHORIZATION_FLOW = SealedField("cookies", "mcp_oauth2_verifier", stored=False)
 AUDIT_CURSOR = SealedField("cursors", "audit", stored=False)
@@ -27,6 +28,7 @@ SEALED_FIELDS = (
     IDEMPOTENT_ANSWER,
     LOGIN_ACCESS_TOKEN,
     LOGIN_REFRESH_TOKEN,
+    PROVIDER_API_KEY,
     LOGIN_FLOW,
     AUTHORIZATION_FLOW,
     AUDIT_CURSOR,

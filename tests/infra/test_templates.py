@@ -12,7 +12,7 @@ from infra.local.environments import ROOT
 
 TABLES = {
     *("identity", "organizations", "servers", "connections", "chats", "audit", "idempotency"),
-    "keys",
+    *("keys", "models"),
 }
 
 
