@@ -8,6 +8,7 @@ from itertools import count
 from typing import Any, Final, Protocol
 
 from chalicelib.egress import EgressConnectionError, EgressStream
+from chalicelib.egress.sse import EventReader
 from chalicelib.errors import CiboriumError
 from chalicelib.mcp_client import jsonrpc
 from chalicelib.mcp_client.errors import (
@@ -19,7 +20,6 @@ from chalicelib.mcp_client.errors import (
 from chalicelib.mcp_client.jsonrpc import Message, Responder
 from chalicelib.mcp_client.listener import Listener
 from chalicelib.mcp_client.outlet import EVENT_STREAM, JSON, Outlet, media_type_of
-from chalicelib.mcp_client.sse import EventReader
 
 SESSION_HEADER: Final = "MCP-Session-Id"
 

@@ -6,12 +6,12 @@ from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 from chalicelib.egress import EgressConnectionError
+from chalicelib.egress.sse import Event, EventReader
 from chalicelib.mcp_client import jsonrpc
 from chalicelib.mcp_client.channel import Answer, new_ids
 from chalicelib.mcp_client.errors import BrokenStreamError, MCPProtocolError, MCPServerError
 from chalicelib.mcp_client.jsonrpc import Message, Responder
 from chalicelib.mcp_client.outlet import EVENT_STREAM, MAX_BYTES, Outlet, media_type_of
-from chalicelib.mcp_client.sse import Event, EventReader
 
 _MAX_STREAM_BYTES = 16 * 1024 * 1024
 

@@ -4,11 +4,11 @@ import threading
 from collections.abc import Mapping
 from contextlib import suppress
 
+from chalicelib.egress.sse import EventReader
 from chalicelib.errors import CiboriumError
 from chalicelib.mcp_client import jsonrpc
 from chalicelib.mcp_client.jsonrpc import Responder
 from chalicelib.mcp_client.outlet import EVENT_STREAM, Outlet, media_type_of
-from chalicelib.mcp_client.sse import EventReader
 
 _GREETING_SECONDS = 1.0
 _FAREWELL_SECONDS = 2.0

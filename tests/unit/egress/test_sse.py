@@ -2,7 +2,8 @@ from collections.abc import Iterable, Iterator
 
 import pytest
 
-from chalicelib.mcp_client.sse import Event, EventReader
+from chalicelib.egress import EgressResponseError
+from chalicelib.egress.sse import Event, EventReader
 
 
 def iter_messages(chunks: Iterable[bytes]) -> Iterator[str]:
@@ -66,3 +67,17 @@ def test_the_last_id_and_the_retry_time_are_remembered_across_streams() -> None:
     assert (reader.last_event_id, reader.retry_seconds) == ("7", 0.5)
     list(reader.iter_events([b"data: a\n\nid: 9\0\nretry: soon\ndata: b\n\n"]))
     assert (reader.last_event_id, reader.retry_seconds) == ("7", 0.5)
+
+
+@pytest.mark.parametrize("piece", [b"data: " + b"x" * 65536 + b"\n", b"x" * 65536])
+def test_an_event_without_end_is_not_collected_for_ever(piece: bytes) -> None:
+    sent: list[bytes] = []
+
+    def endless() -> Iterator[bytes]:
+        while True:
+            sent.append(piece)
+            yield piece
+
+    with pytest.raises(EgressResponseError, match="more than 4194304 bytes"):
+        list(EventReader().iter_events(endless()))
+    assert len(sent) <= 66
