@@ -5,5 +5,16 @@ from chalicelib.chats.models import Chat
 
 
 def describe_chat(chat: Chat) -> Snapshot:
-    """Which servers a chat may use."""
-    return {"mcp_server_ids": chat.mcp_server_ids}
+    """Which servers and model a chat may use, where it belongs, and whether it is put away."""
+    return {
+        "mcp_server_ids": chat.mcp_server_ids,
+        "model_config_id": chat.model_config_id,
+        "workspace_id": chat.workspace_id,
+        "archived": chat.archived,
+    }
+
+
+def describe_decisions(chat: Chat) -> Snapshot:
+    """What the owner said to the tool calls that waited for them: names of tools, no arguments."""
+    decided = {call.id: f"{call.tool_name}: {call.decision.value}" for call in chat.open_calls}
+    return {"tool_calls": decided}

@@ -1,92 +1,130 @@
-"""Chats: whose they are, where they belong, which servers they may use."""
+"""Chats: whose they are, where they belong, which servers they may use, and what is in them."""
 
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 
 from chalicelib.audit import Action, ObjectType, diff
+from chalicelib.chat_models.registry import ModelRegistry
 from chalicelib.chats.auditing import describe_chat
-from chalicelib.chats.errors import ChatNotFoundError, InvalidPageError
-from chalicelib.chats.models import Chat, Message, MessagePage, build_title
-from chalicelib.chats.repository import ChatRepository
+from chalicelib.chats.content import InputContent
+from chalicelib.chats.errors import ChatChangedError, ChatNotFoundError, InvalidPageError
+from chalicelib.chats.models import Chat, MessagePage, Visibility, build_title, find_text
+from chalicelib.chats.ports import Budget, TurnQueue
+from chalicelib.chats.repository import ChatRepository, ChatWrite
+from chalicelib.chats.search import Search
+from chalicelib.chats.transition import Transition
 from chalicelib.identity.models import Actor
 from chalicelib.mcp_servers.selection import ServerSelection
 from chalicelib.organizations.service import OrganizationService
 from chalicelib.primitives import Clock, new_id, parse_id
-from chalicelib.sdk.chats import ChatStatus, CreateChatRequest, MessageRole
+from chalicelib.sdk.chats import ChatStatus, CreateChatRequest, MessageRole, Text
+from chalicelib.workspaces.service import WorkspaceService
 
 _MOST_PER_PAGE = 200
 _MOST_REMOVED_AT_ONCE = 2000  # Twenty transactions: a few seconds of the 29 that a request has.
+_ATTEMPTS = 5
+_LONGEST_WAIT = 20
+_POLL_SECONDS = 0.4
 
 
 class ChatService:
-    """Creates and reads chats; lives as long as the container."""
+    """Creates, reads and removes chats; lives as long as the container."""
 
     def __init__(
         self,
+        *,
         repository: ChatRepository,
         organizations: OrganizationService,
+        workspaces: WorkspaceService,
         servers: ServerSelection,
+        models: ModelRegistry,
+        content: InputContent,
+        budget: Budget,
+        queue: TurnQueue,
         clock: Clock,
+        pause: Callable[[float], object],
     ) -> None:
         self._repository = repository
         self._organizations = organizations
+        self._workspaces = workspaces
         self._servers = servers
+        self._models = models
+        self._content = content
+        self._budget = budget
+        self._queue = queue
         self._clock = clock
+        self._pause = pause
 
     def create(self, actor: Actor, request: CreateChatRequest) -> Chat:
-        """A new chat of the actor's in one of their organisations, with its first message.
+        """A new chat of the actor's in one of their organisations; its first turn begins.
 
         Raises:
             NotAMemberError: the actor is not in the organisation.
+            InvalidContentError: a file is not the actor's in this organisation.
+            InvalidWorkspaceError: the workspace is not one of the organisation's.
+            InvalidModelError, NoModelError: the model may not be used, or there is none.
             InvalidSelectionError: a server asked for is unknown, disabled, or not for the actor in
                 this organisation.
+            UsageLimitError: the actor has spent what they may.
         """
         membership = self._organizations.require_member(actor, request.organization_id)
-        server_ids = self._servers.for_new_chat(actor, membership, request.mcp_server_ids)
+        organization_id = membership.organization_id
+        parts = self._content.resolve(actor, organization_id, request.content)
+        asked = request.mcp_server_ids
+        if request.workspace_id is not None:
+            workspace = self._workspaces.require_in(actor, organization_id, request.workspace_id)
+            asked = list(workspace.default_mcp_server_ids) if asked is None else asked
+        model = self._models.choose(request.model_config_id)
+        server_ids = self._servers.for_new_chat(actor, membership, asked)
+        self._budget.require(actor)
         now = self._clock()
-        texts = tuple(part.text for part in request.content)
-        first = Message(
-            id=1,
-            chat_id=new_id(),
-            created_by=actor.user_id,
-            created_at=now,
-            role=MessageRole.USER,
-            texts=texts,
-        )
-        chat = Chat(
-            id=first.chat_id,
+        new = Chat(
+            id=new_id(),
             owner_id=actor.user_id,
-            organization_id=membership.organization_id,
-            title=build_title(texts[0]),
+            organization_id=organization_id,
+            workspace_id=request.workspace_id,
+            title=build_title(find_text(parts)),
             status=ChatStatus.WAITING,
             mcp_server_ids=tuple(server_ids),
-            last_message_id=first.id,
+            labels=request.labels or {},
+            last_message_id=-1 if request.system_prompt else 0,
             created_at=now,
             updated_at=now,
         )
+        making = Transition(new, now)
+        if request.system_prompt:
+            prompt = [Text(text=request.system_prompt)]
+            making.say(MessageRole.SYSTEM, prompt, visibility=Visibility.MODEL)
+        making.begin_with(actor.user_id, parts, model.id)
         event = actor.did(
             Action.CREATE,
             ObjectType.CHAT,
-            chat.id,
-            diff({}, describe_chat(chat)),
-            organization_id=chat.organization_id,
+            new.id,
+            diff({}, describe_chat(making.chat)),
+            organization_id=organization_id,
         )
-        self._repository.add(chat, first, event)
+        write = making.to_write(event=event, requires_member=True)
+        chat = self._repository.write(replace(write, before=None))
+        self._queue.send(chat.id)
         return chat
 
-    def list_own(self, actor: Actor, *, limit: int, after_id: str | None) -> list[Chat]:
-        """The actor's chats, the latest changed first.
+    def list_own(
+        self, actor: Actor, search: Search, *, limit: int, after_id: str | None
+    ) -> list[Chat]:
+        """The actor's chats: pinned ones first, then the latest changed.
 
         Raises:
             InvalidPageError: the limit is out of range, or `after_id` is no chat of the actor's.
         """
-        _check_limit(limit)
+        check_limit(limit)
         after = None
         if after_id is not None:
             try:
-                after = self._own(actor, after_id)
+                after = self.require_own(actor, after_id)
             except ChatNotFoundError as exc:
                 raise InvalidPageError("after_id", "is not one of your chats") from exc
-        chats = self._repository.list_owned(actor.user_id, limit, after)
+        chats = self._repository.list_owned(actor.user_id, limit, after, search)
         existing = self._servers.existing_ids() if chats else frozenset()
         return [_without_deleted(chat, existing) for chat in chats]
 
@@ -96,7 +134,7 @@ class ChatService:
         Raises:
             ChatNotFoundError: there is none, or it is somebody else's.
         """
-        return _without_deleted(self._own(actor, chat_id), self._servers.existing_ids())
+        return _without_deleted(self.require_own(actor, chat_id), self._servers.existing_ids())
 
     def list_messages(
         self,
@@ -106,41 +144,154 @@ class ChatService:
         limit: int,
         after_id: int | None,
         before_id: int | None,
+        wait: int = 0,
     ) -> MessagePage:
         """A page of messages: newest first, or oldest first if only `after_id` is given.
+
+        Args:
+            actor: who asks.
+            chat_id: of which chat.
+            limit: how many at most.
+            after_id: only later ones.
+            before_id: only earlier ones.
+            wait: for how many seconds an answer without messages is put off.
 
         Raises:
             ChatNotFoundError: there is no such chat, or it is somebody else's.
             InvalidPageError: the limit is out of range, or nothing lies between the two ids.
         """
-        _check_limit(limit)
+        check_limit(limit)
         if after_id is not None and before_id is not None and after_id >= before_id:
             raise InvalidPageError("after_id", "must be less than before_id")
-        chat = self._own(actor, chat_id)
-        messages = self._repository.list_messages(
-            chat.id,
-            after_id=after_id or 0,
-            before_id=before_id,
-            limit=limit + 1,
-            ascending=after_id is not None and before_id is None,
-        )
-        return MessagePage(tuple(messages[:limit]), has_more=len(messages) > limit)
+        if wait and (after_id is None or before_id is not None):
+            raise InvalidPageError("wait", "goes with after_id alone")
+        chat = self.require_own(actor, chat_id)
+        for _ in range(polls(wait)):
+            if chat.last_message_id > (after_id or 0):
+                break
+            self._pause(_POLL_SECONDS)
+            chat = self.require_own(actor, chat_id)
+        page = self._page(chat, limit, after_id, before_id)
+        if after_id is None and before_id is None and chat.queue:
+            by_id = {each.id: each for each in self._repository.list_queued(chat.id)}
+            queued = tuple(by_id[each] for each in chat.queue if each in by_id)
+            page = replace(page, queued=queued)
+        return page
+
+    def delete(self, actor: Actor, chat_id: str) -> None:
+        """Remove a chat with everything in it; one half removed is hidden, and removed later.
+
+        Raises:
+            ChatNotFoundError: there is none, or it is somebody else's.
+            ChatChangedError: others wrote it again and again.
+        """
+        for attempts_left in reversed(range(_ATTEMPTS)):
+            chat = self.require_own(actor, chat_id)
+            gone = actor.did(
+                Action.DELETE,
+                ObjectType.CHAT,
+                chat.id,
+                diff(describe_chat(chat), {}),
+                organization_id=chat.organization_id,
+            )
+            try:
+                self._repository.mark_deleted(chat, gone)
+            except ChatChangedError:
+                if not attempts_left:
+                    raise
+                continue
+            self._repository.remove(chat.id, chat.organization_id, _MOST_REMOVED_AT_ONCE)
+            return
+
+    def remove_deleted(self) -> int:
+        """Go on removing chats whose removal stopped half-way; returns how many are left."""
+        left = 0
+        for chat_id, organization_id in self._repository.list_deleted():
+            left += self._repository.remove(chat_id, organization_id, _MOST_REMOVED_AT_ONCE)
+        return left
 
     def remove_all_of(self, user_id: str) -> bool:
         """Remove a deleted user's chats; implements `identity.ports.Belongings`."""
         return self._repository.remove_owned(user_id, _MOST_REMOVED_AT_ONCE)
 
-    def _own(self, actor: Actor, chat_id: str) -> Chat:
+    def require_own(self, actor: Actor, chat_id: str) -> Chat:
+        """One of the actor's chats as it is stored.
+
+        Raises:
+            ChatNotFoundError: there is none, or it is somebody else's.
+        """
         parsed = parse_id(chat_id)
         chat = None if parsed is None else self._repository.find(parsed)
         if chat is None or chat.owner_id != actor.user_id:
             raise ChatNotFoundError
         return chat
 
+    def change(
+        self, actor: Actor, chat_id: str, make: Callable[[Transition], ChatWrite | None]
+    ) -> Chat:
+        """Make a transition of one of the actor's chats; anew when somebody else was quicker.
 
-def _check_limit(limit: int) -> None:
+        If the chat waits for a worker after it, and did not before, one is woken.
+
+        Raises:
+            ChatNotFoundError: there is none, or it is somebody else's.
+            ChatChangedError: others wrote it again and again.
+        """
+        for _ in range(_ATTEMPTS):
+            before = self.require_own(actor, chat_id)
+            write = make(Transition(before, self._clock()))
+            if write is None:
+                return before
+            with suppress(ChatChangedError):
+                chat = self._repository.write(write)
+                if chat.status is ChatStatus.PENDING:
+                    self._queue.send(chat.id)
+                return chat
+        raise ChatChangedError
+
+    def _page(
+        self, chat: Chat, limit: int, after_id: int | None, before_id: int | None
+    ) -> MessagePage:
+        """The messages that the owner may see; what is hidden makes room for others."""
+        ascending = after_id is not None and before_id is None
+        after, before, seen = after_id or 0, before_id, []
+        while len(seen) <= limit:
+            found = self._repository.list_messages(
+                chat.id, after_id=after, before_id=before, limit=limit + 1, ascending=ascending
+            )
+            seen += [
+                each
+                for each in found
+                if each.visibility is not Visibility.MODEL and not chat.hides(each.id)
+            ]
+            if len(found) <= limit:
+                break
+            if ascending:
+                after = found[-1].id
+            else:
+                before = found[-1].id
+        return MessagePage(tuple(seen[:limit]), has_more=len(seen) > limit)
+
+
+def check_limit(limit: int) -> None:
+    """Insist on a possible size of a page.
+
+    Raises:
+        InvalidPageError: it is out of range.
+    """
     if not 1 <= limit <= _MOST_PER_PAGE:
         raise InvalidPageError("limit", f"must be from 1 to {_MOST_PER_PAGE}")
+
+
+def polls(wait: int) -> int:
+    """How often to look again within so many seconds.
+
+    Raises:
+        InvalidPageError: they are too many.
+    """
+    if wait > _LONGEST_WAIT:
+        raise InvalidPageError("wait", f"must be from 0 to {_LONGEST_WAIT}")
+    return int(wait / _POLL_SECONDS)
 
 
 def _without_deleted(chat: Chat, existing: frozenset[str]) -> Chat:
