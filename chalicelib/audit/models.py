@@ -33,6 +33,7 @@ class ObjectType(StrEnum):
     MCP_SERVER = "mcp_server"
     CONNECTION = "connection"  # The server's; whose connection it is, the actor says.
     CHAT = "chat"
+    WORKSPACE = "workspace"
 
 
 @dataclass(frozen=True, slots=True)
