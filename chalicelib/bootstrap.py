@@ -71,6 +71,8 @@ from chalicelib.storage import Database, StorageUnavailableError
 from chalicelib.tool_approvals.registry import ToolApprovalRegistry
 from chalicelib.tool_approvals.repository import ToolApprovalRepository
 from chalicelib.tool_approvals.service import ToolApprovalService
+from chalicelib.workspaces.repository import WorkspaceRepository
+from chalicelib.workspaces.service import WorkspaceService
 
 _AWS_CONFIG = Config(
     connect_timeout=2, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 3}
@@ -91,6 +93,7 @@ class Services:
     sign_in: SignInService
     organizations: OrganizationService
     groups: GroupService
+    workspaces: WorkspaceService
     mcp_servers: MCPServerService
     icons: IconService
     access_lists: AccessListService
@@ -185,6 +188,12 @@ def build_services(
     model_repository = ChatModelRepository(database, audit)
     models = ModelRegistry(model_repository, vault)
     chats = ChatService(chat_repository, organizations, ServerSelection(server_repository), clock)
+    selection = ServerSelection(server_repository)
+    workspace_repository = WorkspaceRepository(
+        database, audit, identity_repository, organization_repository
+    )
+    workspaces = WorkspaceService(workspace_repository, organizations, selection, clock)
+    chats = ChatService(chat_repository, organizations, selection, clock)
     login_tokens = LoginTokensRepository(database, identity_repository)
     sign_in = SignInService(
         settings=settings.oidc,
@@ -221,6 +230,7 @@ def build_services(
         sign_in=sign_in,
         organizations=organizations,
         groups=groups,
+        workspaces=workspaces,
         mcp_servers=servers,
         access_lists=AccessListService(
             server_repository, servers, organizations, groups, identity, clock

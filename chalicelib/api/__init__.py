@@ -18,6 +18,7 @@ from chalicelib.api import (
     system,
     user_headers,
     users,
+    workspaces,
 )
 from chalicelib.api.errors import plain_error_reply
 from chalicelib.api.routing import add_route, to_response
@@ -32,6 +33,7 @@ ROUTES = (
     *users.ROUTES,
     *organizations.ROUTES,
     *groups.ROUTES,
+    *workspaces.ROUTES,
     *mcp_servers.ROUTES,
     *icons.ROUTES,
     *user_headers.ROUTES,

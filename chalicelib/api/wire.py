@@ -6,7 +6,7 @@ from chalicelib.api.errors import build_error_body
 from chalicelib.audit.models import Event, EventPage
 from chalicelib.chats.models import Chat, Message, MessagePage
 from chalicelib.groups.models import Group
-from chalicelib.identity.models import Token, User
+from chalicelib.identity.models import Token, User, UserStatus
 from chalicelib.mcp_client.diagnosis import Diagnosis, StepResult
 from chalicelib.mcp_client.governing import GovernedTool
 from chalicelib.mcp_client.models import ToolResult
@@ -23,9 +23,11 @@ from chalicelib.sdk import (
     mcp_servers,
     mcp_tools,
     organizations,
+    workspaces,
 )
 from chalicelib.tool_approvals.models import ToolComparison
 from chalicelib.tool_approvals.service import ApprovalState
+from chalicelib.workspaces.models import Workspace
 
 
 def to_user(user: User, organization_ids: list[str] | None = None) -> identity.User:
@@ -100,6 +102,30 @@ def to_group(group: Group) -> groups.Group:
         created_at=group.created_at,
         updated_at=group.updated_at,
     )
+
+
+def to_workspaces(
+    found: Sequence[Workspace], find_users: Callable[[Sequence[str]], dict[str, User]]
+) -> list[workspaces.Workspace]:
+    """Workspaces with their owners' names; those who are gone have none."""
+    users = find_users(list(dict.fromkeys(each.owner_id for each in found)))
+    names = {
+        user.id: user.username for user in users.values() if user.status is not UserStatus.DELETING
+    }
+    return [
+        workspaces.Workspace(
+            id=each.id,
+            organization_id=each.organization_id,
+            name=each.name,
+            owner_id=each.owner_id,
+            owner_username=names.get(each.owner_id),
+            instructions=each.instructions,
+            default_mcp_server_ids=list(each.default_mcp_server_ids),
+            created_at=each.created_at,
+            updated_at=each.updated_at,
+        )
+        for each in found
+    ]
 
 
 def to_server(view: ServerView, callback_url: Callable[[str], str]) -> mcp_servers.MCPServerConfig:

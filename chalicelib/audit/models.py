@@ -35,6 +35,7 @@ class ObjectType(StrEnum):
     CHAT = "chat"
     CHAT_PROVIDER = "chat_provider"
     CHAT_MODEL_CONFIG = "chat_model_config"
+    WORKSPACE = "workspace"
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from chalicelib.audit import Action, NewEvent, ObjectType, diff
+from chalicelib.audit.models import Diff
 from chalicelib.chat_models.registry import ModelRegistry
 from chalicelib.chats import states
 from chalicelib.chats.auditing import describe_chat, describe_decisions
@@ -166,7 +167,8 @@ class ConversationService:
         def make(making: Transition) -> ChatWrite:
             before = making.chat
             making.apply(lambda chat, now: states.decide(chat, decisions, now))
-            event = _event(actor, before, diff(describe_decisions(before), describe_decisions(making.chat)))
+            said = diff(describe_decisions(before), describe_decisions(making.chat))
+            event = _event(actor, before, said)
             return making.to_write(event=event, requires_member=True)
 
         return self._chats.change(actor, chat_id, make)
@@ -304,7 +306,7 @@ def _changed(chat: Chat, request: UpdateChatRequest) -> Chat:
     )
 
 
-def _event(actor: Actor, chat: Chat, changes: "dict[str, object]") -> NewEvent:
+def _event(actor: Actor, chat: Chat, changes: Diff) -> NewEvent:
     return actor.did(
         Action.UPDATE,
         ObjectType.CHAT,

@@ -1,6 +1,6 @@
 """Chats: whose they are, where they belong, which servers they may use, and what is in them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
@@ -71,12 +71,12 @@ class ChatService:
         membership = self._organizations.require_member(actor, request.organization_id)
         organization_id = membership.organization_id
         parts = self._content.resolve(actor, organization_id, request.content)
-        asked = request.mcp_server_ids
+        preset: Sequence[str] = ()
         if request.workspace_id is not None:
             workspace = self._workspaces.require_in(actor, organization_id, request.workspace_id)
-            asked = list(workspace.default_mcp_server_ids) if asked is None else asked
+            preset = workspace.default_mcp_server_ids
         model = self._models.choose(request.model_config_id)
-        server_ids = self._servers.for_new_chat(actor, membership, asked)
+        server_ids = self._servers.for_new_chat(actor, membership, request.mcp_server_ids, preset)
         self._budget.require(actor)
         now = self._clock()
         new = Chat(
@@ -88,7 +88,7 @@ class ChatService:
             status=ChatStatus.WAITING,
             mcp_server_ids=tuple(server_ids),
             labels=request.labels or {},
-            last_message_id=-1 if request.system_prompt else 0,
+            last_message_id=-1 if request.system_prompt else 0,  # The prompt is message 0.
             created_at=now,
             updated_at=now,
         )

@@ -101,15 +101,15 @@ class IconTooLargeError(PayloadTooLargeError):
 
 
 class InvalidSelectionError(InvalidInputError):
-    """A chat asks for servers that are not there, disabled, or not for it and its owner."""
+    """Servers are asked for that are not there, disabled, or not for the chat and its owner."""
 
     code = "invalid_mcp_server_ids"
 
-    def __init__(self, ids: Sequence[str]) -> None:
+    def __init__(self, ids: Sequence[str], field: str = "mcp_server_ids") -> None:
         super().__init__(
             "One or more MCP server IDs are invalid or disabled.",
             detail=f"Invalid IDs: {', '.join(ids)}",
-            validations=[Validation("mcp_server_ids", f"{id_} is not available.") for id_ in ids],
+            validations=[Validation(field, f"{id_} is not available.") for id_ in ids],
         )
 
 

@@ -22,6 +22,10 @@ class OrganizationPermission(StrEnum):
     MEMBER_WRITE = "organization:member:write"
     GROUP_READ = "organization:group:read"
     GROUP_WRITE = "organization:group:write"
+    WORKSPACE_READ = "organization:workspace:read"
+    """Who belongs to the organisation may make workspaces, too, and change their own."""
+    WORKSPACE_WRITE = "organization:workspace:write"
+    """Change and remove other people's."""
     AUDIT_READ = "organization:audit:read"
 
     @property
@@ -38,6 +42,7 @@ _READING = frozenset(
         OrganizationPermission.READ,
         OrganizationPermission.MEMBER_READ,
         OrganizationPermission.GROUP_READ,
+        OrganizationPermission.WORKSPACE_READ,
     }
 )
 _ALLOWED: dict[OrganizationRole, frozenset[OrganizationPermission]] = {
@@ -45,6 +50,7 @@ _ALLOWED: dict[OrganizationRole, frozenset[OrganizationPermission]] = {
     | {
         OrganizationPermission.MEMBER_WRITE,
         OrganizationPermission.GROUP_WRITE,
+        OrganizationPermission.WORKSPACE_WRITE,
         OrganizationPermission.AUDIT_READ,
     },
     OrganizationRole.MEMBER: _READING,

@@ -15,10 +15,18 @@ from .methods.groups import GroupMethods
 from .methods.organizations import OrganizationMethods
 from .methods.system import SystemMethods
 from .methods.users import UserMethods
+from .methods.workspaces import WorkspaceMethods
 from .retrying import RetryPolicy
 
 
-class Client(SystemMethods, UserMethods, OrganizationMethods, GroupMethods, AuditMethods):
+class Client(
+    SystemMethods,
+    UserMethods,
+    OrganizationMethods,
+    GroupMethods,
+    WorkspaceMethods,
+    AuditMethods,
+):
     """A deployment of Ciborium, as the owner of a token may use it.
 
     Every method raises `UnreachableError` when there is no answer, and the fitting `APIError` when

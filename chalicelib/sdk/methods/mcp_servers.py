@@ -9,7 +9,7 @@ from ..mcp_servers import (
     UpdateMCPServerConfigRequest,
     UserHeaders,
 )
-from .base import Methods
+from .base import Methods, if_match
 
 SERVERS = "/api/experimental/mcp/servers"
 
@@ -38,17 +38,17 @@ class MCPServerMethods(Methods):
             ConflictError: somebody has changed it since.
         """
         return self._connection.change(
-            MCPServerConfig, server_path(server_id), request, headers=_if_match(etag)
+            MCPServerConfig, server_path(server_id), request, headers=if_match(etag)
         )
 
     def delete_mcp_server(self, server_id: str, *, etag: str | None = None) -> None:
         """Remove a server and everybody's connections to it; `etag` as for a change."""
-        self._connection.delete(server_path(server_id), headers=_if_match(etag))
+        self._connection.delete(server_path(server_id), headers=if_match(etag))
 
     def rediscover_mcp_server(self, server_id: str, *, etag: str | None = None) -> MCPServerConfig:
         """Discover the OAuth2 settings again and get a client there; `etag` as for a change."""
         path = f"{server_path(server_id)}/rediscover"
-        return self._connection.post(MCPServerConfig, path, headers=_if_match(etag))
+        return self._connection.post(MCPServerConfig, path, headers=if_match(etag))
 
     def get_mcp_server_icon(self, server_id: str) -> tuple[bytes, str]:
         """A server's uploaded icon, and its media type."""
@@ -93,7 +93,3 @@ class MCPServerMethods(Methods):
 def server_path(server_id: str) -> str:
     """Where a server is."""
     return f"{SERVERS}/{segment(server_id)}"
-
-
-def _if_match(etag: str | None) -> dict[str, str]:
-    return {"If-Match": etag} if etag else {}
