@@ -18,6 +18,9 @@ from chalicelib.chat_models.configs import ModelConfigService
 from chalicelib.chat_models.registry import ModelRegistry
 from chalicelib.chat_models.repository import ChatModelRepository
 from chalicelib.chat_models.service import ProviderService
+from chalicelib.chats.content import InputContent
+from chalicelib.chats.conversation import ConversationService
+from chalicelib.chats.following import FollowingService
 from chalicelib.chats.repository import ChatRepository
 from chalicelib.chats.service import ChatService
 from chalicelib.config import PublicURL, Settings
@@ -106,6 +109,8 @@ class Services:
     model_configs: ModelConfigService
     models: ModelRegistry
     chats: ChatService
+    conversation: ConversationService
+    following: FollowingService
     find_unreachable: Callable[[], list[str]]
     """The names of what we depend on and cannot reach."""
 
@@ -187,13 +192,33 @@ def build_services(
     )
     model_repository = ChatModelRepository(database, audit)
     models = ModelRegistry(model_repository, vault)
-    chats = ChatService(chat_repository, organizations, ServerSelection(server_repository), clock)
     selection = ServerSelection(server_repository)
     workspace_repository = WorkspaceRepository(
         database, audit, identity_repository, organization_repository
     )
     workspaces = WorkspaceService(workspace_repository, organizations, selection, clock)
-    chats = ChatService(chat_repository, organizations, selection, clock)
+    content = InputContent(_NoFiles())
+    chats = ChatService(
+        repository=chat_repository,
+        organizations=organizations,
+        workspaces=workspaces,
+        servers=selection,
+        models=models,
+        content=content,
+        budget=_NoBudget(),
+        queue=turn_queue,
+        clock=clock,
+        pause=pause,
+    )
+    conversation = ConversationService(
+        chats=chats,
+        repository=chat_repository,
+        organizations=organizations,
+        servers=selection,
+        models=models,
+        content=content,
+        budget=_NoBudget(),
+    )
     login_tokens = LoginTokensRepository(database, identity_repository)
     sign_in = SignInService(
         settings=settings.oidc,
@@ -242,6 +267,8 @@ def build_services(
         model_configs=ModelConfigService(model_repository, clock),
         models=models,
         chats=chats,
+        conversation=conversation,
+        following=FollowingService(chats, chat_repository, pause),
         tools=ToolService(servers, caller, approvals, listing_patience),
         tool_approvals=ToolApprovalService(approval_repository, servers, caller, clock),
         diagnosis=DiagnosisService(servers, caller, approvals, client, egress),

@@ -1,23 +1,39 @@
-"""Chats and their messages."""
+"""Chats: making, listing, changing and removing them, and what is in them."""
 
+from chalicelib.api.chat_wire import to_chat, to_events, to_message, to_messages, to_queued
 from chalicelib.api.contract import Parameter, limit
+from chalicelib.api.errors import InvalidQueryError
 from chalicelib.api.replies import Reply, json_reply
 from chalicelib.api.routing import Call, Route
-from chalicelib.api.wire import to_chat, to_messages
-from chalicelib.sdk.chats import Chat, ChatMessages, CreateChatRequest
+from chalicelib.chats.search import parse_search
+from chalicelib.sdk.chats import (
+    Chat,
+    ChatMessage,
+    ChatMessages,
+    CreateChatMessageReply,
+    CreateChatMessageRequest,
+    CreateChatRequest,
+    DecideToolCallsRequest,
+    EditChatMessageRequest,
+    StreamEvents,
+    UpdateChatRequest,
+)
+
+_MOST_QUEUED_ID = 12
 
 
 def create_chat(call: Call) -> Reply:
-    """Start a chat with its first message."""
+    """Start a chat with its first message; its first turn begins."""
     return json_reply(
         to_chat(call.services.chats.create(call.actor, call.body(CreateChatRequest))), 201
     )
 
 
 def list_chats(call: Call) -> Reply:
-    """The caller's chats, the latest changed first."""
+    """The caller's chats: pinned ones first, then the latest changed."""
     chats = call.services.chats.list_own(
         call.actor,
+        parse_search(call.query("q") or "", call.queries("label")),
         limit=call.limit(),
         after_id=call.query("after_id"),
     )
@@ -29,19 +45,106 @@ def get_chat(call: Call, chat_id: str) -> Reply:
     return json_reply(to_chat(call.services.chats.get(call.actor, chat_id)))
 
 
+def update_chat(call: Call, chat_id: str) -> Reply:
+    """Change a chat's title, labels, pin, archive, servers, or whether it counts as read."""
+    call.services.conversation.update(call.actor, chat_id, call.body(UpdateChatRequest))
+    return Reply(204)
+
+
+def delete_chat(call: Call, chat_id: str) -> Reply:
+    """Remove a chat with everything in it."""
+    call.services.chats.delete(call.actor, chat_id)
+    return Reply(204)
+
+
 def list_messages(call: Call, chat_id: str) -> Reply:
-    """A page of a chat's messages."""
+    """A page of a chat's messages; with `wait`, as soon as there are any."""
     page = call.services.chats.list_messages(
         call.actor,
         chat_id,
         limit=call.limit(),
         after_id=call.number("after_id"),
         before_id=call.number("before_id"),
+        wait=call.number("wait") or 0,
     )
     return json_reply(to_messages(page))
 
 
+def create_message(call: Call, chat_id: str) -> Reply:
+    """Say something in a chat: a turn begins, or the message waits for the present one."""
+    request = call.body(CreateChatMessageRequest)
+    sent = call.services.conversation.send(call.actor, chat_id, request)
+    return json_reply(
+        CreateChatMessageReply(
+            queued=sent.queued is not None,
+            message=to_message(sent.message) if sent.message else None,
+            queued_message=to_queued(sent.queued) if sent.queued else None,
+        )
+    )
+
+
+def edit_message(call: Call, chat_id: str, message_id: str) -> Reply:
+    """Say something else instead of a message; all that came after it goes."""
+    request = call.body(EditChatMessageRequest)
+    message = call.services.conversation.edit(
+        call.actor, chat_id, _number("message_id", message_id), request
+    )
+    return json_reply(to_message(message))
+
+
+def follow(call: Call, chat_id: str) -> Reply:
+    """What has happened in a chat since a cursor; with `wait`, as soon as something has."""
+    news = call.services.following.follow(
+        call.actor,
+        chat_id,
+        cursor=call.query("cursor"),
+        after_id=call.number("after_id"),
+        wait=call.number("wait") or 0,
+    )
+    return json_reply(to_events(news))
+
+
+def interrupt_chat(call: Call, chat_id: str) -> Reply:
+    """End the present turn; what the model has said so far stays."""
+    return json_reply(to_chat(call.services.conversation.interrupt(call.actor, chat_id)))
+
+
+def retry_chat(call: Call, chat_id: str) -> Reply:
+    """Try the step again that the last turn failed at."""
+    return json_reply(to_chat(call.services.conversation.retry(call.actor, chat_id)))
+
+
+def decide_tool_calls(call: Call, chat_id: str) -> Reply:
+    """Approve or deny tool calls that wait for the caller."""
+    request = call.body(DecideToolCallsRequest)
+    return json_reply(to_chat(call.services.conversation.decide(call.actor, chat_id, request)))
+
+
+def delete_queued(call: Call, chat_id: str, queued_id: str) -> Reply:
+    """Take back a message that waits."""
+    call.services.conversation.delete_queued(call.actor, chat_id, _number("queued_id", queued_id))
+    return Reply(204)
+
+
+def promote_queued(call: Call, chat_id: str, queued_id: str) -> Reply:
+    """Have a message that waits go on at once."""
+    number = _number("queued_id", queued_id)
+    return json_reply(
+        to_chat(call.services.conversation.promote_queued(call.actor, chat_id, number))
+    )
+
+
+def _number(name: str, text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) <= _MOST_QUEUED_ID):
+        raise InvalidQueryError(name, "must be a whole number")
+    return int(text)
+
+
 _ALL = "/api/experimental/chats"
+_ONE = f"{_ALL}/{{chat_id}}"
+_WAIT = Parameter(
+    "wait", "For how many seconds an empty answer is put off.", "integer", minimum=0, maximum=20
+)
 ROUTES = (
     Route(
         "POST",
@@ -58,18 +161,68 @@ ROUTES = (
         _ALL,
         list_chats,
         reply=list[Chat],
-        query=(limit(), Parameter("after_id", "The last chat of the page before.", format="uuid")),
+        query=(
+            limit(),
+            Parameter("after_id", "The last chat of the page before.", format="uuid"),
+            Parameter("q", "Words of the title, archived:true, status:error, has_unread:true."),
+            Parameter("label", "key:value of a label; may be repeated, all must fit."),
+        ),
     ),
-    Route("GET", f"{_ALL}/{{chat_id}}", get_chat, reply=Chat),
+    Route("GET", _ONE, get_chat, reply=Chat),
+    Route("PATCH", _ONE, update_chat, body=UpdateChatRequest, status=204, errors=(409,)),
+    Route("DELETE", _ONE, delete_chat, status=204, errors=(409,)),
     Route(
         "GET",
-        f"{_ALL}/{{chat_id}}/messages",
+        f"{_ONE}/messages",
         list_messages,
         reply=ChatMessages,
         query=(
             limit(),
             Parameter("after_id", "Only messages after this one.", "integer", minimum=0),
             Parameter("before_id", "Only messages before this one.", "integer", minimum=0),
+            _WAIT,
         ),
+    ),
+    Route(
+        "POST",
+        f"{_ONE}/messages",
+        create_message,
+        creates=True,
+        body=CreateChatMessageRequest,
+        reply=CreateChatMessageReply,
+        errors=(429,),
+    ),
+    Route(
+        "PATCH",
+        f"{_ONE}/messages/{{message_id}}",
+        edit_message,
+        body=EditChatMessageRequest,
+        reply=ChatMessage,
+        errors=(403, 409),
+    ),
+    Route(
+        "GET",
+        f"{_ONE}/events",
+        follow,
+        reply=StreamEvents,
+        query=(
+            Parameter("cursor", "The last answer's cursor."),
+            Parameter("after_id", "The last message seen, without a cursor.", "integer", minimum=0),
+            _WAIT,
+        ),
+    ),
+    Route("POST", f"{_ONE}/interrupt", interrupt_chat, reply=Chat, errors=(409,)),
+    Route("POST", f"{_ONE}/retry", retry_chat, reply=Chat, errors=(403, 409)),
+    Route(
+        "POST",
+        f"{_ONE}/tool-approvals",
+        decide_tool_calls,
+        body=DecideToolCallsRequest,
+        reply=Chat,
+        errors=(403, 409),
+    ),
+    Route("DELETE", f"{_ONE}/queue/{{queued_id}}", delete_queued, status=204, errors=(409,)),
+    Route(
+        "POST", f"{_ONE}/queue/{{queued_id}}/promote", promote_queued, reply=Chat, errors=(403, 409)
     ),
 )

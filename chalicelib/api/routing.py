@@ -114,6 +114,11 @@ class Call:
         parameters = self._request.query_params
         return None if parameters is None else parameters.get(name)
 
+    def queries(self, name: str) -> list[str]:
+        """All values of a query parameter that may be repeated."""
+        parameters = self._request.query_params
+        return [] if parameters is None or name not in parameters else parameters.getlist(name)
+
     def number(self, name: str) -> int | None:
         """A query parameter's value as a whole number.
 

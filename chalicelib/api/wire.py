@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 
 from chalicelib.api.errors import build_error_body
 from chalicelib.audit.models import Event, EventPage
-from chalicelib.chats.models import Chat, Message, MessagePage
 from chalicelib.groups.models import Group
 from chalicelib.identity.models import Token, User, UserStatus
 from chalicelib.mcp_client.diagnosis import Diagnosis, StepResult
@@ -16,7 +15,6 @@ from chalicelib.mcp_servers.service import ServerView
 from chalicelib.organizations.models import Membership, Organization
 from chalicelib.sdk import (
     audit,
-    chats,
     groups,
     identity,
     mcp_access,
@@ -278,38 +276,6 @@ def to_tool_reply(result: ToolResult) -> mcp_tools.CallToolReply:
         content=list(result.content),
         structured_content=result.structured_content,
         is_error=result.is_error,
-    )
-
-
-def to_chat(chat: Chat) -> chats.Chat:
-    """A chat."""
-    return chats.Chat(
-        id=chat.id,
-        owner_id=chat.owner_id,
-        organization_id=chat.organization_id,
-        title=chat.title,
-        status=chat.status,
-        mcp_server_ids=list(chat.mcp_server_ids),
-        created_at=chat.created_at,
-        updated_at=chat.updated_at,
-    )
-
-
-def to_messages(page: MessagePage) -> chats.ChatMessages:
-    """A page of messages."""
-    return chats.ChatMessages(
-        messages=[_to_message(message) for message in page.messages], has_more=page.has_more
-    )
-
-
-def _to_message(message: Message) -> chats.ChatMessage:
-    return chats.ChatMessage(
-        id=message.id,
-        chat_id=message.chat_id,
-        created_by=message.created_by,
-        created_at=message.created_at,
-        role=message.role,
-        content=[chats.MessagePart(type="text", text=text) for text in message.texts],
     )
 
 

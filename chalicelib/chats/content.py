@@ -29,9 +29,7 @@ class InputContent:
             InvalidContentError: a file is not the actor's, or not of this organisation.
         """
         file_ids = [part.file_id for part in content if isinstance(part, FilePart)]
-        types = (
-            self._files.find_media_types(actor, organization_id, file_ids) if file_ids else {}
-        )
+        types = self._files.find_media_types(actor, organization_id, file_ids) if file_ids else {}
         missing = [
             Validation(f"content.{number}.file_id", "is no file of yours in this organisation")
             for number, part in enumerate(content)

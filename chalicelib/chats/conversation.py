@@ -231,9 +231,7 @@ class ConversationService:
 
         return self._chats.change(actor, chat_id, make)
 
-    def _send(
-        self, actor: Actor, making: Transition, request: CreateChatMessageRequest
-    ) -> Sent:
+    def _send(self, actor: Actor, making: Transition, request: CreateChatMessageRequest) -> Sent:
         chat = making.chat
         _require_open(chat)
         parts = self._content.resolve(actor, chat.organization_id, request.content)
@@ -258,9 +256,7 @@ class ConversationService:
             making.close_calls(_INTERRUPTED)
         making.apply(states.interrupt)
 
-    def _select(
-        self, actor: Actor, making: Transition, requested: Sequence[str] | None
-    ) -> None:
+    def _select(self, actor: Actor, making: Transition, requested: Sequence[str] | None) -> None:
         """Give the chat the servers that are asked for; those that are forced come at each step."""
         if requested is None:
             return

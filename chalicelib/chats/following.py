@@ -119,9 +119,7 @@ class FollowingService:
             seen = Cursor(chat.history_version)
         messages = self._new_messages(chat, seen.message_id)
         happened += [Happening(StreamEventType.MESSAGE, message=each) for each in messages[1]]
-        seen = Cursor(
-            seen.history_version, messages[0], seen.version, seen.holder, seen.sequence
-        )
+        seen = Cursor(seen.history_version, messages[0], seen.version, seen.holder, seen.sequence)
         caught_up = seen.message_id >= chat.last_message_id
         if caught_up and chat.lease is not None:
             seen, parts = self._new_parts(chat, seen, chat.lease.holder)
@@ -147,9 +145,7 @@ class FollowingService:
         ]
         return (found[-1].id if found else chat.last_message_id), visible
 
-    def _new_parts(
-        self, chat: Chat, seen: Cursor, holder: str
-    ) -> tuple[Cursor, list[Happening]]:
+    def _new_parts(self, chat: Chat, seen: Cursor, holder: str) -> tuple[Cursor, list[Happening]]:
         """What the model has just said; from the beginning if another attempt says it."""
         happened = []
         is_same = seen.holder == holder
@@ -168,7 +164,9 @@ class FollowingService:
         return Cursor(seen.history_version, seen.message_id, seen.version, holder, last), happened
 
     def _state(self, chat: Chat) -> list[Happening]:
-        by_id = {each.id: each for each in self._repository.list_queued(chat.id)} if chat.queue else {}
+        by_id = (
+            {each.id: each for each in self._repository.list_queued(chat.id)} if chat.queue else {}
+        )
         queued = tuple(by_id[each] for each in chat.queue if each in by_id)
         happened = [
             Happening(StreamEventType.QUEUE_UPDATE, chat=chat, queued=queued),

@@ -91,9 +91,7 @@ class FilePart(Request):
 
 InputPart = Annotated[TextPart | FilePart, Field(discriminator="type")]
 Content = Annotated[list[InputPart], Field(min_length=1, max_length=100)]
-ServerIDs = Annotated[
-    list[Annotated[str, StringConstraints(max_length=64)]], Field(max_length=500)
-]
+ServerIDs = Annotated[list[Annotated[str, StringConstraints(max_length=64)]], Field(max_length=500)]
 
 
 class CreateChatRequest(Request):
