@@ -10,6 +10,7 @@ from typing import Any
 
 import botocore.session
 from botocore.config import Config
+from botocore.session import Session
 
 from chalicelib import logs
 from chalicelib.audit import AuditRepository
@@ -18,11 +19,14 @@ from chalicelib.chat_models.configs import ModelConfigService
 from chalicelib.chat_models.registry import ModelRegistry
 from chalicelib.chat_models.repository import ChatModelRepository
 from chalicelib.chat_models.service import ProviderService
+from chalicelib.chats.choices import Choices
 from chalicelib.chats.content import InputContent
 from chalicelib.chats.conversation import ConversationService
 from chalicelib.chats.following import FollowingService
+from chalicelib.chats.ports import NoBudget, NoFiles
 from chalicelib.chats.repository import ChatRepository
 from chalicelib.chats.service import ChatService
+from chalicelib.chats.starting import ChatStarter
 from chalicelib.config import PublicURL, Settings
 from chalicelib.egress import Egress
 from chalicelib.encryption import Cursors, Vault
@@ -74,11 +78,18 @@ from chalicelib.storage import Database, StorageUnavailableError
 from chalicelib.tool_approvals.registry import ToolApprovalRegistry
 from chalicelib.tool_approvals.repository import ToolApprovalRepository
 from chalicelib.tool_approvals.service import ToolApprovalService
+from chalicelib.turns.placeholder import PlaceholderWorker
+from chalicelib.turns.ports import TurnWorker
+from chalicelib.turns.queue import TurnQueue
 from chalicelib.workspaces.repository import WorkspaceRepository
 from chalicelib.workspaces.service import WorkspaceService
 
 _AWS_CONFIG = Config(
     connect_timeout=2, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 3}
+)
+# A request that has done its work waits no longer than this for a hint that the reaper can replace.
+_QUEUE_CONFIG = Config(
+    connect_timeout=1, read_timeout=2, retries={"mode": "standard", "total_max_attempts": 2}
 )
 
 
@@ -109,8 +120,11 @@ class Services:
     model_configs: ModelConfigService
     models: ModelRegistry
     chats: ChatService
+    chat_starter: ChatStarter
     conversation: ConversationService
     following: FollowingService
+    turn_queue: TurnQueue
+    turns: TurnWorker
     find_unreachable: Callable[[], list[str]]
     """The names of what we depend on and cannot reach."""
 
@@ -119,7 +133,7 @@ def build_services(
     settings: Settings,
     *,
     database: Database | None = None,
-    kms_client: Callable[[], Any] | None = None,
+    aws_client: Callable[[str], Any] | None = None,
     egress: Egress | None = None,
     sign_in_tokens: SignInTokens | None = None,
     clock: Clock = utc_now,
@@ -130,13 +144,11 @@ def build_services(
     session = botocore.session.get_session()
     region = session.get_config_variable("region") or "us-east-1"
     database = database or Database(settings.table_name, region)
-    kms_client = kms_client or cache(
-        partial(session.create_client, "kms", region_name=region, config=_AWS_CONFIG)
-    )
+    aws_client = aws_client or cache(partial(_create_client, session, region))
     egress = egress or Egress(settings.allowed_private_cidrs)
     urls = OwnURLs(settings.public_url, settings.client_metadata_url)
 
-    keyring = KMSKeyring(kms_client, settings.kms_key_alias, settings.stage)
+    keyring = KMSKeyring(partial(aws_client, "kms"), settings.kms_key_alias, settings.stage)
     vault = Vault(DataKeyRepository(database), keyring, clock)
     audit_retention = timedelta(days=settings.audit_retention_days)
     audit = AuditRepository(database, clock, audit_retention)
@@ -197,28 +209,9 @@ def build_services(
         database, audit, identity_repository, organization_repository
     )
     workspaces = WorkspaceService(workspace_repository, organizations, selection, clock)
-    content = InputContent(_NoFiles())
-    chats = ChatService(
-        repository=chat_repository,
-        organizations=organizations,
-        workspaces=workspaces,
-        servers=selection,
-        models=models,
-        content=content,
-        budget=_NoBudget(),
-        queue=turn_queue,
-        clock=clock,
-        pause=pause,
-    )
-    conversation = ConversationService(
-        chats=chats,
-        repository=chat_repository,
-        organizations=organizations,
-        servers=selection,
-        models=models,
-        content=content,
-        budget=_NoBudget(),
-    )
+    choices = Choices(selection, models, InputContent(NoFiles()), NoBudget())
+    turn_queue = TurnQueue(partial(aws_client, "sqs"), settings.turns_queue)
+    chats = ChatService(chat_repository, selection, turn_queue, clock, pause)
     login_tokens = LoginTokensRepository(database, identity_repository)
     sign_in = SignInService(
         settings=settings.oidc,
@@ -267,11 +260,16 @@ def build_services(
         model_configs=ModelConfigService(model_repository, clock),
         models=models,
         chats=chats,
-        conversation=conversation,
+        chat_starter=ChatStarter(
+            chat_repository, organizations, workspaces, choices, turn_queue, clock
+        ),
+        conversation=ConversationService(chats, chat_repository, organizations, choices),
         following=FollowingService(chats, chat_repository, pause),
         tools=ToolService(servers, caller, approvals, listing_patience),
         tool_approvals=ToolApprovalService(approval_repository, servers, caller, clock),
         diagnosis=DiagnosisService(servers, caller, approvals, client, egress),
+        turn_queue=turn_queue,
+        turns=PlaceholderWorker(),
         find_unreachable=partial(_find_unreachable, database, vault),
     )
 
@@ -292,6 +290,11 @@ def services_from_environment() -> Callable[[], Services]:
     if "AWS_LAMBDA_FUNCTION_NAME" in os.environ:
         services()
     return services
+
+
+def _create_client(session: Session, region: str, service: str) -> Any:
+    config = _QUEUE_CONFIG if service == "sqs" else _AWS_CONFIG
+    return session.create_client(service, region_name=region, config=config)
 
 
 def _find_unreachable(database: Database, vault: Vault) -> list[str]:

@@ -96,6 +96,11 @@ class Settings:
         return f"ciborium-{self.stage}-{table}"
 
     @property
+    def turns_queue(self) -> str:
+        """The name of the SQS queue of hints that a chat may have a next step."""
+        return f"ciborium-{self.stage}-turns"
+
+    @property
     def kms_key_alias(self) -> str:
         """The alias of the KMS key that wraps this deployment's data keys."""
         return f"alias/ciborium-{self.stage}"

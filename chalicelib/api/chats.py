@@ -24,9 +24,8 @@ _MOST_QUEUED_ID = 12
 
 def create_chat(call: Call) -> Reply:
     """Start a chat with its first message; its first turn begins."""
-    return json_reply(
-        to_chat(call.services.chats.create(call.actor, call.body(CreateChatRequest))), 201
-    )
+    chat = call.services.chat_starter.start(call.actor, call.body(CreateChatRequest))
+    return json_reply(to_chat(chat), 201)
 
 
 def list_chats(call: Call) -> Reply:

@@ -5,10 +5,9 @@ from dataclasses import dataclass, replace
 
 from chalicelib.audit import Action, NewEvent, ObjectType, diff
 from chalicelib.audit.models import Diff
-from chalicelib.chat_models.registry import ModelRegistry
 from chalicelib.chats import states
 from chalicelib.chats.auditing import describe_chat, describe_decisions
-from chalicelib.chats.content import InputContent
+from chalicelib.chats.choices import Choices
 from chalicelib.chats.errors import (
     ChatArchivedError,
     ChatStateError,
@@ -18,12 +17,10 @@ from chalicelib.chats.errors import (
     QueueFullError,
 )
 from chalicelib.chats.models import MOST_QUEUED, Chat, Message, Queued, Visibility
-from chalicelib.chats.ports import Budget
 from chalicelib.chats.repository import ChatRepository, ChatWrite
 from chalicelib.chats.service import ChatService
 from chalicelib.chats.transition import Transition
 from chalicelib.identity.models import Actor
-from chalicelib.mcp_servers.selection import ServerSelection
 from chalicelib.organizations.service import OrganizationService
 from chalicelib.sdk.chats import (
     BusyBehavior,
@@ -51,22 +48,15 @@ class ConversationService:
 
     def __init__(
         self,
-        *,
         chats: ChatService,
         repository: ChatRepository,
         organizations: OrganizationService,
-        servers: ServerSelection,
-        models: ModelRegistry,
-        content: InputContent,
-        budget: Budget,
+        choices: Choices,
     ) -> None:
         self._chats = chats
         self._repository = repository
         self._organizations = organizations
-        self._servers = servers
-        self._models = models
-        self._content = content
-        self._budget = budget
+        self._choices = choices
 
     def send(self, actor: Actor, chat_id: str, request: CreateChatMessageRequest) -> Sent:
         """Say something in a chat: a turn begins, or the message waits for the present one.
@@ -74,10 +64,10 @@ class ConversationService:
         Raises:
             ChatNotFoundError: there is no such chat, or it is somebody else's.
             ChatArchivedError, QueueFullError: it takes no message.
-            InvalidContentError, InvalidModelError, InvalidSelectionError: as `ChatService.create`.
+            InvalidContentError, InvalidModelError, InvalidSelectionError: as `ChatStarter.start`.
             UsageLimitError: the actor has spent what they may.
         """
-        self._budget.require(actor)
+        self._choices.budget.require(actor)
         sent = Sent()
 
         def make(making: Transition) -> ChatWrite:
@@ -99,7 +89,7 @@ class ConversationService:
             ChatArchivedError: the chat takes no message.
             as `send`, for the rest.
         """
-        self._budget.require(actor)
+        self._choices.budget.require(actor)
         said: list[Message] = []
 
         def make(making: Transition) -> ChatWrite:
@@ -110,7 +100,7 @@ class ConversationService:
                 raise MessageNotFoundError
             if before.role is not MessageRole.USER:
                 raise NotAUserMessageError
-            parts = self._content.resolve(actor, chat.organization_id, request.content)
+            parts = self._choices.content.resolve(actor, chat.organization_id, request.content)
             model_id = self._choose_model(request.model_config_id)
             self._select(actor, making, request.mcp_server_ids)
             making.unqueue(making.chat.queue)
@@ -146,7 +136,7 @@ class ConversationService:
             ChatStateError: the last turn did not fail.
             UsageLimitError: the actor has spent what they may.
         """
-        self._budget.require(actor)
+        self._choices.budget.require(actor)
 
         def make(making: Transition) -> ChatWrite:
             _require_open(making.chat)
@@ -177,7 +167,7 @@ class ConversationService:
         """Take back a message that waits.
 
         Raises:
-            ChatNotFoundError, MessageNotFoundError: there is no such chat, or no such message waits.
+            ChatNotFoundError, MessageNotFoundError: there is no such chat, or message in line.
         """
 
         def make(making: Transition) -> ChatWrite:
@@ -191,7 +181,7 @@ class ConversationService:
         """Have a message that waits go on at once: it interrupts the present turn.
 
         Raises:
-            ChatNotFoundError, MessageNotFoundError: there is no such chat, or no such message waits.
+            ChatNotFoundError, MessageNotFoundError: there is no such chat, or message in line.
         """
 
         def make(making: Transition) -> ChatWrite:
@@ -234,7 +224,7 @@ class ConversationService:
     def _send(self, actor: Actor, making: Transition, request: CreateChatMessageRequest) -> Sent:
         chat = making.chat
         _require_open(chat)
-        parts = self._content.resolve(actor, chat.organization_id, request.content)
+        parts = self._choices.content.resolve(actor, chat.organization_id, request.content)
         model_id = self._choose_model(request.model_config_id)
         self._select(actor, making, request.mcp_server_ids)
         if not chat.is_active:
@@ -262,11 +252,13 @@ class ConversationService:
             return
         chat = making.chat
         membership = self._organizations.require_member(actor, chat.organization_id)
-        chosen = self._servers.for_message(actor, membership, chat.mcp_server_ids, requested)
+        chosen = self._choices.servers.for_message(
+            actor, membership, chat.mcp_server_ids, requested
+        )
         making.chat = replace(chat, mcp_server_ids=tuple(chosen))
 
     def _choose_model(self, requested_id: str | None) -> str | None:
-        return None if requested_id is None else self._models.choose(requested_id).id
+        return None if requested_id is None else self._choices.models.choose(requested_id).id
 
 
 def _require_open(chat: Chat) -> None:

@@ -31,3 +31,23 @@ class Budget(Protocol):
         Raises:
             UsageLimitError: they have spent what they may.
         """
+
+
+class NoFiles:
+    """Nobody has uploaded anything. TO BE REPLACED by chats/files."""
+
+    def find_media_types(
+        self,
+        actor: Actor,
+        organization_id: str,
+        file_ids: Sequence[str],  # noqa: ARG002
+    ) -> Mapping[str, str]:
+        """None."""
+        return {}
+
+
+class NoBudget:
+    """No limits. TO BE REPLACED by chats/usage."""
+
+    def require(self, actor: Actor) -> None:
+        """Fine."""

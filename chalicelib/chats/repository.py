@@ -263,11 +263,10 @@ class ChatRepository:
         return self._chats(**items.chat_attributes(chat))
 
     def _unchanged(self, chat: Chat) -> Condition:
-        condition: Condition = self._chats.version == chat.version
-        return condition & self._not_deleted()
-
-    def _not_deleted(self) -> Condition:
-        return self._chats.is_deleted.does_not_exist() | (self._chats.is_deleted == False)  # noqa: E712
+        names = self._chats
+        is_there = names.is_deleted.does_not_exist() | (names.is_deleted == False)  # noqa: E712
+        condition: Condition = (names.version == chat.version) & is_there
+        return condition
 
     def _mark(self, transaction: Transaction, was_active: bool, after: Chat) -> None:
         """Let the reaper find a chat exactly as long as it is active."""

@@ -1,25 +1,21 @@
-"""Chats: whose they are, where they belong, which servers they may use, and what is in them."""
+"""Reading and removing chats, and the way in which each of them is changed."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 
 from chalicelib.audit import Action, ObjectType, diff
-from chalicelib.chat_models.registry import ModelRegistry
 from chalicelib.chats.auditing import describe_chat
-from chalicelib.chats.content import InputContent
 from chalicelib.chats.errors import ChatChangedError, ChatNotFoundError, InvalidPageError
-from chalicelib.chats.models import Chat, MessagePage, Visibility, build_title, find_text
-from chalicelib.chats.ports import Budget, TurnQueue
+from chalicelib.chats.models import Chat, Message, MessagePage, Queued, Visibility
+from chalicelib.chats.ports import TurnQueue
 from chalicelib.chats.repository import ChatRepository, ChatWrite
 from chalicelib.chats.search import Search
 from chalicelib.chats.transition import Transition
 from chalicelib.identity.models import Actor
 from chalicelib.mcp_servers.selection import ServerSelection
-from chalicelib.organizations.service import OrganizationService
-from chalicelib.primitives import Clock, new_id, parse_id
-from chalicelib.sdk.chats import ChatStatus, CreateChatRequest, MessageRole, Text
-from chalicelib.workspaces.service import WorkspaceService
+from chalicelib.primitives import Clock, parse_id
+from chalicelib.sdk.chats import ChatStatus
 
 _MOST_PER_PAGE = 200
 _MOST_REMOVED_AT_ONCE = 2000  # Twenty transactions: a few seconds of the 29 that a request has.
@@ -29,85 +25,21 @@ _POLL_SECONDS = 0.4
 
 
 class ChatService:
-    """Creates, reads and removes chats; lives as long as the container."""
+    """Reads, changes and removes chats; lives as long as the container."""
 
     def __init__(
         self,
-        *,
         repository: ChatRepository,
-        organizations: OrganizationService,
-        workspaces: WorkspaceService,
         servers: ServerSelection,
-        models: ModelRegistry,
-        content: InputContent,
-        budget: Budget,
         queue: TurnQueue,
         clock: Clock,
         pause: Callable[[float], object],
     ) -> None:
         self._repository = repository
-        self._organizations = organizations
-        self._workspaces = workspaces
         self._servers = servers
-        self._models = models
-        self._content = content
-        self._budget = budget
         self._queue = queue
         self._clock = clock
         self._pause = pause
-
-    def create(self, actor: Actor, request: CreateChatRequest) -> Chat:
-        """A new chat of the actor's in one of their organisations; its first turn begins.
-
-        Raises:
-            NotAMemberError: the actor is not in the organisation.
-            InvalidContentError: a file is not the actor's in this organisation.
-            InvalidWorkspaceError: the workspace is not one of the organisation's.
-            InvalidModelError, NoModelError: the model may not be used, or there is none.
-            InvalidSelectionError: a server asked for is unknown, disabled, or not for the actor in
-                this organisation.
-            UsageLimitError: the actor has spent what they may.
-        """
-        membership = self._organizations.require_member(actor, request.organization_id)
-        organization_id = membership.organization_id
-        parts = self._content.resolve(actor, organization_id, request.content)
-        preset: Sequence[str] = ()
-        if request.workspace_id is not None:
-            workspace = self._workspaces.require_in(actor, organization_id, request.workspace_id)
-            preset = workspace.default_mcp_server_ids
-        model = self._models.choose(request.model_config_id)
-        server_ids = self._servers.for_new_chat(actor, membership, request.mcp_server_ids, preset)
-        self._budget.require(actor)
-        now = self._clock()
-        new = Chat(
-            id=new_id(),
-            owner_id=actor.user_id,
-            organization_id=organization_id,
-            workspace_id=request.workspace_id,
-            title=build_title(find_text(parts)),
-            status=ChatStatus.WAITING,
-            mcp_server_ids=tuple(server_ids),
-            labels=request.labels or {},
-            last_message_id=-1 if request.system_prompt else 0,  # The prompt is message 0.
-            created_at=now,
-            updated_at=now,
-        )
-        making = Transition(new, now)
-        if request.system_prompt:
-            prompt = [Text(text=request.system_prompt)]
-            making.say(MessageRole.SYSTEM, prompt, visibility=Visibility.MODEL)
-        making.begin_with(actor.user_id, parts, model.id)
-        event = actor.did(
-            Action.CREATE,
-            ObjectType.CHAT,
-            new.id,
-            diff({}, describe_chat(making.chat)),
-            organization_id=organization_id,
-        )
-        write = making.to_write(event=event, requires_member=True)
-        chat = self._repository.write(replace(write, before=None))
-        self._queue.send(chat.id)
-        return chat
 
     def list_own(
         self, actor: Actor, search: Search, *, limit: int, after_id: str | None
@@ -172,11 +104,16 @@ class ChatService:
             self._pause(_POLL_SECONDS)
             chat = self.require_own(actor, chat_id)
         page = self._page(chat, limit, after_id, before_id)
-        if after_id is None and before_id is None and chat.queue:
-            by_id = {each.id: each for each in self._repository.list_queued(chat.id)}
-            queued = tuple(by_id[each] for each in chat.queue if each in by_id)
-            page = replace(page, queued=queued)
+        if after_id is None and before_id is None:
+            page = replace(page, queued=self.list_queued(chat))
         return page
+
+    def list_queued(self, chat: Chat) -> tuple[Queued, ...]:
+        """The messages that wait, the next one first."""
+        if not chat.queue:
+            return ()
+        by_id = {each.id: each for each in self._repository.list_queued(chat.id)}
+        return tuple(by_id[each] for each in chat.queue if each in by_id)
 
     def delete(self, actor: Actor, chat_id: str) -> None:
         """Remove a chat with everything in it; one half removed is hidden, and removed later.
@@ -254,7 +191,8 @@ class ChatService:
     ) -> MessagePage:
         """The messages that the owner may see; what is hidden makes room for others."""
         ascending = after_id is not None and before_id is None
-        after, before, seen = after_id or 0, before_id, []
+        after, before = after_id or 0, before_id
+        seen: list[Message] = []
         while len(seen) <= limit:
             found = self._repository.list_messages(
                 chat.id, after_id=after, before_id=before, limit=limit + 1, ascending=ascending

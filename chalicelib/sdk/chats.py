@@ -185,7 +185,7 @@ class Chat(Reply):
     archived: bool
     pin_order: int
     has_unread: bool
-    pending_tool_calls: list[PendingToolCall] = []
+    pending_tool_calls: list[PendingToolCall] = Field(default_factory=list)
     """Those that wait for the owner's decision while the status is `requires_action`."""
     action_deadline: datetime | None = None
     """When calls that nobody has decided on count as denied."""
@@ -244,7 +244,7 @@ class ToolResult(Reply):
     result: str
     is_error: bool = False
     is_media: bool = False
-    media: list[Media] = []
+    media: list[Media] = Field(default_factory=list)
 
 
 class ServerEvent(Reply):
@@ -311,7 +311,7 @@ class ChatMessages(Reply):
     """A page of a chat's messages, newest first unless only `after_id` was given."""
 
     messages: list[ChatMessage]
-    queued_messages: list[QueuedMessage] = []
+    queued_messages: list[QueuedMessage] = Field(default_factory=list)
     """Only on the first page."""
     has_more: bool
 

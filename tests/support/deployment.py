@@ -10,7 +10,7 @@ import httpx
 from chalice.app import Chalice
 from chalice.test import Client as ChaliceClient
 
-from chalicelib import logs
+from chalicelib import events, logs
 from chalicelib.api import register
 from chalicelib.bootstrap import Services, build_services
 from chalicelib.config import Settings
@@ -130,13 +130,18 @@ def start_deployment(
     counter, clock = aws.CallCounter(), clock or FakeClock()
     database = Database(settings.table_name, aws.REGION)
     counter.watch(database.connection.client)
-    kms = aws.client("kms")
-    counter.watch(kms)
+    clients = {service: aws.client(service) for service in ("kms", "sqs")}
+    for client in clients.values():
+        counter.watch(client)
+
+    def aws_client(service: str) -> Any:
+        return kms_client() if kms_client and service == "kms" else clients[service]
+
     egress = egress or Egress(settings.allowed_private_cidrs, transport=transport)
     services = build_services(
         settings,
         database=database,
-        kms_client=kms_client or (lambda: kms),
+        aws_client=aws_client,
         egress=egress,
         sign_in_tokens=sign_in_tokens,
         clock=clock,
@@ -145,6 +150,7 @@ def start_deployment(
     )
     app = Chalice(app_name="ciborium", configure_logs=False)
     register(app, lambda: services)
+    events.register(app, lambda: services)
     owner = services.identity.ensure_first_owner(ADMIN_TOKEN)
     services.organizations.ensure_default(owner)
     deployment = Deployment(settings, services, app, clock, egress, database, counter)
