@@ -7,6 +7,7 @@ from chalice.app import Chalice, Response
 
 from chalicelib.api import (
     audit,
+    chat_models,
     chats,
     groups,
     icons,
@@ -39,6 +40,7 @@ ROUTES = (
     *user_headers.ROUTES,
     *mcp_access.ROUTES,
     *mcp_tools.ROUTES,
+    *chat_models.ROUTES,
     *chats.ROUTES,
     *audit.ROUTES,
 )

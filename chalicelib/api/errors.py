@@ -87,17 +87,42 @@ def plain_error_reply(status: int, code: str, message: str, request_id: str) -> 
     return json_reply(ErrorBody(message=message, code=code, request_id=request_id), status)
 
 
-def body_error(error: ValidationError) -> InvalidBodyError:
-    """What pydantic found wrong, by field; never the value itself, which may be a secret."""
+def body_error(error: ValidationError, sent: object) -> InvalidBodyError:
+    """What pydantic found wrong, by field; never the value itself, which may be a secret.
+
+    Args:
+        error: pydantic's.
+        sent: the body as JSON, or None if it is none.
+    """
     validations = []
     for found in error.errors(include_url=False, include_context=False, include_input=False):
         if found["type"] == "json_invalid":
             return InvalidBodyError("The body is not valid JSON.", detail=found["msg"])
-        path = ".".join(str(part) for part in found["loc"])
+        path = _path_in(sent, found["loc"])
+        if found["type"].startswith("union_tag_"):
+            path += ".type"  # By which all of our unions are told apart.
         validations.append(Validation(path, found["msg"].removeprefix("Value error, ")))
     if any(not validation.field for validation in validations):
         return InvalidBodyError("The body must be a JSON object.")
     return InvalidBodyError("Validation failed.", validations=validations)
+
+
+def _path_in(sent: object, location: tuple[int | str, ...]) -> str:
+    """Where in the body something is: pydantic's location without the names of its types."""
+    path, node = [], sent
+    for number, part in enumerate(location):
+        inside = node[part] if _has(node, part) else None  # type: ignore[index]
+        if inside is None and isinstance(node, dict) and number < len(location) - 1:
+            continue
+        path.append(str(part))
+        node = inside
+    return ".".join(path)
+
+
+def _has(node: object, part: int | str) -> bool:
+    if isinstance(node, dict):
+        return part in node
+    return isinstance(node, list) and isinstance(part, int) and part < len(node)
 
 
 class InvalidQueryError(InvalidInputError):

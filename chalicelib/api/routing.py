@@ -4,6 +4,7 @@ A view is a plain function from a `Call` to a `Reply`. What every request needs 
 who makes it, whether a browser was tricked into it, what becomes of errors, and the log line.
 """
 
+import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -176,10 +177,11 @@ class Call:
         Raises:
             InvalidBodyError: it is not JSON, or not of the type; it names the fields.
         """
+        body = self.raw_body() or b"{}"
         try:
-            return model.model_validate_json(self.raw_body() or b"{}")
+            return model.model_validate_json(body)
         except ValidationError as exc:
-            raise body_error(exc) from None  # The cause would carry what was sent.
+            raise body_error(exc, _load(body)) from None  # The cause would carry what was sent.
 
     def require_own_origin(self) -> None:
         """Insist that a browser sends this from one of our pages.
@@ -347,6 +349,13 @@ def to_response(reply: Reply) -> Response:
     if reply.cookies:
         headers["Set-Cookie"] = list(reply.cookies)
     return Response(body=reply.image or reply.body, status_code=reply.status, headers=headers)
+
+
+def _load(body: bytes) -> object:
+    try:
+        return json.loads(body)
+    except ValueError:
+        return None
 
 
 def _refusal(call: Call, route: Route, error: CiboriumError) -> Reply:

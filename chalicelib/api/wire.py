@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 
 from chalicelib.api.errors import build_error_body
 from chalicelib.audit.models import Event, EventPage
+from chalicelib.chat_models.models import ModelConfig, Provider
 from chalicelib.groups.models import Group
 from chalicelib.identity.models import Token, User, UserStatus
 from chalicelib.mcp_client.diagnosis import Diagnosis, StepResult
@@ -15,6 +16,7 @@ from chalicelib.mcp_servers.service import ServerView
 from chalicelib.organizations.models import Membership, Organization
 from chalicelib.sdk import (
     audit,
+    chat_models,
     groups,
     identity,
     mcp_access,
@@ -276,6 +278,55 @@ def to_tool_reply(result: ToolResult) -> mcp_tools.CallToolReply:
         content=list(result.content),
         structured_content=result.structured_content,
         is_error=result.is_error,
+    )
+
+
+def to_provider(provider: Provider, *, key_cleared: bool = False) -> chat_models.ChatProviderConfig:
+    """A model provider; of its key only whether it is set, or has just been cleared."""
+    return chat_models.ChatProviderConfig(
+        id=provider.id,
+        provider=provider.kind,
+        display_name=provider.display_name,
+        base_url=provider.base_url,
+        region=provider.region,
+        has_api_key=bool(provider.api_key),
+        enabled=provider.enabled,
+        api_key_cleared=key_cleared or None,
+        created_at=provider.created_at,
+        updated_at=provider.updated_at,
+    )
+
+
+def to_model_config(config: ModelConfig, provider: Provider) -> chat_models.ChatModelConfig:
+    """A model, as its admins see it."""
+    return chat_models.ChatModelConfig(
+        id=config.id,
+        provider_id=config.provider_id,
+        provider=provider.kind,
+        model=config.model,
+        display_name=config.display_name,
+        enabled=config.enabled,
+        is_default=config.is_default,
+        context_limit=config.context_limit,
+        compression_threshold=config.compression_threshold,
+        max_output_tokens=config.max_output_tokens,
+        input_price=config.input_price,
+        output_price=config.output_price,
+        cache_read_price=config.cache_read_price,
+        cache_creation_price=config.cache_creation_price,
+        created_at=config.created_at,
+        updated_at=config.updated_at,
+    )
+
+
+def to_chat_model(config: ModelConfig, provider: Provider) -> chat_models.ChatModel:
+    """A model, as whoever may choose it sees it."""
+    return chat_models.ChatModel(
+        id=config.id,
+        display_name=config.display_name,
+        provider=provider.kind,
+        context_limit=config.context_limit,
+        is_default=config.is_default,
     )
 
 

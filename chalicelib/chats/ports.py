@@ -38,8 +38,8 @@ class NoFiles:
 
     def find_media_types(
         self,
-        actor: Actor,
-        organization_id: str,
+        actor: Actor,  # noqa: ARG002
+        organization_id: str,  # noqa: ARG002
         file_ids: Sequence[str],  # noqa: ARG002
     ) -> Mapping[str, str]:
         """None."""

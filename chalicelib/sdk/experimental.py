@@ -1,13 +1,16 @@
 """`ExperimentalClient`: MCP servers and chats, below `/api/experimental`; it may change."""
 
 from .connection import Connection
+from .methods.chat_models import ChatModelMethods
 from .methods.chats import ChatMethods
 from .methods.mcp_access import MCPAccessMethods
 from .methods.mcp_servers import MCPServerMethods
 from .methods.mcp_tools import MCPToolMethods
 
 
-class ExperimentalClient(MCPServerMethods, MCPAccessMethods, MCPToolMethods, ChatMethods):
+class ExperimentalClient(
+    MCPServerMethods, MCPAccessMethods, MCPToolMethods, ChatMethods, ChatModelMethods
+):
     """MCP servers, their tools, and chats. Got from `Client.experimental`."""
 
     def __init__(self, connection: Connection) -> None:

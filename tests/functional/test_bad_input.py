@@ -5,6 +5,14 @@ from typing import Any
 
 import pytest
 
+from tests.support.chat_models import (
+    CONFIGS,
+    PROVIDERS,
+    config_body,
+    create_config,
+    create_provider,
+    provider_body,
+)
 from tests.support.deployment import Deployment
 from tests.support.servers import NOWHERE, SERVERS, server_body
 
@@ -16,6 +24,12 @@ SERVER = {
     **dict.fromkeys(("oauth2_auth_url", "oauth2_token_url", "oauth2_revocation_url"), ""),
     "organization_ids": [],
 }
+PROVIDER = provider_body(base_url="", region="", enabled=True)
+MODEL = config_body(
+    NOWHERE, display_name="x", enabled=True, is_default=True, compression_threshold=70
+) | dict.fromkeys(
+    ("max_output_tokens", "input_price", "output_price", "cache_read_price", "cache_creation_price")
+)
 BODIES: dict[str, dict[str, Any]] = {
     f"POST {SERVERS}": SERVER,
     f"PATCH {SERVERS}/{{server_id}}": SERVER,
@@ -30,6 +44,10 @@ BODIES: dict[str, dict[str, Any]] = {
         "content": [{"type": "text", "text": "x"}],
         "mcp_server_ids": [],
     },
+    f"POST {PROVIDERS}": PROVIDER,
+    f"PATCH {PROVIDERS}/{{provider_id}}": PROVIDER,
+    f"POST {CONFIGS}": MODEL,
+    f"PATCH {CONFIGS}/{{config_id}}": MODEL,
 }
 QUERIES = (
     *("limit", "after_id", "before_id", "next", "code", "state", "iss", "error"),
@@ -54,7 +72,12 @@ def test_no_body_makes_a_5xx(deployment: Deployment, endpoint: str) -> None:
     json_type = {"Content-Type": "application/json"}
     with deployment.admin as admin:
         created = admin.post(SERVERS, json=server_body(slug="base")).json()
-        path = path.format(server_id=created["id"])
+        provider_id = create_provider(admin)["id"]
+        path = path.format(
+            server_id=created["id"],
+            provider_id=provider_id,
+            config_id=create_config(admin, provider_id)["id"],
+        )
         odd = [
             json.dumps({**BODIES[endpoint], name: value}).encode()
             for name in BODIES[endpoint]

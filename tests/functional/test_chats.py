@@ -1,13 +1,14 @@
 import pytest
 
+from tests.support.chats import CHATS, offer_model, text
 from tests.support.deployment import Deployment, error_of
 from tests.support.servers import NOWHERE, SERVERS, create_server
 
-CHATS = "/api/experimental/chats"
 
-
-def text(*texts: str) -> list[dict[str, str]]:
-    return [{"type": "text", "text": each} for each in texts]
+@pytest.fixture(autouse=True)
+def model_id(deployment: Deployment) -> str:
+    """Every chat needs a model to choose."""
+    return offer_model(deployment)
 
 
 def default_organization(deployment: Deployment) -> str:
@@ -16,7 +17,7 @@ def default_organization(deployment: Deployment) -> str:
 
 
 def test_a_chat_starts_in_an_organisation_with_its_servers_and_first_message(
-    deployment: Deployment,
+    deployment: Deployment, model_id: str
 ) -> None:
     with deployment.admin as admin:
         organization_id = default_organization(deployment)
@@ -35,9 +36,15 @@ def test_a_chat_starts_in_an_organisation_with_its_servers_and_first_message(
             "id": chat["id"],
             "owner_id": admin.get("/api/v2/users/me").json()["id"],
             "organization_id": organization_id,
+            "last_model_config_id": model_id,
             "title": "What is open?",
-            "status": "waiting",
+            "status": "pending",
             "mcp_server_ids": [server["id"]],
+            "labels": {},
+            "archived": False,
+            "pin_order": 0,
+            "has_unread": False,
+            "pending_tool_calls": [],
             "created_at": chat["created_at"],
             "updated_at": chat["updated_at"],
         }
@@ -50,11 +57,13 @@ def test_a_chat_starts_in_an_organisation_with_its_servers_and_first_message(
                 "id": 1,
                 "chat_id": chat["id"],
                 "created_by": chat["owner_id"],
+                "model_config_id": model_id,
                 "created_at": chat["created_at"],
                 "role": "user",
                 "content": text("What is open?", "And who has it?"),
             }
         ],
+        "queued_messages": [],
         "has_more": False,
     }
 

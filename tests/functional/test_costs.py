@@ -12,6 +12,15 @@ import httpx
 import pytest
 
 from chalicelib.api import ROUTES
+from tests.support.chat_models import (
+    CONFIGS,
+    MODELS,
+    PROVIDERS,
+    config_body,
+    create_config,
+    create_provider,
+    provider_body,
+)
 from tests.support.identity_provider import Staff, open_office
 from tests.support.journey import World
 from tests.support.people import default_organization, join, new_person
@@ -55,8 +64,17 @@ class Caller:
         self.user = f"/api/v2/users/{self.user_id}"
         self.suspended = new_person(world.deployment, "sven").path
         client.put(f"{self.suspended}/status/suspend").raise_for_status()
+        self._make_models()
         self._make_groups()
         self._sign_in()
+
+    def _make_models(self) -> None:
+        """A provider with two models, and one without."""
+        self.provider_id = create_provider(self.client)["id"]
+        self.provider = f"{PROVIDERS}/{self.provider_id}"
+        self.unused_provider = f"{PROVIDERS}/{create_provider(self.client)['id']}"
+        create_config(self.client, self.provider_id)
+        self.config = f"{CONFIGS}/{create_config(self.client, self.provider_id)['id']}"
 
     def _make_groups(self) -> None:
         """An organisation that is empty, and one with a group that two people could be in."""
@@ -302,6 +320,29 @@ COSTS: dict[str, tuple[Step, tuple[int, int, int, int]]] = {
         lambda c: c.client.get(f"{CHATS}/{c.chat_id}/messages"),
         (3, 0, 0, 0),
     ),
+    f"GET {MODELS}": (lambda c: c.client.get(MODELS), (2, 0, 0, 0)),
+    f"GET {PROVIDERS}": (lambda c: c.client.get(PROVIDERS), (2, 0, 0, 0)),
+    f"POST {PROVIDERS}": (lambda c: c.client.post(PROVIDERS, json=provider_body()), (2, 1, 0, 0)),
+    f"GET {PROVIDERS}/{{provider_id}}": (lambda c: c.client.get(c.provider), (2, 0, 0, 0)),
+    f"PATCH {PROVIDERS}/{{provider_id}}": (
+        lambda c: c.client.patch(c.provider, json={"display_name": "New"}),
+        (2, 1, 0, 0),
+    ),
+    f"DELETE {PROVIDERS}/{{provider_id}}": (
+        lambda c: c.client.delete(c.unused_provider),
+        (2, 1, 0, 0),
+    ),
+    f"GET {CONFIGS}": (lambda c: c.client.get(CONFIGS), (2, 0, 0, 0)),
+    f"POST {CONFIGS}": (
+        lambda c: c.client.post(CONFIGS, json=config_body(c.provider_id)),
+        (2, 1, 0, 0),
+    ),
+    f"GET {CONFIGS}/{{config_id}}": (lambda c: c.client.get(c.config), (2, 0, 0, 0)),
+    f"PATCH {CONFIGS}/{{config_id}}": (
+        lambda c: c.client.patch(c.config, json={"is_default": True}),
+        (2, 1, 0, 0),
+    ),
+    f"DELETE {CONFIGS}/{{config_id}}": (lambda c: c.client.delete(c.config), (2, 1, 0, 0)),
     f"GET {AUDIT}": (lambda c: c.client.get(f"{AUDIT}?actor=me"), (2, 0, 0, 0)),
     f"GET {AUDIT}/export": (lambda c: c.client.get(f"{AUDIT}/export?actor=me"), (2, 0, 0, 0)),
 }

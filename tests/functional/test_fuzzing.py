@@ -23,6 +23,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
+from tests.support.chat_models import CONFIGS, create_config, create_provider
 from tests.support.contract import document
 from tests.support.deployment import PUBLIC_URL
 from tests.support.journey import World
@@ -72,11 +73,15 @@ class Target:
             "organization_id": lambda: self.organization_id,
             "user_id": self._new_member,
             "group_id": self._new_group,
+            "provider_id": self._new_provider,
+            "config_id": self._new_model,
         }
         return {name: make() for name, make in makers.items() if f"{{{name}}}" in path}
 
     def real_members(self, path: str) -> dict[str, str]:
         """Members of bodies that chance would never hit."""
+        if path == CONFIGS:
+            return {"provider_id": self._new_provider()}
         known = {CHATS: {"organization_id": self.organization_id}, CALL: {"name": "search"}}
         return known.get(path, {})
 
@@ -95,6 +100,14 @@ class Target:
         with self.deployment.admin as admin:
             answer = admin.post(path, json={"name": f"group-{self.number}"})
         return str(answer.raise_for_status().json()["id"])
+
+    def _new_provider(self) -> str:
+        with self.deployment.admin as admin:
+            return str(create_provider(admin)["id"])
+
+    def _new_model(self) -> str:
+        with self.deployment.admin as admin:
+            return str(create_config(admin, create_provider(admin)["id"])["id"])
 
     def _new_server(self, path: str) -> str:
         slug = f"fuzzed-{self.number}"

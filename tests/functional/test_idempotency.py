@@ -9,6 +9,13 @@ import pytest
 
 from chalicelib.api import ROUTES
 from tests.support import aws
+from tests.support.chat_models import (
+    CONFIGS,
+    PROVIDERS,
+    config_body,
+    create_provider,
+    provider_body,
+)
 from tests.support.deployment import Deployment, error_of
 from tests.support.journey import MCP_URL, World
 from tests.support.servers import SERVERS, create_server, server_body
@@ -33,6 +40,7 @@ def creations(deployment: Deployment) -> dict[str, dict[str, Any]]:
         organization_id = admin.get("/api/v2/organizations").json()[0]["id"]
         person = {"username": "mara", "email": "mara@example.com"}
         user_id = admin.post("/api/v2/users", json=person).json()["id"]
+        provider_id = create_provider(admin)["id"]
     text = [{"type": "text", "text": "Hello"}]
     return {
         SERVERS: server_body(),
@@ -42,6 +50,8 @@ def creations(deployment: Deployment) -> dict[str, dict[str, Any]]:
         f"/api/v2/organizations/{organization_id}/members/{user_id}": {},
         f"/api/v2/organizations/{organization_id}/groups": {"name": "readers"},
         "/api/experimental/chats": {"organization_id": organization_id, "content": text},
+        PROVIDERS: provider_body(),
+        CONFIGS: config_body(provider_id),
     }
 
 

@@ -6,6 +6,7 @@ import httpx
 import pytest
 
 from tests.support import aws
+from tests.support.chat_models import KEY, PROVIDERS, create_provider
 from tests.support.deployment import ADMIN_TOKEN
 from tests.support.journey import World
 from tests.support.servers import MANUAL_OAUTH2, SERVERS, create_server
@@ -14,6 +15,7 @@ SENTINELS = {
     "oauth2_client_secret": "sentinel-client-secret",
     "api_key_value": "sentinel-api-key",
     "custom_headers": "sentinel-custom-header",
+    "model_api_key": KEY,
 }
 
 
@@ -41,6 +43,9 @@ def whole_journey(world: World) -> list[httpx.Response]:
             admin.get(f"{SERVERS}/{created['id']}")
             admin.get(f"{SERVERS}/{created['id']}/tools")
             admin.patch(f"{SERVERS}/{created['id']}", json=secrets)
+        provider = create_provider(admin)
+        admin.patch(f"{PROVIDERS}/{provider['id']}", json={"api_key": KEY, "enabled": False})
+        admin.get(PROVIDERS)
         admin.get(SERVERS)
         admin.get(f"{SERVERS}/{server_id}/oauth2/callback?code=sentinel-code&state=sentinel-state")
     return answers

@@ -18,6 +18,12 @@ def events(client: httpx.Client, **query: str | int) -> list[Event]:
     return found
 
 
+def event_of(client: httpx.Client, object_id: str, action: str) -> Event:
+    """The only event that tells of an action on an object."""
+    (found,) = events(client, object_id=object_id, action=action)
+    return found
+
+
 def page_through(client: httpx.Client, **query: str | int) -> list[list[Event]]:
     """Every page, to the last."""
     pages: list[list[Event]] = []

@@ -18,7 +18,12 @@ def offer_model(
     deployment: Deployment, base_url: str = "https://models.example/v1", **changes: Any
 ) -> str:
     """Set up a provider and a default model; returns the model's id."""
-    provider = {"kind": "openai", "display_name": "Models", "base_url": base_url, "api_key": "k"}
+    provider = {
+        "provider": "openai",
+        "display_name": "Models",
+        "base_url": base_url,
+        "api_key": "k",
+    }
     with deployment.admin as admin:
         made = admin.post(PROVIDERS, json=provider).raise_for_status().json()
         model = {
