@@ -111,18 +111,23 @@ def _path_in(sent: object, location: tuple[int | str, ...]) -> str:
     """Where in the body something is: pydantic's location without the names of its types."""
     path, node = [], sent
     for number, part in enumerate(location):
-        inside = node[part] if _has(node, part) else None  # type: ignore[index]
-        if inside is None and isinstance(node, dict) and number < len(location) - 1:
-            continue
+        is_last = number == len(location) - 1
+        if (
+            isinstance(node, dict)
+            and not is_last
+            and (part not in node or node.get("type") == part)
+        ):
+            continue  # The type that pydantic chose from a union, not a member.
         path.append(str(part))
-        node = inside
+        node = _find_in(node, part)
     return ".".join(path)
 
 
-def _has(node: object, part: int | str) -> bool:
+def _find_in(node: object, part: int | str) -> object:
     if isinstance(node, dict):
-        return part in node
-    return isinstance(node, list) and isinstance(part, int) and part < len(node)
+        return node.get(part)
+    is_there = isinstance(node, list) and isinstance(part, int) and part < len(node)
+    return node[part] if is_there else None  # type: ignore[index]
 
 
 class InvalidQueryError(InvalidInputError):

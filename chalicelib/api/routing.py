@@ -4,7 +4,6 @@ A view is a plain function from a `Call` to a `Reply`. What every request needs 
 who makes it, whether a browser was tricked into it, what becomes of errors, and the log line.
 """
 
-import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -15,6 +14,7 @@ from urllib.parse import quote
 from chalice.app import Chalice, Response
 from chalice.app import Request as ChaliceRequest
 from pydantic import BaseModel, ValidationError
+from pydantic_core import from_json
 
 from chalicelib.api.contract import Answer, Parameter, Wire
 from chalicelib.api.cookies import parse_cookies, session_cookie_name
@@ -353,7 +353,7 @@ def to_response(reply: Reply) -> Response:
 
 def _load(body: bytes) -> object:
     try:
-        return json.loads(body)
+        return from_json(body)
     except ValueError:
         return None
 

@@ -107,7 +107,7 @@ def _form(call: Call) -> LoginRequest:
             {name: values[-1] for name, values in fields.items()}, strict=False
         )
     except ValidationError as exc:
-        raise body_error(exc) from None  # The cause would carry what was sent.
+        raise body_error(exc, fields) from None  # The cause would carry what was sent.
 
 
 def _own_path(path: str | None) -> str:
