@@ -21,9 +21,12 @@ from types import FrameType
 
 from chalice.app import Chalice
 from chalice.local import ThreadedHTTPServer
+from pydantic import ValidationError
 
 from chalicelib.config import Settings, SettingsError
 from chalicelib.errors import CiboriumError
+from chalicelib.sdk.client import Client
+from chalicelib.sdk.exceptions import SDKError
 from infra.cloudformation import DeploymentError, deploy, find_stack, load_template
 from infra.first_admin import FirstAdmin, ensure_first_admin
 from infra.local import guide
@@ -31,6 +34,7 @@ from infra.local.aws import LocalAWS, LocalAWSError
 from infra.local.demo import DemoServer, DemoServerError
 from infra.local.devserver import make_server
 from infra.local.environments import ROOT
+from infra.local.models import ensure_model, find_model
 
 HOST = "127.0.0.1"
 STAGE = "local"
@@ -77,9 +81,11 @@ def run(*, demo: bool) -> None:
         try:
             if demo_server:
                 demo_server.start()
-            _say(f"Ready after {time.monotonic() - started:.1f} s.")
-            _print_guide(settings, token, admin, demo_server)
-            _serve(server)
+            with _serving(server) as thread:
+                _set_up_model(f"http://{HOST}:{port}", token)
+                _say(f"Ready after {time.monotonic() - started:.1f} s.")
+                _print_guide(settings, token, admin, demo_server)
+                thread.join()
         finally:
             _say("Stopping …")
             server.server_close()
@@ -87,14 +93,31 @@ def run(*, demo: bool) -> None:
                 demo_server.stop()
 
 
-def _serve(server: ThreadedHTTPServer) -> None:
+@contextmanager
+def _serving(server: ThreadedHTTPServer) -> Iterator[threading.Thread]:
     """Serve in a thread, so that a signal interrupts the wait and not a request."""
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:
-        thread.join()
+        yield thread
     finally:
         server.shutdown()
+
+
+def _set_up_model(url: str, token: str) -> None:
+    """Give chats the model that the environment names; a wrong one is only told of."""
+    named = find_model(os.environ)
+    if named is None:
+        return
+    try:
+        with Client(url, token) as client:
+            model = ensure_model(client, named.base_url, named.api_key, named.model)
+    except (SDKError, ValidationError) as exc:
+        # A ValidationError's own text would quote what was in the variables.
+        why = str(exc) if isinstance(exc, SDKError) else "One of them is malformed."
+        _say(f"No model was set up from OPENAI_BASE_URL, OPENAI_API_KEY and OPENAI_MODEL: {why}")
+    else:
+        _say(f"Chats can use {model.display_name} at {named.base_url}.")
 
 
 def _load_app() -> Chalice:

@@ -6,6 +6,8 @@ from typing import Any
 import httpx
 import pytest
 
+from chalicelib.encryption.errors import SealedValueError
+from tests.support import aws
 from tests.support.audit import event_of
 from tests.support.chat_models import (
     CONFIGS,
@@ -338,6 +340,22 @@ def test_no_answer_no_log_line_no_event_and_no_row_shows_a_key(deployment: Deplo
     rows = [*table_items("models"), *table_items("audit"), *table_items("idempotency")]
     assert KEY not in json.dumps(rows, default=repr)
     assert not any(KEY in line for line in deployment.log_lines)
+
+
+def test_a_key_that_was_moved_to_another_provider_does_not_open(deployment: Deployment) -> None:
+    with deployment.admin as admin:
+        ids = [create_provider(admin, base_url=f"https://{n}.example")["id"] for n in "ab"]
+        config_id = create_config(admin, ids[1])["id"]
+    items = {item["SK"]["S"]: item for item in table_items("models")}
+    aws.client("dynamodb").put_item(
+        TableName=f"ciborium-{aws.STAGE}-models",
+        Item={
+            **items[f"PROVIDER#{ids[1]}"],
+            "api_key": items[f"PROVIDER#{ids[0]}"]["api_key"],
+        },
+    )
+    with pytest.raises(SealedValueError):
+        deployment.services.models.find_usable(config_id)
 
 
 def test_the_audit_log_says_what_a_provider_was_and_is(deployment: Deployment) -> None:

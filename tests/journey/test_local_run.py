@@ -137,3 +137,19 @@ def test_what_the_gateway_would_refuse_is_refused_in_our_words(tmp_path: Path) -
         head = admin.head("/healthz")
         assert head.status_code in {404, 405}
         assert admin.get("/readyz").json() == {"status": "ok"}
+
+
+def test_chats_get_the_model_that_the_environment_names(tmp_path: Path) -> None:
+    named = {"OPENAI_BASE_URL": "http://127.0.0.1:9/v1", "OPENAI_API_KEY": "sentinel-key"}
+    with LocalRun(tmp_path, **named) as run, run.client() as admin:
+        assert f"Chats can use gpt-4.1-mini at {named['OPENAI_BASE_URL']}." in run.output
+        (model,) = admin.get("/api/experimental/chats/models").json()
+        assert (model["display_name"], model["is_default"]) == ("gpt-4.1-mini", True)
+        assert run.stop() == 0
+    assert "sentinel-key" not in run.output
+    with LocalRun(tmp_path, OPENAI_BASE_URL="http://10.0.0.1/v1") as run, run.client() as admin:
+        assert "No model was set up from OPENAI_BASE_URL" in run.output
+        assert [each["id"] for each in admin.get("/api/experimental/chats/models").json()] == [
+            model["id"]
+        ]
+        assert run.stop() == 0

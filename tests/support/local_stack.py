@@ -189,5 +189,5 @@ def _clean_environment() -> dict[str, str]:
     return {
         name: value
         for name, value in os.environ.items()
-        if not name.startswith(("CIBORIUM_", "AWS_ACCESS", "AWS_SECRET", "AWS_DEFAULT"))
+        if not name.startswith(("CIBORIUM_", "OPENAI_", "AWS_ACCESS", "AWS_SECRET", "AWS_DEFAULT"))
     }

@@ -10,6 +10,7 @@ from . import (
     audit,
     connections,
     groups,
+    models,
     organizations,
     personal,
     servers,
@@ -62,6 +63,7 @@ for command in (
     organizations.orgs,
     audit.audit,
     groups.groups,
+    models.models,
 ):
     cli.add_command(command)
 for command in (
