@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from tests.support.deployment import Deployment
+from tests.support.people import default_organization
 from tests.support.servers import NOWHERE, SERVERS, server_body
 
 CHATS = "/api/experimental/chats"
@@ -16,6 +17,7 @@ SERVER = {
     **dict.fromkeys(("oauth2_auth_url", "oauth2_token_url", "oauth2_revocation_url"), ""),
     "organization_ids": [],
 }
+WORKSPACE = {"name": "n", "instructions": "i", "default_mcp_server_ids": []}
 BODIES: dict[str, dict[str, Any]] = {
     f"POST {SERVERS}": SERVER,
     f"PATCH {SERVERS}/{{server_id}}": SERVER,
@@ -24,6 +26,8 @@ BODIES: dict[str, dict[str, Any]] = {
     "PATCH /api/v2/users/me": {"email": "a@b", "username": "u", "name": "n", "roles": ["owner"]},
     "POST /api/v2/users/me/keys/tokens": {"token_name": "x", "lifetime": 60, "scopes": ["all"]},
     "POST /api/v2/organizations": {"name": "n", "display_name": "d", "description": ""},
+    "POST /api/v2/organizations/{organization_id}/workspaces": WORKSPACE,
+    "PATCH /api/v2/organizations/{organization_id}/workspaces/{workspace_id}": WORKSPACE,
     "POST /api/v2/users/login": {"token": "x", "next": ""},
     f"POST {CHATS}": {
         "organization_id": NOWHERE,
@@ -54,7 +58,12 @@ def test_no_body_makes_a_5xx(deployment: Deployment, endpoint: str) -> None:
     json_type = {"Content-Type": "application/json"}
     with deployment.admin as admin:
         created = admin.post(SERVERS, json=server_body(slug="base")).json()
-        path = path.format(server_id=created["id"])
+        organization = default_organization(deployment)
+        workspaces = f"/api/v2/organizations/{organization}/workspaces"
+        workspace = admin.post(workspaces, json={"name": "base"}).json()
+        path = path.format(
+            server_id=created["id"], organization_id=organization, workspace_id=workspace["id"]
+        )
         odd = [
             json.dumps({**BODIES[endpoint], name: value}).encode()
             for name in BODIES[endpoint]
