@@ -17,6 +17,7 @@ from . import (
     tools,
     transfer,
     users,
+    workspaces,
 )
 from .commands import Root
 from .credentials import URL_VARIABLE
@@ -62,6 +63,7 @@ for command in (
     organizations.orgs,
     audit.audit,
     groups.groups,
+    workspaces.workspaces,
 ):
     cli.add_command(command)
 for command in (
