@@ -14,6 +14,7 @@ from tests.support.chat_models import (
     provider_body,
 )
 from tests.support.deployment import Deployment
+from tests.support.people import default_organization
 from tests.support.servers import NOWHERE, SERVERS, server_body
 
 CHATS = "/api/experimental/chats"
@@ -30,6 +31,7 @@ MODEL = config_body(
 ) | dict.fromkeys(
     ("max_output_tokens", "input_price", "output_price", "cache_read_price", "cache_creation_price")
 )
+WORKSPACE = {"name": "n", "instructions": "i", "default_mcp_server_ids": []}
 BODIES: dict[str, dict[str, Any]] = {
     f"POST {SERVERS}": SERVER,
     f"PATCH {SERVERS}/{{server_id}}": SERVER,
@@ -38,6 +40,8 @@ BODIES: dict[str, dict[str, Any]] = {
     "PATCH /api/v2/users/me": {"email": "a@b", "username": "u", "name": "n", "roles": ["owner"]},
     "POST /api/v2/users/me/keys/tokens": {"token_name": "x", "lifetime": 60, "scopes": ["all"]},
     "POST /api/v2/organizations": {"name": "n", "display_name": "d", "description": ""},
+    "POST /api/v2/organizations/{organization_id}/workspaces": WORKSPACE,
+    "PATCH /api/v2/organizations/{organization_id}/workspaces/{workspace_id}": WORKSPACE,
     "POST /api/v2/users/login": {"token": "x", "next": ""},
     f"POST {CHATS}": {
         "organization_id": NOWHERE,
@@ -73,10 +77,15 @@ def test_no_body_makes_a_5xx(deployment: Deployment, endpoint: str) -> None:
     with deployment.admin as admin:
         created = admin.post(SERVERS, json=server_body(slug="base")).json()
         provider_id = create_provider(admin)["id"]
+        organization = default_organization(deployment)
+        workspaces = f"/api/v2/organizations/{organization}/workspaces"
+        workspace = admin.post(workspaces, json={"name": "base"}).json()
         path = path.format(
             server_id=created["id"],
             provider_id=provider_id,
             config_id=create_config(admin, provider_id)["id"],
+            organization_id=organization,
+            workspace_id=workspace["id"],
         )
         odd = [
             json.dumps({**BODIES[endpoint], name: value}).encode()

@@ -1,6 +1,8 @@
 """People, tokens, organisations, and the audit log, with the command."""
 
 import json
+import re
+from pathlib import Path
 
 from tests.support.cli import TICKETS, Terminal
 from tests.support.journey import World
@@ -92,3 +94,40 @@ def test_groups_are_managed_by_their_names(terminal: Terminal) -> None:
     assert terminal.run("groups", "edit", "club", "council").code == 2
     terminal.ok("groups", "delete", "club", "council")
     assert terminal.run("groups", "members", "club", "council").code == 1
+
+
+def test_workspaces_are_managed_by_their_names(terminal: Terminal, tmp_path: Path) -> None:
+    terminal.ok("orgs", "create", "club")
+    terminal.ok(
+        *("servers", "add", "https://tickets.example/mcp", "--auth", "none"),
+        *("--slug", "tickets", "--enable"),
+    )
+    added = terminal.ok(
+        *("workspaces", "add", "club", "Atlas", "--instructions", "Be brief."),
+        *("--server", "tickets", "--json"),
+    ).json
+    assert (added["instructions"], len(added["default_mcp_server_ids"])) == ("Be brief.", 1)
+    assert terminal.ok("workspaces", "show", "club", "atlas", "--json").json["id"] == added["id"]
+    shown = terminal.ok("workspaces", "show", "club", added["id"]).out
+    assert "Be brief." in shown
+    assert "admin" in shown
+    file = tmp_path / "instructions.txt"
+    file.write_text("From a file.", encoding="utf-8")
+    for option, typed in ((str(file), ""), ("-", "From a file.")):
+        edit = ("workspaces", "edit", "club", "Atlas", "--instructions-file", option)
+        changed = terminal.ok(*edit, "--server", "", "--json", typed=typed).json
+        assert changed["instructions"] == "From a file."
+        assert changed["default_mcp_server_ids"] == []
+    assert terminal.run(*edit, "--instructions", "Both.").code == 2
+    assert terminal.run("workspaces", "edit", "club", "Atlas").code == 2
+    assert terminal.run("workspaces", "add", "club", "ATLAS").code == 1
+    terminal.ok("workspaces", "add", "club", "aardvark")
+    assert re.findall(
+        r"(?m)^ *(Atlas|aardvark)", terminal.ok("workspaces", "list", "club").out
+    ) == [
+        "aardvark",
+        "Atlas",
+    ]
+    assert terminal.run("workspaces", "remove", "club", "Atlas", typed="n\n").code == 1
+    assert terminal.ok("workspaces", "remove", "club", "Atlas", "--yes").out == "Removed Atlas.\n"
+    assert terminal.run("workspaces", "show", "club", "Atlas").code == 1

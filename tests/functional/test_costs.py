@@ -32,6 +32,7 @@ CHATS = "/api/experimental/chats"
 ORGANIZATIONS = "/api/v2/organizations"
 ORGANIZATION = f"{ORGANIZATIONS}/{{organization_id}}"
 GROUPS = f"{ORGANIZATION}/groups"
+WORKSPACES = f"{ORGANIZATION}/workspaces"
 AUDIT = "/api/v2/audit"
 
 
@@ -66,6 +67,7 @@ class Caller:
         client.put(f"{self.suspended}/status/suspend").raise_for_status()
         self._make_models()
         self._make_groups()
+        self._make_workspace()
         self._sign_in()
 
     def _make_models(self) -> None:
@@ -94,6 +96,12 @@ class Caller:
         join(self.world.deployment, self.organization_id, tom)
         self.not_in_group = f"{self.group}/members/{tom.id}"
         self.key_id = client.get(f"{self.user}/keys/tokens").json()[0]["id"]
+
+    def _make_workspace(self) -> None:
+        self.workspaces = f"{self.organization}/workspaces"
+        body = {"name": "Atlas", "default_mcp_server_ids": [self.server_id]}
+        created = self.client.post(self.workspaces, json=body).raise_for_status()
+        self.workspace = f"{self.workspaces}/{created.json()['id']}"
 
     def _sign_in(self) -> None:
         """As the admin through the identity provider, so that its documents are known."""
@@ -233,6 +241,22 @@ COSTS: dict[str, tuple[Step, tuple[int, int, int, int]]] = {
     f"DELETE {GROUPS}/{{group_id}}/members/{{user_id}}": (
         lambda c: c.client.delete(c.in_group),
         (3, 1, 0, 0),
+    ),
+    f"GET {WORKSPACES}": (lambda c: c.client.get(c.workspaces), (5, 0, 0, 0)),
+    f"POST {WORKSPACES}": (
+        lambda c: c.client.post(
+            c.workspaces, json={"name": "new", "default_mcp_server_ids": [c.server_id]}
+        ),
+        (4, 1, 0, 0),
+    ),
+    f"GET {WORKSPACES}/{{workspace_id}}": (lambda c: c.client.get(c.workspace), (5, 0, 0, 0)),
+    f"PATCH {WORKSPACES}/{{workspace_id}}": (
+        lambda c: c.client.patch(c.workspace, json={"name": "new"}),
+        (5, 1, 0, 0),
+    ),
+    f"DELETE {WORKSPACES}/{{workspace_id}}": (
+        lambda c: c.client.delete(c.workspace),
+        (4, 1, 0, 0),
     ),
     "GET /api/experimental/mcp/servers": (lambda c: c.client.get(SERVERS), (3, 0, 0, 0)),
     "POST /api/experimental/mcp/servers": (Caller.register_by_url, (1, 2, 0, 4)),

@@ -49,6 +49,7 @@ def creations(deployment: Deployment) -> dict[str, dict[str, Any]]:
         "/api/v2/organizations": {"name": "research"},
         f"/api/v2/organizations/{organization_id}/members/{user_id}": {},
         f"/api/v2/organizations/{organization_id}/groups": {"name": "readers"},
+        f"/api/v2/organizations/{organization_id}/workspaces": {"name": "Atlas"},
         "/api/experimental/chats": {"organization_id": organization_id, "content": text},
         PROVIDERS: provider_body(),
         CONFIGS: config_body(provider_id),

@@ -29,6 +29,8 @@ class Scene:
     stranger: str
     key: str
     """The id of a token of the person."""
+    workspace: str
+    """One of the person's."""
 
 
 class Stage:
@@ -60,7 +62,11 @@ class Stage:
         key = person.get(f"{person.path}/keys/tokens").json()[0]["id"]
         path = f"{ORGANIZATIONS}/{organization}/groups/{group}/members/{person.id}"
         self._deployment.admin.put(path).raise_for_status()
-        return Scene(organization, group, person.id, stranger.id, key)
+        made = person.client.post(
+            f"{ORGANIZATIONS}/{organization}/workspaces", json={"name": "theirs"}
+        )
+        workspace = made.raise_for_status().json()["id"]
+        return Scene(organization, group, person.id, stranger.id, key, workspace)
 
     def _create(self, path: str, **body: Any) -> str:
         with self._deployment.admin as admin:
@@ -73,6 +79,8 @@ MYSELF: Path = lambda _, me: f"{USERS}/{me.id}"  # noqa: E731
 ORGANIZATION: Path = lambda s, _: f"{ORGANIZATIONS}/{s.organization}"  # noqa: E731
 GROUPS: Path = lambda s, _: f"{ORGANIZATIONS}/{s.organization}/groups"  # noqa: E731
 GROUP: Path = lambda s, _: f"{ORGANIZATIONS}/{s.organization}/groups/{s.group}"  # noqa: E731
+
+WORKSPACES: Path = lambda s, _: f"{ORGANIZATIONS}/{s.organization}/workspaces"  # noqa: E731
 
 
 def under(base: Path, rest: str) -> Path:
@@ -152,6 +160,21 @@ TABLE: dict[str, tuple[str, Path, Any, tuple[int, int, int, int]]] = {
         None,
         (204, 204, 403, 404),
     ),
+    "list workspaces": ("GET", WORKSPACES, None, (200, 200, 200, 404)),
+    "create a workspace": ("POST", WORKSPACES, {"name": "new"}, (403, 201, 201, 404)),
+    "see a workspace": ("GET", under(WORKSPACES, "/{workspace}"), None, (200, 200, 200, 404)),
+    "change another's workspace": (
+        "PATCH",
+        under(WORKSPACES, "/{workspace}"),
+        {"name": "x"},
+        (200, 200, 403, 404),
+    ),
+    "delete another's workspace": (
+        "DELETE",
+        under(WORKSPACES, "/{workspace}"),
+        None,
+        (204, 204, 403, 404),
+    ),
     "delete oneself": ("DELETE", MYSELF, None, (204, 403, 403, 403)),
 }
 OPEN = {"POST /api/v2/users/login", "POST /api/v2/users/logout"}
@@ -171,7 +194,10 @@ def test_a_role_may_do_what_the_table_says(deployment: Deployment, role: str) ->
 
 
 def test_the_table_has_every_endpoint_for_people() -> None:
-    example = Scene("{organization_id}", "{group_id}", "{user_id}", "{user_id}", "{key_id}")
+    example = Scene(
+        *("{organization_id}", "{group_id}", "{user_id}", "{user_id}", "{key_id}"),
+        "{workspace_id}",
+    )
     me = Person(None, "{user_id}", "")  # type: ignore[arg-type]  # It only fills in the path.
     listed = {f"{method} {path(example, me)}" for method, path, *_ in TABLE.values()}
     offered = {

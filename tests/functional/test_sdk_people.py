@@ -1,5 +1,8 @@
 """People, organisations and groups, managed through the SDK."""
 
+import pytest
+
+from chalicelib.sdk import ConflictError
 from chalicelib.sdk.groups import CreateGroupRequest, UpdateGroupRequest
 from chalicelib.sdk.identity import CreateUserRequest, UpdateUserRequest
 from chalicelib.sdk.organizations import (
@@ -7,6 +10,7 @@ from chalicelib.sdk.organizations import (
     MemberRolesRequest,
     UpdateOrganizationRequest,
 )
+from chalicelib.sdk.workspaces import CreateWorkspaceRequest, UpdateWorkspaceRequest
 from tests.support.deployment import Deployment
 from tests.support.sdk import sdk_client
 
@@ -57,3 +61,32 @@ def test_organisations_have_groups(deployment: Deployment) -> None:
         assert changed.name == "society"
         admin.delete_organization(club.id)
         assert "society" not in {each.name for each in admin.list_organizations()}
+
+
+def test_organisations_have_workspaces(deployment: Deployment) -> None:
+    with sdk_client(deployment) as admin:
+        club = admin.create_organization(CreateOrganizationRequest(name="club")).id
+        made = [
+            admin.create_workspace(club, CreateWorkspaceRequest(name=name))
+            for name in ("Atlas", "Globe", "Map")
+        ]
+        for page_size in (1, 3, 100):
+            found = list(admin.iter_workspaces(club, page_size=page_size))
+            assert [each.id for each in found] == sorted(each.id for each in made)
+        assert admin.list_workspaces(club, limit=1, after_id=found[0].id) == found[1:2]
+        read = admin.get_workspace(club, made[0].id)
+        brief = UpdateWorkspaceRequest(instructions="Be brief.")
+        changed = admin.update_workspace(club, read.id, brief, etag=read.etag)
+        assert (changed.instructions, changed.owner_username) == ("Be brief.", "admin")
+        for late in (
+            lambda: admin.update_workspace(
+                club, read.id, UpdateWorkspaceRequest(name="Late"), etag=read.etag
+            ),
+            lambda: admin.delete_workspace(club, read.id, etag=read.etag),
+        ):
+            with pytest.raises(ConflictError):
+                late()
+        admin.delete_workspace(club, read.id, etag=changed.etag)
+        assert [each.name for each in made[1:]] == sorted(
+            each.name for each in admin.iter_workspaces(club)
+        )

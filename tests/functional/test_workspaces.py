@@ -51,7 +51,7 @@ class Place:
     def new_server(self, slug: str, **fields: Any) -> str:
         """The id of a new server that anybody may use, if nothing else is said."""
         with self.deployment.admin as admin:
-            return str(create_server(admin, slug=slug, **fields)["id"])
+            return str(create_server(admin, **{"slug": slug, "enabled": True, **fields})["id"])
 
 
 @pytest.fixture
@@ -338,7 +338,9 @@ def test_a_chats_token_is_good_for_them_and_a_users_token_is_not(place: Place) -
 
 def test_the_audit_log_tells_of_them_to_the_organisations_admins(place: Place) -> None:
     workspace = place.add(instructions="Be brief.")
+    place.deployment.clock.advance(seconds=1)
     place.ada.client.patch(workspace, json={"name": "Globe"})
+    place.deployment.clock.advance(seconds=1)
     place.ada.client.delete(workspace)
     log = f"/api/v2/audit?organization_id={place.id}&object_type=workspace"
     events = place.ada.get(log).json()["events"]

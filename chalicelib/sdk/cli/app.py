@@ -18,6 +18,7 @@ from . import (
     tools,
     transfer,
     users,
+    workspaces,
 )
 from .commands import Root
 from .credentials import URL_VARIABLE
@@ -64,6 +65,7 @@ for command in (
     audit.audit,
     groups.groups,
     models.models,
+    workspaces.workspaces,
 ):
     cli.add_command(command)
 for command in (
