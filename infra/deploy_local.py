@@ -1,7 +1,7 @@
-"""`make deploy-local`: the packaged Lambda, deployed through CloudFormation to a local AWS.
+"""`make deploy-local`: the packaged Lambdas, deployed through CloudFormation to a local AWS.
 
-The zip and the template are those that would go to AWS. Requests pass ministack's API Gateway and
-run in a real Lambda process.
+The zip and the template are those that would go to AWS. Requests pass ministack's API Gateway,
+hints its queue, and all run in real Lambda processes.
 """
 
 import hashlib
@@ -57,8 +57,9 @@ def deployed_stack(state: Path) -> Iterator[DeployedStack]:
 def deploy_to(aws: LocalAWS) -> DeployedStack:
     """Deploy in two steps: only after the first is API Gateway's own address known."""
     template = load_json(package.TEMPLATE)
-    handler = template["Resources"]["APIHandler"]["Properties"]
-    handler["CodeUri"] = _upload(aws, package.ZIP)
+    archive = _upload(aws, package.ZIP)
+    for function in package.functions(template):
+        function["CodeUri"] = archive
     outputs = _deploy(aws, template, "http://127.0.0.1")
     url = f"{aws.endpoint}/restapis/{outputs['RestAPIId']}/api/_user_request_"
     _deploy(aws, template, url)

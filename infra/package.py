@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from infra.cloudformation import Template, load_template
@@ -72,7 +73,7 @@ def build() -> None:
         built = _run_chalice(Path(folder))
         _write_zip(built / "deployment.zip", ZIP)
         template: Template = json.loads((built / "sam.json").read_text(encoding="utf-8"))
-    template["Resources"]["APIHandler"]["Properties"]["CodeUri"] = f"./{ZIP.name}"
+    _complete(template)
     TEMPLATE.write_text(json.dumps(template, indent=1, sort_keys=True), encoding="utf-8")
     smoke_test(ZIP)
     _lint(TEMPLATE)
@@ -88,7 +89,7 @@ def smoke_test(archive: Path) -> None:
         with zipfile.ZipFile(archive) as opened:
             opened.extractall(task)
         # -I and -S: neither the environment nor site-packages lend it anything.
-        script = f"import sys; sys.path.insert(0, {task!r}); import app; print(len(app.app.routes))"
+        script = f"import sys; sys.path.insert(0, {task!r}); from app import app, turns, reaper"
         environment = {"AWS_CHALICE_CLI_MODE": "true", "PATH": os.environ["PATH"]}
         done = subprocess.run(
             [sys.executable, "-I", "-S", "-B", "-c", script],
@@ -133,6 +134,24 @@ def _additions() -> Template:
         "Parameters": {**data["Parameters"], **api["Parameters"]},
         "Resources": {**data["Resources"], **api["Resources"]},
     }
+
+
+def functions(template: Template) -> Iterator[Template]:
+    """The properties of each of a template's functions."""
+    for resource in template["Resources"].values():
+        if resource["Type"] == "AWS::Serverless::Function":
+            yield resource["Properties"]
+
+
+def _complete(template: Template) -> None:
+    """What merging cannot do: it would add to an event source's queue, and not replace it."""
+    for function in functions(template):
+        function["CodeUri"] = f"./{ZIP.name}"
+        for event in function.get("Events", {}).values():
+            if event["Type"] == "SQS":
+                # Chalice writes the name that app.py gives, and knows no partial batch responses.
+                event["Properties"]["Queue"] = {"Fn::GetAtt": ["TurnsQueue", "Arn"]}
+                event["Properties"]["FunctionResponseTypes"] = ["ReportBatchItemFailures"]
 
 
 def _write_zip(source: Path, target: Path) -> None:

@@ -1,7 +1,8 @@
 """`make run`: the whole product on this machine, from nothing, until Ctrl-C.
 
-One process serves the API and looks after the local AWS beside it (`aws_server.py`). With `--demo`
-a small MCP server with a sign-in of its own (`demo_server.py`) runs there too.
+One process serves the API and looks after two others: the local AWS (`aws_server.py`), and the
+worker on chats' turns (`worker.py`). With `--demo` a small MCP server with a sign-in of its own
+(`demo_server.py`) runs there too.
 """
 
 import fcntl
@@ -35,6 +36,7 @@ from infra.local.demo import DemoServer, DemoServerError
 from infra.local.devserver import make_server
 from infra.local.environments import ROOT
 from infra.local.models import ensure_model, find_model
+from infra.local.supervisor import SupervisedWorker
 
 HOST = "127.0.0.1"
 STAGE = "local"
@@ -78,6 +80,8 @@ def run(*, demo: bool) -> None:
         except OSError as exc:
             raise StartError(_port_in_use(port)) from exc
         demo_server = DemoServer(state) if demo else None
+        worker = SupervisedWorker(state)
+        worker.start()
         try:
             if demo_server:
                 demo_server.start()
@@ -89,6 +93,7 @@ def run(*, demo: bool) -> None:
         finally:
             _say("Stopping …")
             server.server_close()
+            worker.stop()
             if demo_server:
                 demo_server.stop()
 

@@ -6,6 +6,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from chalicelib.config import SETTINGS, Settings
 from infra.cloudformation import INFRA, load_template
 from infra.local.environments import ROOT
@@ -14,6 +16,25 @@ TABLES = {
     *("identity", "organizations", "servers", "connections", "chats", "audit", "idempotency"),
     *("keys", "models"),
 }
+
+
+FUNCTIONS = {"api": "APIHandler", "turns": "Turns", "reaper": "Reaper"}
+
+
+def policy_of(function: str) -> list[dict[str, Any]]:
+    """The statements of what a function may do."""
+    text = (ROOT / ".chalice" / f"policy-{function}.json").read_text(encoding="utf-8")
+    statements: list[dict[str, Any]] = json.loads(text)["Statement"]
+    return statements
+
+
+def actions_of(function: str, service: str) -> set[str]:
+    return {
+        action.removeprefix(f"{service}:")
+        for statement in policy_of(function)
+        for action in statement["Action"]
+        if action.startswith(f"{service}:")
+    }
 
 
 def tables() -> dict[str, dict[str, Any]]:
@@ -44,16 +65,29 @@ def test_every_table_survives_the_stack_and_can_be_restored() -> None:
         assert properties["DeletionProtectionEnabled"] == {"Ref": "DeletionProtection"}
 
 
-def test_the_function_may_add_audit_events_and_read_them_and_nothing_else() -> None:
-    """Append-only: whoever takes over the function can change no event, whatever the code does."""
-    policy = json.loads((ROOT / ".chalice" / "policy-api.json").read_text(encoding="utf-8"))
+@pytest.mark.parametrize(
+    ("function", "allowed"),
+    [
+        ("api", {"dynamodb:PutItem", "dynamodb:Query"}),
+        ("turns", {"dynamodb:PutItem"}),
+        ("reaper", {"dynamodb:PutItem"}),
+    ],
+)
+def test_functions_may_add_audit_events_and_the_api_read_them_and_nothing_else(
+    function: str, allowed: set[str]
+) -> None:
+    """Append-only: whoever takes over a function can change no event, whatever the code does."""
     actions = {
         action
-        for statement in policy["Statement"]
+        for statement in policy_of(function)
         if "AuditTable" in json.dumps(statement["Resource"])
         for action in statement["Action"]
     }
-    assert actions == {"dynamodb:PutItem", "dynamodb:Query"}
+    assert actions == allowed
+
+
+def test_the_api_may_read_every_index_of_the_audit_log() -> None:
+    policy = policy_of("api")
     indexes = tables()["ciborium-${Stage}-audit"]["Properties"]["GlobalSecondaryIndexes"]
     for index in indexes:
         assert f"${{AuditTable.Arn}}/index/{index['IndexName']}" in json.dumps(policy)
@@ -64,9 +98,59 @@ def test_events_end_by_the_attribute_that_the_code_writes() -> None:
     assert properties["TimeToLiveSpecification"] == {"AttributeName": "expires_at", "Enabled": True}
 
 
-def test_the_functions_environment_sets_every_setting() -> None:
-    handler = load_template("api.yaml")["Resources"]["APIHandler"]["Properties"]
-    assert handler["Environment"]["Variables"].keys() == SETTINGS.keys()
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_every_function_has_its_name_every_setting_and_a_log(function: str) -> None:
+    resources = load_template("api.yaml")["Resources"]
+    properties = resources[FUNCTIONS[function]]["Properties"]
+    assert properties["Environment"]["Variables"].keys() == SETTINGS.keys()
+    name = properties["FunctionName"]["Fn::Sub"]
+    assert name == f"ciborium-${{Stage}}-{function}"
+    [log] = [
+        logical_id
+        for logical_id, each in resources.items()
+        if each.get("Properties", {}).get("LogGroupName") == {"Fn::Sub": f"/aws/lambda/{name}"}
+    ]
+    [statement] = [each for each in policy_of(function) if each["Sid"] == "WriteItsOwnLog"]
+    assert statement["Resource"] == [{"Fn::GetAtt": [log, "Arn"]}]
+
+
+def test_only_the_turns_function_takes_hints_and_all_may_send_them() -> None:
+    send = {"GetQueueUrl", "SendMessage"}
+    assert actions_of("api", "sqs") == send
+    assert actions_of("reaper", "sqs") == send
+    receive = {"DeleteMessage", "GetQueueAttributes", "ReceiveMessage"}
+    assert actions_of("turns", "sqs") == send | receive
+
+
+def test_only_the_turns_function_asks_models() -> None:
+    assert actions_of("turns", "bedrock") == {"InvokeModel", "InvokeModelWithResponseStream"}
+    assert actions_of("api", "bedrock") == set()
+    assert actions_of("reaper", "bedrock") == set()
+
+
+def test_a_step_may_touch_the_tables_that_a_request_may() -> None:
+    """A new table is granted to both, or this says which one was forgotten."""
+
+    def granted(function: str) -> set[str]:
+        [statement] = [
+            each for each in policy_of(function) if each["Sid"] == "ReadAndWriteTheTables"
+        ]
+        return {json.dumps(each) for each in statement["Resource"]}
+
+    idempotency = json.dumps({"Fn::GetAtt": ["IdempotencyTable", "Arn"]})
+    assert granted("turns") == granted("api") - {idempotency}
+
+
+def test_a_hint_comes_again_only_when_its_step_has_ended() -> None:
+    """AWS advises a visibility timeout of six times the function's."""
+    config = json.loads((ROOT / ".chalice" / "config.json").read_text(encoding="utf-8"))
+    timeout = config["stages"]["api"]["lambda_functions"]["turns"]["lambda_timeout"]
+    queue = load_template("data.yaml")["Resources"]["TurnsQueue"]["Properties"]
+    assert queue["VisibilityTimeout"] >= 6 * timeout
+    settings = Settings.from_environment(
+        {"CIBORIUM_STAGE": "prod", "CIBORIUM_PUBLIC_URL": "https://ciborium.example"}
+    )
+    assert queue["QueueName"]["Fn::Sub"].replace("${Stage}", "prod") == settings.turns_queue
 
 
 def test_the_data_template_passes_cfn_lint() -> None:

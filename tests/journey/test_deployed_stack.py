@@ -3,6 +3,7 @@
 import json
 import re
 import sys
+import time
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
+from chalicelib.primitives import new_id
 from infra import package
 from infra.deploy_local import DeployedStack, deployed_stack
 from infra.local.demo import DemoServer
@@ -20,6 +22,17 @@ pytestmark = pytest.mark.skipif(
     sys.version_info[:2] != package.PYTHON,
     reason="Chalice packages for the Python that it runs in, and the Lambda's is 3.13",
 )
+TICK = {
+    "version": "0",
+    "id": "0b1f0f5e-0000-4000-8000-000000000000",
+    "detail-type": "Scheduled Event",
+    "source": "aws.events",
+    "account": "000000000000",
+    "time": "2026-11-25T00:00:00Z",
+    "region": "us-east-1",
+    "resources": [],
+    "detail": {},
+}
 FORBIDDEN = (
     "boto3/",
     "mcp/",
@@ -147,15 +160,68 @@ def test_the_template_asks_for_no_more_than_it_needs(built: Path) -> None:
     for statement in statements:
         for name in ("Action", "Resource"):
             for each in _as_list(statement[name]):
-                assert "*" not in json.dumps(each), statement
-    function = template["Resources"]["APIHandler"]["Properties"]
-    assert (function["Runtime"], function["MemorySize"], function["Timeout"]) == (
-        "python3.13",
-        1024,
-        29,
-    )
-    variables = function["Environment"]["Variables"]
-    assert all(name.startswith("CIBORIUM_") for name in variables)
+                # Which models there are is chosen at run time, in the registry.
+                is_model = statement["Sid"] == "AskModelsOnBedrock" and name == "Resource"
+                assert is_model or "*" not in json.dumps(each), statement
+    timeouts = {}
+    for function in package.functions(template):
+        assert (function["Runtime"], function["MemorySize"]) == ("python3.13", 1024)
+        variables = function["Environment"]["Variables"]
+        assert all(name.startswith("CIBORIUM_") for name in variables)
+        timeouts[function["FunctionName"]["Fn::Sub"]] = function["Timeout"]
+    assert timeouts == {
+        "ciborium-${Stage}-api": 29,
+        "ciborium-${Stage}-turns": 180,
+        "ciborium-${Stage}-reaper": 60,
+    }
+
+
+def test_the_turns_function_takes_hints_one_by_one_from_the_stages_own_queue(built: Path) -> None:
+    template: dict[str, Any] = json.loads(package.TEMPLATE.read_text(encoding="utf-8"))
+    [event] = template["Resources"]["Turns"]["Properties"]["Events"].values()
+    assert event["Type"] == "SQS"
+    properties = event["Properties"]
+    assert properties["Queue"] == {"Fn::GetAtt": ["TurnsQueue", "Arn"]}
+    assert properties["BatchSize"] == 1
+    assert properties["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+
+
+def test_a_hint_in_the_queue_reaches_the_deployed_turns_function(stack: DeployedStack) -> None:
+    chat_id = new_id()
+    sqs = stack.aws.client("sqs")
+    url = sqs.get_queue_url(QueueName="ciborium-local-turns")["QueueUrl"]
+    sqs.send_message(QueueUrl=url, MessageBody=json.dumps({"chat_id": chat_id}))
+    line = wait_for_log_line(stack, "ciborium-local-turns", "turn", chat_id=chat_id)
+    assert line["level"] == "INFO"
+
+
+def test_the_clock_starts_the_deployed_reaper(stack: DeployedStack) -> None:
+    """The schedule is there and aims at the function, which answers when it is called like that."""
+    events, functions = stack.aws.client("events"), stack.aws.client("lambda")
+    reaper = functions.get_function(FunctionName="ciborium-local-reaper")["Configuration"]
+    [rule] = events.list_rule_names_by_target(TargetArn=reaper["FunctionArn"])["RuleNames"]
+    described = events.describe_rule(Name=rule)
+    assert (described["ScheduleExpression"], described["State"]) == ("rate(1 minute)", "ENABLED")
+    answer = functions.invoke(FunctionName=reaper["FunctionName"], Payload=json.dumps(TICK))
+    assert "FunctionError" not in answer
+    assert wait_for_log_line(stack, reaper["FunctionName"], "reaper")["woken"] == 0
+
+
+def wait_for_log_line(
+    stack: DeployedStack, function: str, message: str, **fields: str
+) -> dict[str, Any]:
+    """The first line in a function's log like this; ministack looks at queues each second."""
+    wanted = {"message": message, **fields}
+    logs = stack.aws.client("logs")
+    give_up = time.monotonic() + 30
+    while time.monotonic() < give_up:
+        found = logs.filter_log_events(logGroupName=f"/aws/lambda/{function}")["events"]
+        for event in found:
+            line = json.loads(event["message"]) if event["message"].startswith("{") else {}
+            if wanted.items() <= line.items():
+                return dict(line)
+        time.sleep(0.2)
+    raise AssertionError(f"{function} logged nothing like {wanted}")
 
 
 def _as_list(value: Any) -> list[Any]:
