@@ -37,6 +37,7 @@ from infra.local.devserver import make_server
 from infra.local.environments import ROOT
 from infra.local.models import ensure_model, find_model
 from infra.local.supervisor import SupervisedWorker
+from infra.local.worker import read_intervals
 
 HOST = "127.0.0.1"
 STAGE = "local"
@@ -72,6 +73,7 @@ def run(*, demo: bool) -> None:
     with _exclusive(state) as lock, _running_aws(state, lock) as aws:
         os.environ.update(_environment(aws, port))
         settings = Settings.from_environment(os.environ)
+        read_intervals(os.environ)  # The worker's own; refused here, before anything is started.
         _ensure_stack(aws, state)
         token = _admin_token(state)
         admin = ensure_first_admin(settings, token)

@@ -36,6 +36,7 @@ _WAIT_SECONDS = 1
 _PAUSE_SECONDS = 1.0  # After a failure of the local AWS.
 _WATCH_SECONDS = 0.25
 _END_SECONDS = 5.0  # For steps that are under way when it is told to stop.
+_LONGEST_SECONDS = 43200  # Of SQS.
 
 Message = dict[str, Any]
 Handlers = Mapping[str, Callable[[Any, Any], Any]]
@@ -169,9 +170,19 @@ def _end_with_parent(runner: Runner, parent: int) -> None:
     runner.stop()
 
 
-def _seconds(name: str, default: str) -> float:
-    text = os.environ.get(name, "") or default
-    if not re.fullmatch(r"\d+(\.\d+)?", text) or not 0 < float(text) <= 43200:
+def read_intervals(environment: Mapping[str, str]) -> tuple[int, float]:
+    """After how long messages come again, and how far apart the clock's ticks are.
+
+    Raises:
+        SettingsError: a variable is no number of seconds.
+    """
+    redelivery = _seconds(environment, "CIBORIUM_REDELIVERY_SECONDS", "35")
+    return math.ceil(redelivery), _seconds(environment, "CIBORIUM_REAPER_SECONDS", "60")
+
+
+def _seconds(environment: Mapping[str, str], name: str, default: str) -> float:
+    text = environment.get(name, "") or default
+    if not re.fullmatch(r"\d+(\.\d+)?", text) or not 0 < float(text) <= _LONGEST_SECONDS:
         raise SettingsError(f"{name} must be a number of seconds, such as {default}.")
     return float(text)
 
@@ -186,8 +197,7 @@ def main() -> None:
     try:
         services()  # Configures the log as well.
         settings = Settings.from_environment(os.environ)
-        redelivery = math.ceil(_seconds("CIBORIUM_REDELIVERY_SECONDS", "35"))
-        reaper = _seconds("CIBORIUM_REAPER_SECONDS", "60")
+        intervals = read_intervals(os.environ)
     except SettingsError as exc:
         sys.exit(f"Cannot start the worker: {exc}")
     config = Config(
@@ -197,7 +207,7 @@ def main() -> None:
         retries={"total_max_attempts": 1},
     )
     client = botocore.session.get_session().create_client("sqs", config=config)
-    runner = Runner(app.handler_map, client, settings.turns_queue, redelivery, reaper)
+    runner = Runner(app.handler_map, client, settings.turns_queue, *intervals)
     for each in (signal.SIGTERM, signal.SIGINT):
         signal.signal(each, runner.stop)
     if parent is not None:
