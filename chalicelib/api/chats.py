@@ -8,7 +8,12 @@ from chalicelib.sdk.chats import Chat, ChatMessages, CreateChatRequest
 
 
 def create_chat(call: Call) -> Reply:
-    """Start a chat with its first message."""
+    """Start a chat with its first message.
+
+    No `mcp_server_ids` means the servers that are on by default; forced ones are always added, and
+    duplicates collapse. Ids that are unknown, disabled, or not for the caller in this organisation
+    are 400 and named.
+    """
     return json_reply(
         to_chat(call.services.chats.create(call.actor, call.body(CreateChatRequest))), 201
     )
@@ -30,7 +35,10 @@ def get_chat(call: Call, chat_id: str) -> Reply:
 
 
 def list_messages(call: Call, chat_id: str) -> Reply:
-    """A page of a chat's messages."""
+    """A page of a chat's messages.
+
+    Newest first; oldest first when only `after_id` is given.
+    """
     page = call.services.chats.list_messages(
         call.actor,
         chat_id,

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
-from .base import Reply, Request
+from .base import KnownID, Reply, Request
 
 
 class ChatStatus(StrEnum):
@@ -50,12 +50,12 @@ class CreateChatRequest(Request):
 class Chat(Reply):
     """A chat, as its owner sees it."""
 
-    id: str
-    owner_id: str
-    organization_id: str
+    id: KnownID
+    owner_id: KnownID
+    organization_id: KnownID
     title: str
     status: ChatStatus
-    mcp_server_ids: list[str]
+    mcp_server_ids: list[KnownID]
     created_at: datetime
     updated_at: datetime
 
@@ -71,7 +71,7 @@ class ChatMessage(Reply):
     """A message; ids increase within a chat without gaps."""
 
     id: int
-    chat_id: str
+    chat_id: KnownID
     created_by: str
     created_at: datetime
     role: MessageRole
