@@ -71,6 +71,7 @@ from chalicelib.oauth2.user_headers import UserHeaderService
 from chalicelib.oidc.provider import IdentityProvider
 from chalicelib.oidc.repository import LoginTokensRepository
 from chalicelib.oidc.service import SignInService
+from chalicelib.oidc.tokens import LoginTokenKeeper
 from chalicelib.organizations.repository import OrganizationRepository
 from chalicelib.organizations.service import OrganizationService
 from chalicelib.primitives import Clock, utc_now
@@ -213,12 +214,21 @@ def build_services(
     turn_queue = TurnQueue(partial(aws_client, "sqs"), settings.turns_queue)
     chats = ChatService(chat_repository, selection, turn_queue, clock, pause)
     login_tokens = LoginTokensRepository(database, identity_repository)
+    identity_provider = IdentityProvider(egress, settings.oidc, clock) if settings.oidc else None
+    kept_tokens = LoginTokenKeeper(
+        issuer=settings.oidc.issuer if settings.oidc else "",
+        provider=identity_provider,
+        repository=login_tokens,
+        vault=vault,
+        clock=clock,
+        pause=pause,
+    )
     sign_in = SignInService(
         settings=settings.oidc,
-        provider=IdentityProvider(egress, settings.oidc, clock) if settings.oidc else None,
+        provider=identity_provider,
         logins=LoginService(accounts, session_lifetime),
         organizations=organizations,
-        repository=login_tokens,
+        tokens=kept_tokens,
         vault=vault,
         redirect_uri=settings.public_url.url("/api/v2/users/oidc/callback"),
         clock=clock,
@@ -226,7 +236,7 @@ def build_services(
     credentials = Credentials(
         access_tokens,
         vault,
-        sign_in_tokens or sign_in,
+        sign_in_tokens or kept_tokens,
         settings.public_url.url("/login"),
     )
     client = MCPClient(egress, pause)

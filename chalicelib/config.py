@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
+from chalicelib.primitives import parse_number
+
 IPNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 SETTINGS = {
@@ -174,9 +176,10 @@ def _log_level(text: str) -> str:
 
 
 def _session_hours(text: str) -> int:
-    if not text.isdigit() or not 1 <= int(text) <= 24 * 30:
+    hours = parse_number(text, 1, 24 * 30)
+    if hours is None:
         raise SettingsError("CIBORIUM_SESSION_HOURS must be a whole number from 1 to 720.")
-    return int(text)
+    return hours
 
 
 def _oidc(environment: Mapping[str, str]) -> OIDCSettings | None:
@@ -229,6 +232,7 @@ def _switch(name: str, text: str) -> bool:
 
 
 def _audit_retention_days(text: str) -> int:
-    if not text.isdecimal() or not 1 <= int(text) <= 3650:
+    days = parse_number(text, 1, 3650)
+    if days is None:
         raise SettingsError("CIBORIUM_AUDIT_RETENTION_DAYS must be a whole number from 1 to 3650.")
-    return int(text)
+    return days

@@ -1,10 +1,11 @@
-"""The smallest shared words: time and identifiers."""
+"""The smallest shared words: time, identifiers, numbers."""
 
 import secrets
 import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
+_MOST_DIGITS = 12
 Clock = Callable[[], datetime]
 
 
@@ -53,6 +54,17 @@ def parse_id(text: str) -> str | None:
         return None
     canonical = str(parsed)
     return canonical if text.lower() == canonical else None
+
+
+def parse_number(text: str, least: int, most: int) -> int | None:
+    """A whole number in ASCII digits, or None if `text` is none, or not from `least` to `most`.
+
+    `str.isdigit` alone is true of "\u00b2", and `int` refuses that and thousands of digits.
+    """
+    if not (text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS):
+        return None
+    number = int(text)
+    return number if least <= number <= most else None
 
 
 def _split(moment: datetime) -> tuple[int, int]:

@@ -1,21 +1,23 @@
-"""`make api-reference`: docs/api-reference.md, made of the OpenAPI document."""
+"""`make api-docs`: docs/api.md, made of the OpenAPI document and of infra/api_guide.md.
 
+The guide is the page's head and then, under the name of each tag, what precedes its operations.
+"""
+
+import json
+import re
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 from chalicelib.api.openapi import build_document
 from chalicelib.config import PublicURL
 
-TARGET = Path(__file__).resolve().parents[1] / "docs" / "api-reference.md"
-_HEAD = """# API reference
-
-Every endpoint and type, as `GET /api/v2/openapi.json` has them. `make api-reference` writes this
-file; [api.md](api.md) explains how to use the API. What is marked with `?` may be absent. Every
-endpoint may also answer 415 (the body is of another media type), 500 (a fault of ours) and 503
-(something is out of reach; try again), and every refusal is an [`ErrorBody`](#errorbody).
-"""
+TARGET = Path(__file__).resolve().parents[1] / "docs" / "api.md"
+GUIDE = Path(__file__).with_name("api_guide.md")
 _EVERYWHERE = {"415", "500", "503"}
+_WIDTH = 100
 _LIMITS = {
     "minLength": "at least {} characters",
     "maxLength": "at most {} characters",
@@ -39,19 +41,29 @@ def main() -> None:
 
 
 def render() -> str:
-    """The whole file."""
+    """The whole file.
+
+    Raises:
+        ValueError: the guide has a part for what is no tag.
+    """
     document = build_document(PublicURL("", ""))
-    lines = [_HEAD]
+    head, *parts = re.split(r"^## ", GUIDE.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    guide = dict(part.split("\n", 1) for part in parts)
+    lines = [head]
     for tag in document["tags"]:
         lines += [f"## {tag['name']}", "", _one_line(tag["description"]), ""]
+        lines += [guide.pop(tag["name"], "").strip("\n"), ""]
         for path, operations in document["paths"].items():
             for method, operation in operations.items():
                 if tag["name"] in operation["tags"]:
                     lines += [*_describe_operation(method, path, operation), ""]
+                    lines += [*_show_example(method, path, operation), ""]
+    if guide:
+        raise ValueError(f"no tag is called {', '.join(guide)}")
     lines += ["## Types", ""]
     for name, schema in sorted(document["components"]["schemas"].items()):
         lines += [*_describe_type(name, schema), ""]
-    return "\n".join(lines).rstrip() + "\n"
+    return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).rstrip() + "\n"
 
 
 def _describe_operation(method: str, path: str, operation: Node) -> Iterator[str]:
@@ -80,6 +92,55 @@ def _describe_operation(method: str, path: str, operation: Node) -> Iterator[str
     particular = ", ".join(each for each in refusals if each not in _EVERYWHERE)
     if particular:
         yield _row("refusals", particular)
+
+
+def _show_example(method: str, path: str, operation: Node) -> Iterator[str]:
+    """The recorded request as a command for a shell, and its answer."""
+    succeeded = [each for status, each in operation["responses"].items() if status < "300"]
+    answers = [_find_example(each) for each in succeeded]
+    body = _find_example(operation.get("requestBody", {}))
+    parameters = operation.get("parameters", [])
+    examples = {(each["in"], each["name"]): each.get("example") for each in parameters}
+    if body is None and not any(examples.values()) and not any(answers):
+        return  # No example was recorded.
+    query = {name: each for (where, name), each in examples.items() if where == "query" and each}
+    place = re.sub(r"{(\w+)}", lambda found: _name_variable(found[1], examples), path)
+    url = f"$CIBORIUM{place}" + (f"?{urlencode(query)}" if query else "")
+    is_implied = method == "get" or (method == "post" and body is not None)
+    command = "curl -s" if is_implied else f"curl -s -X {method.upper()}"
+    parts = [f'{command} "{url}"']
+    if operation["security"]:
+        parts.append('-H "Authorization: Bearer $TOKEN"')
+    if body is not None:
+        parts.append("-H 'Content-Type: application/json'")
+        parts.append(f"-d {shlex.quote(json.dumps(body, ensure_ascii=False))}")
+    yield from ("```sh", " \\\n    ".join(parts), "```")
+    for answer in answers:
+        if answer is not None:
+            yield from ("", "```json", _lay_out(answer), "```")
+
+
+def _find_example(message: Node) -> Any:
+    return message.get("content", {}).get("application/json", {}).get("example")
+
+
+def _name_variable(name: str, examples: dict[tuple[str, str], Any]) -> str:
+    return "me" if examples.get(("path", name)) == "me" else f"${name.upper()}"
+
+
+def _lay_out(value: Any, indent: str = "") -> str:
+    """JSON with a line for each member that would make its line too long."""
+    line = json.dumps(value, ensure_ascii=False)
+    if len(indent + line) <= _WIDTH or not isinstance(value, dict | list):
+        return line
+    inner = indent + "  "
+    if isinstance(value, list):
+        parts, marks = [_lay_out(each, inner) for each in value], "[]"
+    else:
+        marks = "{}"
+        parts = [f"{json.dumps(name)}: {_lay_out(each, inner)}" for name, each in value.items()]
+    joined = f",\n{inner}".join(parts)
+    return f"{marks[0]}\n{inner}{joined}\n{indent}{marks[1]}"
 
 
 def _describe_content(content: Node) -> str:

@@ -8,6 +8,11 @@ from moto import mock_aws
 from tests.support import aws
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """What `make api-docs` asks of tests/functional/test_api_examples.py."""
+    parser.addoption("--write-examples", action="store_true", help="keep what was recorded")
+
+
 @pytest.fixture(autouse=True)
 def no_real_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
     """No test reaches for a developer's AWS account."""

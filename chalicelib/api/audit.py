@@ -104,14 +104,20 @@ def _moment(call: Call, name: str) -> datetime | None:
 
 _ALL = "/api/v2/audit"
 _FILTERS = (
-    Parameter("actor", "Whose deeds: an id, `me` or `operator`."),
+    Parameter("actor", "Whose deeds: an id, `me`, or `operator`, who works on the tables."),
     Parameter("object_type", "What it was done to.", choices=ObjectType),
-    Parameter("object_id", "To which one.", format="uuid"),
+    Parameter(
+        "object_id",
+        "To which one; of a membership the user's, of a connection the server's.",
+        format="uuid",
+    ),
     Parameter("organization_id", "What belongs to this organisation.", format="uuid"),
     Parameter("action", "What was done.", choices=Action),
-    Parameter("from", "The first date or time of interest."),
+    Parameter(
+        "from", "The first time of interest, such as `2026-11-23T12:00:00Z`, or date, in UTC."
+    ),
     Parameter("to", "The first date or time that is of none any more."),
-    Parameter("cursor", "Where the page before ended."),
+    Parameter("cursor", "Where the page before ended, with the same other parameters and caller."),
 )
 ROUTES = (
     Route(

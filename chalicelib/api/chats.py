@@ -23,7 +23,12 @@ _MOST_QUEUED_ID = 12
 
 
 def create_chat(call: Call) -> Reply:
-    """Start a chat with its first message; its first turn begins."""
+    """Start a chat with its first message; its first turn begins.
+
+    No `mcp_server_ids` means the servers that are on by default; forced ones are always added, and
+    duplicates collapse. Ids that are unknown, disabled, or not for the caller in this organisation
+    are 400 and named.
+    """
     chat = call.services.chat_starter.start(call.actor, call.body(CreateChatRequest))
     return json_reply(to_chat(chat), 201)
 
@@ -57,7 +62,10 @@ def delete_chat(call: Call, chat_id: str) -> Reply:
 
 
 def list_messages(call: Call, chat_id: str) -> Reply:
-    """A page of a chat's messages; with `wait`, as soon as there are any."""
+    """A page of a chat's messages; with `wait`, as soon as there are any.
+
+    Newest first; oldest first when only `after_id` is given.
+    """
     page = call.services.chats.list_messages(
         call.actor,
         chat_id,

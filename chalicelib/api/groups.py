@@ -15,7 +15,10 @@ def list_groups(call: Call, organization_id: str) -> Reply:
 
 
 def create_group(call: Call, organization_id: str) -> Reply:
-    """Add a group."""
+    """Add a group.
+
+    For the organisation's admins; 200 groups at most.
+    """
     request = call.body(CreateGroupRequest)
     created = call.services.groups.create(call.actor, organization_id, request)
     return json_reply(to_group(created), 201)
@@ -27,14 +30,20 @@ def get_group(call: Call, organization_id: str, group_id: str) -> Reply:
 
 
 def update_group(call: Call, organization_id: str, group_id: str) -> Reply:
-    """Change a group's names."""
+    """Change a group's names.
+
+    For the organisation's admins.
+    """
     request = call.body(UpdateGroupRequest)
     changed = call.services.groups.update(call.actor, organization_id, group_id, request)
     return json_reply(to_group(changed))
 
 
 def delete_group(call: Call, organization_id: str, group_id: str) -> Reply:
-    """Remove a group."""
+    """Remove a group.
+
+    For the organisation's admins.
+    """
     call.services.groups.delete(call.actor, organization_id, group_id)
     return Reply(204)
 
@@ -52,13 +61,19 @@ def list_group_members(call: Call, organization_id: str, group_id: str) -> Reply
 
 
 def add_group_member(call: Call, organization_id: str, group_id: str, user_id: str) -> Reply:
-    """Put a member of the organisation into a group."""
+    """Put a member of the organisation into a group.
+
+    For the organisation's admins.
+    """
     call.services.groups.add_member(call.actor, organization_id, group_id, user_id)
     return Reply(204)
 
 
 def remove_group_member(call: Call, organization_id: str, group_id: str, user_id: str) -> Reply:
-    """Take somebody out of a group."""
+    """Take somebody out of a group.
+
+    For the organisation's admins.
+    """
     call.services.groups.remove_member(call.actor, organization_id, group_id, user_id)
     return Reply(204)
 

@@ -16,7 +16,11 @@ _HEADERS = {
 
 
 def get_icon(call: Call, server_id: str) -> Reply:
-    """The image."""
+    """The image.
+
+    For whoever sees the server. Programs send `Accept` types by name, e.g. `image/png`: API
+    Gateway sends bytes only to those.
+    """
     icon = call.services.icons.get(call.actor, server_id)
     headers = {**_HEADERS, "ETag": f'"{icon.digest}"'}
     if headers["ETag"] in call.header("if-none-match"):
@@ -25,14 +29,21 @@ def get_icon(call: Call, server_id: str) -> Reply:
 
 
 def put_icon(call: Call, server_id: str) -> Reply:
-    """Keep an image; the server has another version then."""
+    """Keep an image; the server has another version then.
+
+    For owners. The body is the image itself: PNG, JPEG, GIF or WebP by its own bytes, at most 32
+    KiB. `icon_url` leads to it then.
+    """
     versions = parse_if_match(call.header("if-match"))
     server = call.services.icons.put(call.actor, server_id, call.raw_body(), versions)
     return Reply(204, headers={"ETag": build_etag(server.version)})
 
 
 def delete_icon(call: Call, server_id: str) -> Reply:
-    """Remove the image; the server has another version then."""
+    """Remove the image; the server has another version then.
+
+    For owners. Deleting the server removes it as well.
+    """
     versions = parse_if_match(call.header("if-match"))
     server = call.services.icons.remove(call.actor, server_id, versions)
     return Reply(204, headers={"ETag": build_etag(server.version)})

@@ -1,6 +1,7 @@
 """`Idempotency-Key` at the edge: what creates may be sent again, and happens once."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from chalicelib.api.replies import Reply
@@ -21,7 +22,7 @@ def answer_once(call: "Call", method: str, perform: Callable[[], Reply]) -> Repl
         perform: serves it and raises nothing.
 
     Raises:
-        InvalidKeyError, KeyReusedError, KeyInUseError: the key stands in the way.
+        InvalidKeyError, KeyReusedError, KeyInUseError, AnswerLostError: the key stands in the way.
     """
     key = call.header("idempotency-key")
     if not key:
@@ -32,6 +33,8 @@ def answer_once(call: "Call", method: str, perform: Callable[[], Reply]) -> Repl
     if isinstance(begun, Answer):
         headers = {**begun.headers, "Idempotent-Replayed": "true"}
         return Reply(begun.status, begun.body, begun.content_type, headers)
+    context = replace(call.actor.request, companion=keys.companion(begun))
+    call.actor = replace(call.actor, request=context)
     reply = perform()
     if reply.status >= 500:
         keys.release(begun)

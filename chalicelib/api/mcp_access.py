@@ -8,19 +8,30 @@ from chalicelib.sdk.mcp_access import MCPServerACL, UpdateMCPServerACLRequest
 
 
 def get_acl(call: Call, server_id: str) -> Reply:
-    """Who may see and use a server."""
+    """Who may see and use a server.
+
+    For owners.
+    """
     return json_reply(to_acl(call.services.access_lists.get(call.actor, server_id)))
 
 
 def update_acl(call: Call, server_id: str) -> Reply:
-    """Change who may see and use a server."""
+    """Change who may see and use a server.
+
+    For owners. `read` adds, an empty role removes, who is not named stays. Users and groups that
+    are not are 400; 500 entries fit on a list.
+    """
     request = call.body(UpdateMCPServerACLRequest)
     call.services.access_lists.update(call.actor, server_id, request)
     return Reply(204)
 
 
 def list_candidates(call: Call, server_id: str) -> Reply:
-    """Who could be allowed to see and use a server."""
+    """Who could be allowed to see and use a server.
+
+    For owners. The active members and the groups that could be on the list, with the role they
+    have now; `q` is part of a name, user name or e-mail address.
+    """
     found = call.services.access_lists.list_candidates(
         call.actor,
         server_id,

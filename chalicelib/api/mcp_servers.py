@@ -28,13 +28,19 @@ from chalicelib.sdk.mcp_servers import (
 
 
 def list_servers(call: Call) -> Reply:
-    """The servers that the caller may see."""
+    """The servers that the caller may see.
+
+    Each with `auth_connected` for the caller.
+    """
     found = call.services.mcp_servers.list_visible(call.actor)
     return json_reply([to_server(view, call.services.oauth2_urls.callback) for view in found])
 
 
 def create_server(call: Call) -> Reply:
-    """Add a server, discovering its OAuth2 settings where none are given."""
+    """Add a server, discovering its OAuth2 settings where none are given.
+
+    For owners. `slug` is made from the name when absent.
+    """
     request = call.body(CreateMCPServerConfigRequest)
     return _server_reply(call, call.services.mcp_servers.create(call.actor, request), 201)
 
@@ -45,7 +51,13 @@ def get_server(call: Call, server_id: str) -> Reply:
 
 
 def update_server(call: Call, server_id: str) -> Reply:
-    """Change a server; with `If-Match` only the version that the caller read."""
+    """Change a server; with `If-Match` only the version that the caller read.
+
+    For owners. Only what is named changes; `null` changes nothing; empty clears. What belongs to
+    another `auth_type` than the resulting one is removed. Moving the server (`url`, `auth_type`,
+    token URL, revocation URL, client id) voids every connection, and a secret that would go to
+    another host must be entered again.
+    """
     versions = parse_if_match(call.header("if-match"))
     request = call.body(UpdateMCPServerConfigRequest)
     return _server_reply(
@@ -54,14 +66,22 @@ def update_server(call: Call, server_id: str) -> Reply:
 
 
 def delete_server(call: Call, server_id: str) -> Reply:
-    """Remove a server and every connection to it; `If-Match` as for a change."""
+    """Remove a server and every connection to it; `If-Match` as for a change.
+
+    For owners.
+    """
     versions = parse_if_match(call.header("if-match"))
     call.services.mcp_servers.delete(call.actor, server_id, versions)
     return Reply(204)
 
 
 def rediscover(call: Call, server_id: str) -> Reply:
-    """Discover the OAuth2 settings again and get a client there; `If-Match` as for a change."""
+    """Discover the OAuth2 settings again and get a client there; `If-Match` as for a change.
+
+    For owners. 400 says which step failed, and nothing has changed then. A client entered by hand
+    and a pinned issuer stay; a client secret entered by hand is never taken to another host.
+    Connections are void when client or destination change.
+    """
     versions = parse_if_match(call.header("if-match"))
     return _server_reply(
         call, call.services.mcp_servers.rediscover(call.actor, server_id, versions)
@@ -69,7 +89,11 @@ def rediscover(call: Call, server_id: str) -> Reply:
 
 
 def connect(call: Call, server_id: str) -> Reply:
-    """Send the caller's browser to the authorization server."""
+    """Send the caller's browser to the authorization server.
+
+    A page that opens this in a popup gets the message `{"type": "mcp-oauth2-complete", "serverID":
+    "<id>"}` from it, sent to Ciborium's own origin only.
+    """
     started = call.services.connections.start(call.actor, server_id)
     cookies = _flow_cookies(
         call, started.server_id, state=started.state, verifier=started.sealed_flow

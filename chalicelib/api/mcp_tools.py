@@ -25,7 +25,12 @@ _MOST_BYTES = 5 * 1024 * 1024
 
 
 def list_all_tools(call: Call) -> Reply:
-    """The tools of many servers at once: those named, or all that the caller may use."""
+    """The tools of many servers at once: those named, or all that the caller may use.
+
+    At most 64 servers. All are asked at the same time, each for at most ten seconds; `error`
+    stands for the tools of one that failed. After 24 seconds the answer does without the rest
+    (`mcp_listing_timeout`).
+    """
     named = call.query("server_ids")
     ids = None if named is None else [each.strip() for each in named.split(",") if each.strip()]
     found = call.services.tools.list_all(call.actor, ids)
@@ -33,7 +38,10 @@ def list_all_tools(call: Call) -> Reply:
 
 
 def list_tools(call: Call, server_id: str) -> Reply:
-    """The tools that one server offers to the caller, or what is wrong with the way there."""
+    """The tools that one server offers to the caller, or what is wrong with the way there.
+
+    A list is reused while its server calls it fresh; `refresh=true` asks again.
+    """
     if call.query("diagnose") == "true":
         return json_reply(to_diagnosis(call.services.diagnosis.diagnose(call.actor, server_id)))
     refresh = call.query("refresh") == "true"
@@ -42,7 +50,10 @@ def list_tools(call: Call, server_id: str) -> Reply:
 
 
 def call_tool(call: Call, server_id: str) -> Reply:
-    """Call one tool."""
+    """Call one tool.
+
+    The call takes 25 seconds at most, refreshing the caller's token included.
+    """
     request = call.body(CallToolRequest)
     result = call.services.tools.call_tool(
         call.actor,
@@ -60,12 +71,18 @@ def call_tool(call: Call, server_id: str) -> Reply:
 
 
 def get_approvals(call: Call, server_id: str) -> Reply:
-    """What one server's tools have become since an admin approved them."""
+    """What one server's tools have become since an admin approved them.
+
+    For owners.
+    """
     return json_reply(to_approvals(call.services.tool_approvals.get(call.actor, server_id)))
 
 
 def approve_tools(call: Call, server_id: str) -> Reply:
-    """Approve tools as the caller has seen them, or all of them."""
+    """Approve tools as the caller has seen them, or all of them.
+
+    For owners.
+    """
     request = call.body(ApproveToolsRequest)
     if request.all is (request.tools is not None):
         raise InvalidBodyError(

@@ -19,6 +19,7 @@ from pydantic_core import core_schema
 from chalicelib.api import ROUTES
 from chalicelib.api.contract import PAGE, Answer, Wire
 from chalicelib.api.cookies import session_cookie_name
+from chalicelib.api.examples import read_examples
 from chalicelib.api.routing import Route
 from chalicelib.config import PublicURL
 from chalicelib.sdk.errors import ErrorBody
@@ -184,20 +185,21 @@ def refusals_of(route: Route) -> list[int]:
 
 def _describe_operation(route: Route, schemas: _Schemas) -> Schema:
     summary, _, description = inspect.cleandoc(route.view.__doc__ or "").partition("\n\n")
+    example = read_examples().get(route.view.__name__, {})
     operation: Schema = {
         "operationId": route.view.__name__,
         "tags": [_tag(route.view.__module__)],
         "summary": " ".join(summary.split()),
         "description": description,
         "security": [] if route.public else [{"bearer": []}, {"token": []}, {"session": []}],
-        "parameters": _describe_parameters(route),
-        "requestBody": _describe_body(route, schemas),
-        "responses": _describe_responses(route, schemas),
+        "parameters": _describe_parameters(route, example),
+        "requestBody": _describe_body(route, schemas, example),
+        "responses": _describe_responses(route, schemas, example),
     }
     return {name: each for name, each in operation.items() if each or name == "security"}
 
 
-def _describe_parameters(route: Route) -> list[Schema]:
+def _describe_parameters(route: Route, example: Schema) -> list[Schema]:
     found: list[Schema] = []
     for name in re.findall(r"{(\w+)}", route.path):
         takes_me = route.path.startswith("/api/v2/users/{user_id}") and name == "user_id"
@@ -211,10 +213,14 @@ def _describe_parameters(route: Route) -> list[Schema]:
     for name, is_heeded in headers.items():
         if is_heeded:
             found.append({"name": name, "in": "header", **_REQUEST_HEADERS[name]})
-    return found
+    examples = example.get("parameters", {})
+    return [
+        {**each, "example": examples[each["name"]]} if each["name"] in examples else each
+        for each in found
+    ]
 
 
-def _describe_body(route: Route, schemas: _Schemas) -> Schema:
+def _describe_body(route: Route, schemas: _Schemas, example: Schema) -> Schema:
     if route.images:
         types = [name for name in route.content_types if name != _JSON]
         return {"required": True, "content": {name: {} for name in types}}
@@ -223,10 +229,13 @@ def _describe_body(route: Route, schemas: _Schemas) -> Schema:
     schema = schemas[route.body, "validation"]
     types = [_JSON, *([_FORM] if route.form else [])]
     is_required = any(field.is_required() for field in route.body.model_fields.values())
-    return {"required": is_required, "content": {name: {"schema": schema} for name in types}}
+    content: Schema = {name: {"schema": schema} for name in types}
+    if "body" in example:
+        content[_JSON]["example"] = example["body"]
+    return {"required": is_required, "content": content}
 
 
-def _describe_responses(route: Route, schemas: _Schemas) -> Schema:
+def _describe_responses(route: Route, schemas: _Schemas, example: Schema) -> Schema:
     found: dict[str, Schema] = {}
     for answer in answers_of(route):
         names = [*answer.headers, *(["Idempotent-Replayed"] if route.creates else [])]
@@ -238,7 +247,9 @@ def _describe_responses(route: Route, schemas: _Schemas) -> Schema:
             response.setdefault("content", {})[answer.body] = {}
         elif answer.body is not None:
             schema = schemas[answer.body, "serialization"]
-            response.setdefault("content", {})[_JSON] = {"schema": schema}
+            content = response.setdefault("content", {}).setdefault(_JSON, {"schema": schema})
+            if "answer" in example and answer.status == example["status"]:
+                content["example"] = example["answer"]
     for status in refusals_of(route):
         is_kept = route.creates and status in _KEPT
         found[str(status)] = (

@@ -19,7 +19,10 @@ from chalicelib.sdk.system import Message
 
 
 def create_organization(call: Call) -> Reply:
-    """Add an organisation."""
+    """Add an organisation.
+
+    For owners.
+    """
     request = call.body(CreateOrganizationRequest)
     created = call.services.organizations.create(call.actor, request)
     return json_reply(to_organization(created), 201)
@@ -37,14 +40,21 @@ def get_organization(call: Call, organization_id: str) -> Reply:
 
 
 def update_organization(call: Call, organization_id: str) -> Reply:
-    """Change an organisation."""
+    """Change an organisation.
+
+    For owners. The default organisation keeps its name.
+    """
     request = call.body(UpdateOrganizationRequest)
     changed = call.services.organizations.update(call.actor, organization_id, request)
     return json_reply(to_organization(changed))
 
 
 def delete_organization(call: Call, organization_id: str) -> Reply:
-    """Remove an organisation without chats; 202 if there is too much for one request."""
+    """Remove an organisation without chats; 202 if there is too much for one request.
+
+    For owners. One with chats is 409 `organization_has_chats`: chats are nobody's to delete but
+    their owners'. The default organisation stays.
+    """
     if call.services.organizations.delete(call.actor, organization_id):
         return Reply(204)
     message = "The organization is gone from every list. Repeat the request to remove the rest."
@@ -60,7 +70,10 @@ def list_members(call: Call, organization_id: str) -> Reply:
 
 
 def add_member(call: Call, organization_id: str, user_id: str) -> Reply:
-    """Make a user a member."""
+    """Make a user a member.
+
+    For its admins.
+    """
     added = call.services.organizations.add_member(
         call.actor, organization_id, user_id, call.body(MemberRolesRequest)
     )
@@ -68,7 +81,10 @@ def add_member(call: Call, organization_id: str, user_id: str) -> Reply:
 
 
 def set_member_roles(call: Call, organization_id: str, user_id: str) -> Reply:
-    """Say anew what a member may do."""
+    """Say anew what a member may do.
+
+    For its admins.
+    """
     changed = call.services.organizations.set_roles(
         call.actor, organization_id, user_id, call.body(MemberRolesRequest)
     )
@@ -76,7 +92,10 @@ def set_member_roles(call: Call, organization_id: str, user_id: str) -> Reply:
 
 
 def remove_member(call: Call, organization_id: str, user_id: str) -> Reply:
-    """Let a member leave the organisation and its groups."""
+    """Let a member leave the organisation and its groups.
+
+    For its admins.
+    """
     call.services.organizations.remove_member(call.actor, organization_id, user_id)
     return Reply(204)
 

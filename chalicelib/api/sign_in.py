@@ -30,7 +30,11 @@ def get_login(call: Call) -> Reply:
 
 
 def login(call: Call) -> Reply:
-    """Exchange an API token for a session cookie; a form's sender is sent on."""
+    """Exchange an API token for a session cookie; a form's sender is sent on.
+
+    An API token only; the session ends with it. Its cookie is for browsers: what such a browser
+    changes must come from Ciborium's own pages.
+    """
     if call.is_from_browser:
         call.require_own_origin()
     request = _form(call) if call.is_form else call.body(LoginRequest)
@@ -57,7 +61,10 @@ def logout(call: Call) -> Reply:
 
 
 def start_oidc(call: Call) -> Reply:
-    """Send the browser to the identity provider."""
+    """Send the browser to the identity provider.
+
+    The identity provider sends it back to the callback, and from there it goes to `next`.
+    """
     started = call.services.sign_in.start(_own_path(call.query("next")))
     cookie = build_login_cookie(call.services.public_url, started.cookie, LOGIN_SECONDS)
     return redirect_reply(303, started.authorization_url, (cookie,))

@@ -12,7 +12,11 @@ def get_user_headers(call: Call, server_id: str) -> Reply:
 
 
 def put_user_headers(call: Call, server_id: str) -> Reply:
-    """Keep the caller's values."""
+    """Keep the caller's values.
+
+    The values replace all former ones; an empty one is none; names are the same whatever their
+    case.
+    """
     request = call.body(PutUserHeadersRequest)
     values = {name: value.get_secret_value() for name, value in request.values.items()}
     filled = call.services.user_headers.put(call.actor, server_id, values)

@@ -21,7 +21,11 @@ from chalicelib.sdk.system import Message
 
 
 def list_users(call: Call) -> Reply:
-    """A page of users, by user name."""
+    """A page of users, by user name.
+
+    For owners. `q` looks into user name, address and name. Who is being deleted is told only where
+    `status` is `deleting`: those are deletions that were interrupted.
+    """
     page = call.services.users.list_page(
         call.actor,
         limit=call.limit(),
@@ -38,29 +42,48 @@ def get_user(call: Call, user_id: str) -> Reply:
 
 
 def create_user(call: Call) -> Reply:
-    """Add a person."""
+    """Add a person.
+
+    For owners.
+    """
     user = call.services.users.create(call.actor, call.body(CreateUserRequest))
     return json_reply(to_user(user, []), 201)
 
 
 def update_user(call: Call, user_id: str) -> Reply:
-    """Change a person."""
+    """Change a person.
+
+    Everybody may change their own `name`; an owner all of it. New roles hold from the next request
+    on, with every token; `[]` leaves `member`.
+    """
     user = call.services.users.update(call.actor, user_id, call.body(UpdateUserRequest))
     return json_reply(_wire(call, user))
 
 
 def suspend_user(call: Call, user_id: str) -> Reply:
-    """Lock a person out, at once."""
+    """Lock a person out, at once.
+
+    For owners. The next request with any token or session is 401. Sessions end; API tokens wait.
+    """
     return json_reply(_wire(call, call.services.users.suspend(call.actor, user_id)))
 
 
 def activate_user(call: Call, user_id: str) -> Reply:
-    """Let a suspended person in again."""
+    """Let a suspended person in again.
+
+    For owners. API tokens are good again.
+    """
     return json_reply(_wire(call, call.services.users.activate(call.actor, user_id)))
 
 
 def delete_user(call: Call, user_id: str) -> Reply:
-    """Remove a person and what they have; 202 if there is too much for one request."""
+    """Remove a person and what they have; 202 if there is too much for one request.
+
+    For owners. Their sessions, tokens, memberships, connections (revoked at the providers, while
+    time lasts) and chats go with them. The first write locks out, hides, and frees address and
+    user name. 202 says that more is left than one request can remove, and an interrupted one
+    leaves some: repeat it until it is 204.
+    """
     if call.services.users.delete(call.actor, user_id):
         return Reply(204)
     message = "They are locked out and gone from every list. Repeat the request to remove the rest."
@@ -68,7 +91,11 @@ def delete_user(call: Call, user_id: str) -> Reply:
 
 
 def create_token(call: Call, user_id: str) -> Reply:
-    """A new API token; its text is in this answer only."""
+    """A new API token; its text is in this answer only.
+
+    `lifetime` is in seconds. Names are unique, and a user has 50 tokens at most. An owner may make
+    one for anybody, and so act as them: give that role to few.
+    """
     request = call.body(CreateTokenRequest)
     token, text = call.services.tokens.create(call.actor, user_id, request)
     return json_reply(CreateTokenReply(id=token.id, key=text, expires_at=token.expires_at), 201)
@@ -86,7 +113,10 @@ def get_token(call: Call, user_id: str, key_id: str) -> Reply:
 
 
 def revoke_token(call: Call, user_id: str, key_id: str) -> Reply:
-    """End a token at once."""
+    """End a token at once.
+
+    The sessions that were begun with it end as well.
+    """
     call.services.tokens.revoke(call.actor, user_id, key_id)
     return Reply(204)
 
@@ -107,7 +137,7 @@ ROUTES = (
             limit(100),
             Parameter("after_id", "The last user of the page before.", format="uuid"),
             Parameter("q", "What names or e-mail addresses shall contain."),
-            Parameter("status", "Only these.", choices=("active", "suspended")),
+            Parameter("status", "Only these.", choices=("active", "suspended", "deleting")),
         ),
     ),
     Route(

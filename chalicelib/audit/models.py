@@ -7,6 +7,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from chalicelib.audit.ports import Companion
+
 
 class Action(StrEnum):
     """What somebody did."""
@@ -46,6 +48,8 @@ class RequestContext:
     source_ip: str = ""
     """The address that API Gateway saw: a proxy's, if there is one."""
     user_agent: str = ""
+    companion: Companion | None = field(default=None, repr=False, compare=False)
+    """What writes along with each change, if anything does."""
 
 
 NO_REQUEST = RequestContext()

@@ -121,6 +121,8 @@ class AuditRepository:
     def record(self, transaction: Transaction, event: NewEvent) -> None:
         """Record one more event in a transaction."""
         transaction.put(self._to_item(event), self._events.absent(), EventExistsError())
+        if event.request.companion:
+            event.request.companion.join(transaction, event)
 
     def read(self, wanted: EventFilter, ids: EventRange, most: int) -> Reading:
         """Events of a range that pass a filter, newest first, by one query.

@@ -41,6 +41,18 @@ class KeyInUseError(ConflictError):
         super().__init__("The first request with this Idempotency-Key is still being served.")
 
 
+class AnswerLostError(ConflictError):
+    """What the first request created is there, but how it was answered is not."""
+
+    code = "idempotency_answer_lost"
+
+    def __init__(self, created: str) -> None:
+        super().__init__(
+            "The first request with this Idempotency-Key was served, but its answer was lost.",
+            detail=f"It created the {created}. Look there; to create another, use a new key.",
+        )
+
+
 class ClaimRefusedError(ConflictError):
     """The key is claimed already, or this claim has been lost."""
 

@@ -53,7 +53,15 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """What is stored of a request; `sealed_answer` is empty while it is being served."""
+    """What is stored of a request.
+
+    Attributes:
+        sealed_answer: empty while it is being served.
+        created: what it has created: the kind of object, and its id; empty until then.
+        lease_until: until when it may be served.
+    """
 
     fingerprint: str
     sealed_answer: bytes = field(repr=False)
+    created: str
+    lease_until: datetime

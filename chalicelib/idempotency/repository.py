@@ -7,9 +7,9 @@ from datetime import datetime
 
 from pynamodb.attributes import BinaryAttribute, TTLAttribute, UnicodeAttribute
 
-from chalicelib.idempotency.errors import ClaimRefusedError
+from chalicelib.idempotency.errors import ClaimRefusedError, KeyInUseError
 from chalicelib.idempotency.models import Claim, Record
-from chalicelib.storage import Database, Item, UTCDateTime
+from chalicelib.storage import Database, Item, Transaction, UTCDateTime
 from chalicelib.storage.conditions import refusal_ignored, refused_as
 
 
@@ -21,6 +21,7 @@ class AnswerItem(Item):
     holder = UnicodeAttribute()
     lease_until = UTCDateTime()
     answer = BinaryAttribute(legacy_encoding=False, null=True)
+    created = UnicodeAttribute(null=True)
     expires_at = TTLAttribute()
 
 
@@ -31,7 +32,7 @@ class IdempotencyRepository:
         self._answers = database.bind(AnswerItem, "idempotency")
 
     def claim(self, claim: Claim, now: datetime) -> None:
-        """Take a key that is free: new, or past its day, or its holder has died.
+        """Take a key that is free: new, or past its day, or its holder has died before creating.
 
         Raises:
             ClaimRefusedError: it is not.
@@ -40,7 +41,11 @@ class IdempotencyRepository:
         is_free = (
             names.absent()
             | (names.expires_at <= now)
-            | (names.answer.does_not_exist() & (names.lease_until <= now))
+            | (
+                names.answer.does_not_exist()
+                & names.created.does_not_exist()
+                & (names.lease_until <= now)
+            )
         )
         item = self._answers(
             PK=_key(claim.record_id),
@@ -57,7 +62,18 @@ class IdempotencyRepository:
     def find(self, record_id: str) -> Record | None:
         """What is stored under a key."""
         item = self._answers.find(_key(record_id), "answer")
-        return None if item is None else Record(item.fingerprint, item.answer or b"")
+        if item is None:
+            return None
+        return Record(item.fingerprint, item.answer or b"", item.created or "", item.lease_until)
+
+    def join(self, transaction: Transaction, claim: Claim, created: str) -> None:
+        """Let a transaction through only while the claim holds, and note what it creates."""
+        transaction.update(
+            self._key_of(claim),
+            [self._answers.created.set(created)],
+            self._answers.holder == claim.holder,
+            KeyInUseError(),
+        )
 
     def complete(self, claim: Claim, sealed_answer: bytes) -> None:
         """Keep the answer.
@@ -66,17 +82,21 @@ class IdempotencyRepository:
             ClaimRefusedError: the lease ran out and another request has taken the key.
         """
         with refused_as(ClaimRefusedError()):
-            self._answers(_key(claim.record_id), "answer").update(
+            self._key_of(claim).update(
                 actions=[self._answers.answer.set(sealed_answer)],
                 condition=self._answers.holder == claim.holder,
             )
 
     def release(self, claim: Claim) -> None:
-        """Give the key back unused; nothing happens if it is lost."""
+        """Give the key back unused; nothing happens if it is lost, or something was created."""
+        names = self._answers
         with refusal_ignored():
-            self._answers(_key(claim.record_id), "answer").delete(
-                condition=self._answers.holder == claim.holder
+            self._key_of(claim).delete(
+                condition=(names.holder == claim.holder) & names.created.does_not_exist()
             )
+
+    def _key_of(self, claim: Claim) -> AnswerItem:
+        return self._answers(_key(claim.record_id), "answer")
 
 
 def _key(record_id: str) -> str:

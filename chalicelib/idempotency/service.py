@@ -7,10 +7,12 @@ import re
 from dataclasses import asdict
 from datetime import timedelta
 
+from chalicelib.audit import NewEvent
 from chalicelib.encryption import DEPLOYMENT_SCOPE, Place, Vault
 from chalicelib.encryption.fields import IDEMPOTENT_ANSWER
 from chalicelib.errors import CiboriumError
 from chalicelib.idempotency.errors import (
+    AnswerLostError,
     ClaimRefusedError,
     InvalidKeyError,
     KeyInUseError,
@@ -20,6 +22,7 @@ from chalicelib.idempotency.models import Answer, Claim, Request
 from chalicelib.idempotency.repository import IdempotencyRepository
 from chalicelib.logs import get_logger
 from chalicelib.primitives import Clock, new_id
+from chalicelib.storage import Transaction
 
 _LONGEST_KEY = 255
 _KEY = re.compile(rf"[\x21-\x7e]{{1,{_LONGEST_KEY}}}")
@@ -43,6 +46,7 @@ class IdempotencyService:
             InvalidKeyError: the key is empty, too long or not ASCII.
             KeyReusedError: the key came with another body before.
             KeyInUseError: the first request with the key is still being served.
+            AnswerLostError: it has created something, and what it was answered is not known.
         """
         if not _KEY.fullmatch(request.key):
             raise InvalidKeyError(_LONGEST_KEY)
@@ -52,6 +56,10 @@ class IdempotencyService:
         except ClaimRefusedError:
             return self._earlier_answer(claim)
         return claim
+
+    def companion(self, claim: Claim) -> "ClaimCompanion":
+        """What makes each change of the request depend on its claim."""
+        return ClaimCompanion(self._repository, claim)
 
     def complete(self, claim: Claim, answer: Answer) -> None:
         """Keep the answer; never fails, since the request has been served by now."""
@@ -64,7 +72,7 @@ class IdempotencyService:
             problem = "answer_too_large"
         except CiboriumError as exc:
             problem = exc.code
-        # A repeated request will be served again once the lease has run out.
+        # A repeated request will read what was created, if anything was, or else be served again.
         get_logger().warning("An answer was not kept.", extra={"fields": {"code": problem}})
 
     def release(self, claim: Claim) -> None:
@@ -95,8 +103,30 @@ class IdempotencyService:
         if not hmac.compare_digest(record.fingerprint, claim.fingerprint):
             raise KeyReusedError
         if not record.sealed_answer:
+            if record.created and record.lease_until <= self._clock():
+                raise AnswerLostError(record.created)
             raise KeyInUseError
         return Answer(**json.loads(self._vault.open(record.sealed_answer, _place(claim))))
+
+
+class ClaimCompanion:
+    """Writes along with each change of a request under a key; implements `audit.ports.Companion`.
+
+    So a request whose claim another has taken over changes nothing any more, and whoever comes
+    after a crash learns that something was created.
+    """
+
+    def __init__(self, repository: IdempotencyRepository, claim: Claim) -> None:
+        self._repository = repository
+        self._claim = claim
+
+    def join(self, transaction: Transaction, event: NewEvent) -> None:
+        """Note in a transaction what it creates.
+
+        Its refusal is a KeyInUseError: the lease ran out, and another request holds the key.
+        """
+        kind = event.object_type.replace("_", " ")
+        self._repository.join(transaction, self._claim, f"{kind} {event.object_id}")
 
 
 def _place(claim: Claim) -> Place:

@@ -28,7 +28,11 @@ class SignInTokens(Protocol):
     """
 
     def find_access_token(self, user_id: str) -> str | None:
-        """A user's access token; None if there is no usable one."""
+        """A user's access token, fresh if it can be; None if there is no usable one.
+
+        Raises:
+            CiboriumError: an expired token was not renewed this time.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +92,8 @@ class Credentials:
             ConnectRequiredError: the actor must connect first, or again.
             UserHeadersRequiredError: the actor must enter header values first.
             SignInRequiredError: the actor must sign in through the identity provider first.
-            RefreshError, RefreshBusyError, EgressConnectionError, EgressTimeoutError: the provider
-                did not renew an expired token this time.
+            RefreshError, RefreshBusyError, EgressConnectionError, EgressTimeoutError,
+            UpstreamError: the provider did not renew an expired token this time.
         """
         headers: Mapping[str, str] = {}
         grant = connection.created_at.isoformat() if connection and server.is_personal else ""

@@ -1,32 +1,22 @@
-"""Refreshing a token exactly once, however many Lambdas want it at the same moment.
-
-Providers rotate refresh tokens: the second use of one ends the whole grant. So whoever refreshes
-takes a lease on the connection's row first; the others wait for its result.
-"""
+"""Refreshing connections, one request at a time (`turns.py`)."""
 
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
-from datetime import timedelta
 
 from chalicelib.errors import CiboriumError
 from chalicelib.mcp_servers.models import MCPServer
 from chalicelib.oauth2.errors import (
     ConnectionChangedError,
     ConnectionGoneError,
-    RefreshBusyError,
     RefreshRefusedError,
 )
 from chalicelib.oauth2.models import Connection
 from chalicelib.oauth2.provider import Provider
 from chalicelib.oauth2.repository import ConnectionRepository
 from chalicelib.oauth2.tokens import TokenSealer
-from chalicelib.primitives import Clock, new_id
-
-# Longer than the provider may take, so that a living holder does not lose it.
-_LEASE = timedelta(seconds=15)
-_PAUSE_SECONDS = 0.2
-_MOST_PAUSES = 60
+from chalicelib.oauth2.turns import LEASE, take_turns
+from chalicelib.primitives import Clock
 
 
 class TokenRefresher:
@@ -64,16 +54,15 @@ class TokenRefresher:
             RefreshError, EgressRefusedError, EgressConnectionError, EgressTimeoutError,
             EgressResponseError: the provider did not do it this time.
         """
-        holder = new_id()
-        for _ in range(_MOST_PAUSES):
+
+        def attempt(holder: str) -> Connection | None:
             now = self._clock()
-            if self._repository.claim(connection, holder, now, now + _LEASE):
+            if self._repository.claim(connection, holder, now, now + LEASE):
                 return self._refresh_claimed(connection, server, holder)
             latest = self._latest(connection, server)
-            if latest.version != connection.version:
-                return latest
-            self._pause(_PAUSE_SECONDS)
-        raise RefreshBusyError
+            return None if latest.version == connection.version else latest
+
+        return take_turns(attempt, self._pause)
 
     def _refresh_claimed(
         self, connection: Connection, server: MCPServer, holder: str

@@ -89,7 +89,7 @@ def refresh_access_token(
     *,
     token_endpoint: str,
     refresh_token: str,
-    resource: str,
+    resource: str = "",
 ) -> TokenResponse:
     """Exchange a refresh token for new tokens (RFC 6749 section 6, RFC 8707).
 
@@ -99,7 +99,9 @@ def refresh_access_token(
         EgressRefusedError, EgressConnectionError, EgressTimeoutError, EgressResponseError: it could
             not be asked.
     """
-    form = {"grant_type": "refresh_token", "refresh_token": refresh_token, "resource": resource}
+    form = {"grant_type": "refresh_token", "refresh_token": refresh_token}
+    if resource:
+        form["resource"] = resource
     response = post_form(egress, client, token_endpoint, form)
     if find_error_code(response, _FINAL_ERRORS):
         raise RefreshRefusedError

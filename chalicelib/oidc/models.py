@@ -1,7 +1,7 @@
 """What a provider says of itself and of a person, once it is checked."""
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,9 +34,18 @@ class Claims:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoginTokens:
-    """What the provider gave for a user, as sealed values; for servers that want the user's own."""
+    """What the provider gave for a user, as sealed values; for servers that want the user's own.
 
+    Attributes:
+        issuer: the provider's; empty for what was kept before issuers were.
+    """
+
+    issuer: str
     access_token: bytes = field(repr=False)
     refresh_token: bytes = field(repr=False)
     scope: str
     expires_at: datetime | None
+
+    def is_expired(self, now: datetime, early: timedelta = timedelta(0)) -> bool:
+        """Whether the access token has expired, or will do so within `early`."""
+        return self.expires_at is not None and self.expires_at - early <= now

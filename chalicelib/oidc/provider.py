@@ -12,7 +12,7 @@ from chalicelib.egress import (
     EgressResponseError,
     EgressTimeoutError,
 )
-from chalicelib.oauth2.errors import TokenExchangeError, UnusableDocumentError
+from chalicelib.oauth2.errors import RefreshError, TokenExchangeError, UnusableDocumentError
 from chalicelib.oauth2.models import (
     CLIENT_SECRET_BASIC,
     CLIENT_SECRET_POST,
@@ -20,7 +20,7 @@ from chalicelib.oauth2.models import (
     ClientCredentials,
     TokenResponse,
 )
-from chalicelib.oauth2.token_endpoint import exchange_code
+from chalicelib.oauth2.token_endpoint import exchange_code, refresh_access_token
 from chalicelib.oidc.errors import InvalidIDTokenError, ProviderUnusableError, UnknownKeyError
 from chalicelib.oidc.id_token import parse_keys, read_claims, verify_id_token
 from chalicelib.oidc.metadata import build_configuration_url, parse_provider
@@ -83,6 +83,25 @@ class IdentityProvider:
         if not tokens.id_token:
             raise ProviderUnusableError("it gave no ID token")
         return tokens
+
+    def refresh(self, refresh_token: str) -> TokenResponse:
+        """New tokens for a refresh token (RFC 6749 section 6, OIDC Core section 12).
+
+        An ID token among them is not looked at: nobody signs in by it.
+
+        Raises:
+            RefreshRefusedError: the refresh token is worthless from now on.
+            ProviderUnusableError: it gave no tokens this time.
+        """
+        endpoint = self.metadata.token_endpoint
+        try:
+            return refresh_access_token(
+                self._egress, self._client(), token_endpoint=endpoint, refresh_token=refresh_token
+            )
+        except RefreshError as exc:
+            raise ProviderUnusableError("it did not renew your sign-in") from exc
+        except _UNREACHABLE as exc:
+            raise ProviderUnusableError("its token endpoint does not answer") from exc
 
     def identify(self, tokens: TokenResponse, nonce: str) -> Claims:
         """Who has signed in, from the ID token and, where that says too little, UserInfo.

@@ -6,12 +6,10 @@ from datetime import timedelta
 
 from chalicelib.audit import RequestContext
 from chalicelib.config import OIDCSettings
-from chalicelib.encryption import DEPLOYMENT_SCOPE, Place, Vault
-from chalicelib.encryption.fields import LOGIN_ACCESS_TOKEN, LOGIN_REFRESH_TOKEN
+from chalicelib.encryption import Vault
 from chalicelib.identity.logins import LoginService
 from chalicelib.identity.models import Login, Session
 from chalicelib.oauth2.authorization import build_authorization_url, validate_authorization_response
-from chalicelib.oauth2.models import TokenResponse
 from chalicelib.oauth2.pkce import new_pkce
 from chalicelib.oidc.errors import (
     EmailDomainError,
@@ -22,9 +20,9 @@ from chalicelib.oidc.errors import (
     SignUpDisabledError,
 )
 from chalicelib.oidc.flow import LOGIN_SECONDS, LoginAnswer, LoginFlow, open_login, seal_login
-from chalicelib.oidc.models import Claims, LoginTokens
+from chalicelib.oidc.models import Claims
 from chalicelib.oidc.provider import IdentityProvider
-from chalicelib.oidc.repository import LoginTokensRepository
+from chalicelib.oidc.tokens import LoginTokenKeeper
 from chalicelib.organizations.service import OrganizationService
 from chalicelib.primitives import Clock
 
@@ -55,8 +53,8 @@ class SignInService:
         provider: speaks with it.
         logins: knows which user somebody is.
         organizations: where new people come into.
-        repository: where the provider's tokens are kept.
-        vault: seals them, and what the browser carries.
+        tokens: keeps the provider's tokens.
+        vault: seals what the browser carries.
         redirect_uri: where the provider sends browsers back to.
         clock: the time.
     """
@@ -68,7 +66,7 @@ class SignInService:
         provider: IdentityProvider | None,
         logins: LoginService,
         organizations: OrganizationService,
-        repository: LoginTokensRepository,
+        tokens: LoginTokenKeeper,
         vault: Vault,
         redirect_uri: str,
         clock: Clock,
@@ -77,7 +75,7 @@ class SignInService:
         self._provider = provider
         self._logins = logins
         self._organizations = organizations
-        self._repository = repository
+        self._tokens = tokens
         self._vault = vault
         self._redirect_uri = redirect_uri
         self._clock = clock
@@ -144,7 +142,7 @@ class SignInService:
         login = Login(settings.issuer, claims.subject)
         user_id = self._user_id(settings, login, claims, request)
         session = self._logins.start_session(user_id, login, request)
-        self._keep(session.user.id, tokens)
+        self._tokens.keep(session.user.id, tokens)
         return SignedIn(session, flow.next_path)
 
     def _user_id(
@@ -169,34 +167,6 @@ class SignInService:
             request,
             self._organizations.joining_default,
         )
-
-    def _keep(self, user_id: str, tokens: TokenResponse) -> None:
-        now = self._clock()
-
-        def seal(token: str, place: Place) -> bytes:
-            return self._vault.seal(token, place, DEPLOYMENT_SCOPE)
-
-        lifetime = None if tokens.expires_in is None else timedelta(seconds=tokens.expires_in)
-        sealed = LoginTokens(
-            access_token=seal(tokens.access_token, Place(LOGIN_ACCESS_TOKEN, user_id, user_id)),
-            refresh_token=seal(
-                tokens.refresh_token or "", Place(LOGIN_REFRESH_TOKEN, user_id, user_id)
-            ),
-            scope=tokens.scope,
-            expires_at=now + lifetime if lifetime else None,
-        )
-        self._repository.put(user_id, sealed, now)
-
-    def find_access_token(self, user_id: str) -> str | None:
-        """The access token of a user's last sign-in, for servers that want the user's own.
-
-        None if there is none, or it has expired: the user must sign in again.
-        """
-        tokens = self._repository.find(user_id)
-        if tokens is None or (tokens.expires_at and tokens.expires_at <= self._clock()):
-            return None
-        place = Place(LOGIN_ACCESS_TOKEN, user_id, user_id)
-        return self._vault.open(tokens.access_token, place) or None
 
     def _configured(self) -> tuple[OIDCSettings, IdentityProvider]:
         if self._settings is None or self._provider is None:

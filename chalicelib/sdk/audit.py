@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from .base import Reply
+from .base import KnownID, Reply
 
 
 class AuditChange(Reply):
@@ -19,12 +19,12 @@ class AuditChange(Reply):
 class AuditEvent(Reply):
     """Somebody did something."""
 
-    id: str
+    id: KnownID
     time: datetime
     action: str
     object_type: str
     object_id: str
-    organization_id: str | None = None
+    organization_id: KnownID | None = None
     actor_id: str
     actor_username: str | None = None
     request_id: str | None = None

@@ -53,3 +53,6 @@ def check_id(text: str) -> str:
 
 
 ID = Annotated[str, AfterValidator(check_id), Field(json_schema_extra={"format": "uuid"})]
+
+KnownID = Annotated[str, Field(json_schema_extra={"format": "uuid"})]
+"""A UUID in an answer: it is told, not checked."""

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, StringConstraints
 
-from .base import ID, Reply, Request
+from .base import ID, KnownID, Reply, Request
 
 
 class ChatStatus(StrEnum):
@@ -166,21 +166,21 @@ class PendingToolCall(Reply):
 
     tool_call_id: str
     tool_name: str
-    mcp_server_config_id: str | None = None
+    mcp_server_config_id: KnownID | None = None
 
 
 class Chat(Reply):
     """A chat, as its owner sees it."""
 
-    id: str
-    owner_id: str
-    organization_id: str
-    workspace_id: str | None = None
-    last_model_config_id: str | None = None
+    id: KnownID
+    owner_id: KnownID
+    organization_id: KnownID
+    workspace_id: KnownID | None = None
+    last_model_config_id: KnownID | None = None
     title: str
     status: ChatStatus
     last_error: ChatError | None = None
-    mcp_server_ids: list[str]
+    mcp_server_ids: list[KnownID]
     labels: dict[str, str]
     archived: bool
     pin_order: int
@@ -211,7 +211,7 @@ class File(Reply):
     """An image."""
 
     type: Literal["file"] = "file"
-    file_id: str
+    file_id: KnownID
     media_type: str
 
 
@@ -221,7 +221,7 @@ class ToolCall(Reply):
     type: Literal["tool-call"] = "tool-call"
     tool_call_id: str
     tool_name: str
-    mcp_server_config_id: str | None = None
+    mcp_server_config_id: KnownID | None = None
     args: Any = None
     intent: str | None = None
     """What the model says it wants the tool for, where the server's admin asks for that."""
@@ -240,7 +240,7 @@ class ToolResult(Reply):
     type: Literal["tool-result"] = "tool-result"
     tool_call_id: str
     tool_name: str
-    mcp_server_config_id: str | None = None
+    mcp_server_config_id: KnownID | None = None
     result: str
     is_error: bool = False
     is_media: bool = False
@@ -251,7 +251,7 @@ class ServerEvent(Reply):
     """What became of a server when its tools were wanted. Ours."""
 
     type: Literal["server-event"] = "server-event"
-    mcp_server_config_id: str
+    mcp_server_config_id: KnownID
     server_name: str
     outcome: ServerOutcome
     detail: str | None = None
@@ -288,9 +288,9 @@ class ChatMessage(Reply):
     """A message; ids increase within a chat. What an edit took away leaves a gap."""
 
     id: int
-    chat_id: str
-    created_by: str | None = None
-    model_config_id: str | None = None
+    chat_id: KnownID
+    created_by: KnownID | None = None
+    model_config_id: KnownID | None = None
     created_at: datetime
     role: MessageRole
     content: list[MessagePart]
@@ -301,10 +301,10 @@ class QueuedMessage(Reply):
     """A message that waits for its turn."""
 
     id: int
-    chat_id: str
+    chat_id: KnownID
     created_at: datetime
     content: list[MessagePart]
-    model_config_id: str | None = None
+    model_config_id: KnownID | None = None
 
 
 class ChatMessages(Reply):

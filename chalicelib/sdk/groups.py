@@ -2,14 +2,14 @@
 
 from datetime import datetime
 
-from .base import Name, Reply, Request, Slug
+from .base import KnownID, Name, Reply, Request, Slug
 
 
 class Group(Reply):
     """A group; that of everyone has the organisation's id."""
 
-    id: str
-    organization_id: str
+    id: KnownID
+    organization_id: KnownID
     name: str
     display_name: str
     is_everyone: bool

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr, StringConstraints
 
-from .base import Name, Reply, Request
+from .base import KnownID, Name, Reply, Request
 
 Username = Annotated[
     str, StringConstraints(max_length=32, pattern=r"^[a-zA-Z0-9]+(-[a-zA-Z0-9]+)*$")
@@ -22,13 +22,13 @@ class Role(Reply):
 class User(Reply):
     """A person; lists leave `organization_ids` out."""
 
-    id: str
+    id: KnownID
     username: str
     name: str
     email: str
     status: Literal["active", "suspended", "deleting"]
     roles: list[Role]
-    organization_ids: list[str] | None = None
+    organization_ids: list[KnownID] | None = None
     created_at: datetime
     updated_at: datetime
 
@@ -72,7 +72,7 @@ class CreateTokenRequest(Request):
 class CreateTokenReply(Reply):
     """The new token. It is shown here once and stored only as a hash."""
 
-    id: str
+    id: KnownID
     key: str
     expires_at: datetime
 
@@ -80,7 +80,7 @@ class CreateTokenReply(Reply):
 class Token(Reply):
     """An API token or a browser session, without the token itself; `last_used` is to the hour."""
 
-    id: str
+    id: KnownID
     token_name: str
     kind: Literal["api", "session"]
     scopes: list[Scope]

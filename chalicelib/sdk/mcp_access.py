@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from .base import Reply, Request, check_id
+from .base import KnownID, Reply, Request, check_id
 
 
 class AccessRole(StrEnum):
@@ -35,7 +35,7 @@ class UpdateMCPServerACLRequest(Request):
 class ACLUser(Reply):
     """A user on an access list, or who could be; `role` is empty for the latter."""
 
-    id: str
+    id: KnownID
     username: str
     name: str
     role: AccessRole
@@ -44,10 +44,10 @@ class ACLUser(Reply):
 class ACLGroup(Reply):
     """A group on an access list, or that could be; that of everyone has its organisation's id."""
 
-    id: str
+    id: KnownID
     name: str
     display_name: str
-    organization_id: str
+    organization_id: KnownID
     organization_name: str
     role: AccessRole
 

@@ -16,7 +16,7 @@ from pydantic import (
     model_validator,
 )
 
-from .base import ID, Name, Reply, Request, Slug
+from .base import ID, KnownID, Name, Reply, Request, Slug
 
 
 class Transport(StrEnum):
@@ -299,7 +299,7 @@ class UpdateMCPServerConfigRequest(_ServerRequest):
 class MCPServerConfig(Reply):
     """An MCP server as the caller may see it; secrets are only ever flags."""
 
-    id: str
+    id: KnownID
     display_name: str
     slug: str
     description: str
@@ -330,7 +330,7 @@ class MCPServerConfig(Reply):
     forward_identity_headers: bool
     forward_coder_headers: bool
     """The reference's name for the same."""
-    organization_ids: list[str]
+    organization_ids: list[KnownID]
     created_at: datetime
     updated_at: datetime
     auth_connected: bool

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, StringConstraints
 
-from .base import Reply, Request
+from .base import KnownID, Reply, Request
 from .errors import ErrorBody
 from .mcp_servers import ToolRule
 
@@ -77,7 +77,7 @@ class MCPServerTools(Reply):
 class ServerToolsEntry(Reply):
     """One server of a listing of many: its tools, or the error that stands for them."""
 
-    server_id: str
+    server_id: KnownID
     slug: str
     tools: list[MCPServerTool]
     error: ErrorBody | None = None

@@ -5,14 +5,14 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
-from .base import Name, Reply, Request, Slug
+from .base import KnownID, Name, Reply, Request, Slug
 from .identity import Role
 
 
 class Organization(Reply):
     """An organisation; chats belong to exactly one."""
 
-    id: str
+    id: KnownID
     name: str
     display_name: str
     description: str
@@ -40,12 +40,12 @@ class UpdateOrganizationRequest(Request):
 class OrganizationMember(Reply):
     """A person's membership in an organisation; `group_ids` leaves out the group of everyone."""
 
-    user_id: str
+    user_id: KnownID
     username: str
     name: str
-    organization_id: str
+    organization_id: KnownID
     roles: list[Role]
-    group_ids: list[str]
+    group_ids: list[KnownID]
     created_at: datetime
 
 

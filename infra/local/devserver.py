@@ -9,6 +9,8 @@ from chalice.app import Chalice
 from chalice.config import Config
 from chalice.local import ChaliceRequestHandler, LocalGatewayException, ThreadedHTTPServer
 
+from chalicelib.primitives import parse_number
+
 _MOST_BODY_BYTES = 10 * 1024 * 1024  # API Gateway's own limit.
 
 
@@ -29,7 +31,7 @@ class DevRequestHandler(ChaliceRequestHandler):
             self._refuse(411, "length_required", "Send the body with a Content-Length.")
             return
         length = self.headers.get("Content-Length", "0")
-        if not length.isdigit() or int(length) > _MOST_BODY_BYTES:
+        if parse_number(length, 0, _MOST_BODY_BYTES) is None:
             self.close_connection = True
             self._refuse(413, "body_too_large", "The body must be at most 10 MiB; send less.")
             return

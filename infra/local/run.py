@@ -26,6 +26,7 @@ from pydantic import ValidationError
 
 from chalicelib.config import Settings, SettingsError
 from chalicelib.errors import CiboriumError
+from chalicelib.primitives import parse_number
 from chalicelib.sdk.client import Client
 from chalicelib.sdk.exceptions import SDKError
 from infra.cloudformation import DeploymentError, deploy, find_stack, load_template
@@ -136,15 +137,16 @@ def _load_app() -> Chalice:
 
 def _port() -> int:
     text = os.environ.get("CIBORIUM_PORT", "") or "8000"
-    if not text.isdigit() or not 1 <= int(text) <= 65535:
+    port = parse_number(text, 1, 65535)
+    if port is None:
         raise StartError("CIBORIUM_PORT must be a port number, such as 8000.")
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((HOST, int(text)))
+            probe.bind((HOST, port))
         except OSError as exc:
-            raise StartError(_port_in_use(int(text))) from exc
-    return int(text)
+            raise StartError(_port_in_use(port)) from exc
+    return port
 
 
 def _port_in_use(port: int) -> str:

@@ -15,13 +15,16 @@ from tests.support.servers import SERVERS
 CHATS = "/api/experimental/chats"
 KINDS = ("open", "ours", "listed", "theirs", "disabled")
 # `open` is for every organisation; `ours` and `listed` are for one, `listed` only for who is on its
-# list; `theirs` is for another organisation. What each is to whom:
+# list, as themselves or in the group `writers`; `theirs` is for another organisation. What each is
+# to whom:
 #   A an admin's   D an admin's, and disabled   U to be used   - not there   x no entry at all
 LEVELS = {
     "owner": "A A A A D",
     "organization admin": "U U - - -",
     "member": "U U - - -",
     "listed member": "U U U - -",
+    "member of a listed group": "U U U - -",
+    "once listed, has left": "U - - - -",
     "member of another organization": "U - - U -",
     "in no organization": "U - - - -",
     "suspended": "x x x x x",
@@ -58,6 +61,8 @@ CHATS_WITH = {
     "organization admin": "201 201 400 400 400",
     "member": "201 201 400 400 400",
     "listed member": "201 201 201 400 400",
+    "member of a listed group": "201 201 201 400 400",
+    "once listed, has left": "403 403 403 403 403",
     "member of another organization": "403 403 403 403 403",
     "in no organization": "403 403 403 403 403",
     "suspended": "401 401 401 401 401",
@@ -109,7 +114,7 @@ def scene(world: World) -> Scene:
             for name in ("ours", "theirs")
         )
     people = {
-        role: new_person(deployment, role.replace(" ", "-"), roles=roles)
+        role: new_person(deployment, role.replace(",", "").replace(" ", "-"), roles=roles)
         for role, roles in ((role, ["owner"] if role == "owner" else []) for role in LEVELS)
     }
     for role, person in people.items():
@@ -129,13 +134,18 @@ def scene(world: World) -> Scene:
     server_ids = {
         kind: world.register(slug=kind, display_name=kind, **fields[kind])["id"] for kind in KINDS
     }
-    only = {
-        "user_roles": {people["listed member"].id: "read"},
-        "group_roles": {ours: ""},
-    }
+    group, left = f"{ORGANIZATIONS}/{ours}/groups", people["once listed, has left"].id
     with deployment.admin as admin:
+        writers = admin.post(group, json={"name": "writers"}).json()["id"]
+        for writer in (people["member of a listed group"].id, left):
+            admin.put(f"{group}/{writers}/members/{writer}").raise_for_status()
+        only = {
+            "user_roles": {people["listed member"].id: "read", left: "read"},
+            "group_roles": {ours: "", writers: "read"},
+        }
         changed = admin.patch(f"{SERVERS}/{server_ids['listed']}/acl", json=only)
         assert changed.status_code == 204, changed.text
+        admin.delete(f"{ORGANIZATIONS}/{ours}/members/{left}").raise_for_status()
         for server_id in server_ids.values():
             send(admin, "PUT", f"{SERVERS}/{server_id}/icon", GIF).raise_for_status()
         admin.put(f"/api/v2/users/{people['suspended'].id}/status/suspend").raise_for_status()
@@ -220,7 +230,7 @@ def test_everybody_may_do_what_the_table_says_and_nothing_else(scene: Scene, rol
 def test_the_matrix_is_complete() -> None:
     assert LEVELS.keys() == CHATS_WITH.keys()
     assert all(len(row.split()) == len(KINDS) for row in LEVELS.values())
-    assert CASES == 840
+    assert CASES == 1080
 
 
 def test_no_way_to_a_server_is_left_out() -> None:

@@ -19,6 +19,7 @@ from tests.support.chat_models import (
 from tests.support.deployment import Deployment, error_of
 from tests.support.journey import MCP_URL, World
 from tests.support.servers import SERVERS, create_server, server_body
+from tests.support.tables import everything_but
 
 KEY = "0d5b6f3e-8f0a-4c4e-9d29-6a5c6f6d8f10"
 METADATA = "https://tickets.example/.well-known/oauth-protected-resource/mcp"
@@ -180,18 +181,76 @@ def test_after_a_crash_the_key_is_free_once_its_lease_is_over(world: World) -> N
         assert send(admin, SERVERS, BY_URL).status_code == 201
 
 
-def test_an_answer_that_cannot_be_kept_is_given_all_the_same(world: World) -> None:
-    def lose_the_table(request: httpx.Request) -> httpx.Response:
-        world.internet.forget_page(METADATA)
-        aws.lose_table("idempotency")
-        return world.resource_server.handle(request)
+def test_an_answer_that_cannot_be_kept_is_given_all_the_same(deployment: Deployment) -> None:
+    with deployment.admin as admin:
+        admin.get(SERVERS)  # Notes that the token is used.
+        deployment.aws_calls.refuse_after = 3  # The token, the claim, the creation.
+        first = send(admin, SERVERS, server_body())
+        deployment.aws_calls.refuse_after = None
+        assert first.status_code == 201
+        assert any("An answer was not kept." in line for line in deployment.log_lines)
+        assert error_of(send(admin, SERVERS, server_body())) == (409, "idempotency_key_in_use")
+        deployment.clock.advance(seconds=61)
+        refused = send(admin, SERVERS, server_body())
+        assert error_of(refused) == (409, "idempotency_answer_lost")
+        assert f"the mcp server {first.json()['id']}." in refused.json()["detail"]
 
-    world.internet.add_page(METADATA, lose_the_table)
-    with world.deployment.admin as admin:
-        assert send(admin, SERVERS, BY_URL).status_code == 201
+
+def test_without_the_table_only_requests_with_a_key_are_refused(deployment: Deployment) -> None:
+    aws.lose_table("idempotency")
+    with deployment.admin as admin:
         assert error_of(send(admin, TOKENS, {})) == (503, "storage_unavailable")
         assert admin.post(TOKENS, json={}).status_code == 201
-    assert any("An answer was not kept." in line for line in world.deployment.log_lines)
+
+
+def test_after_a_crash_behind_the_creation_nothing_is_created_again(deployment: Deployment) -> None:
+    """A crash between the creation and the answer leaves a claim without an answer."""
+    database, bodies = aws.client("dynamodb"), creations(deployment)
+    with deployment.admin as admin:
+        created = {path: send(admin, path, body) for path, body in bodies.items()}
+        for item in database.scan(TableName=_table())["Items"]:
+            item.pop("answer")
+            database.put_item(TableName=_table(), Item=item)
+        deployment.clock.advance(seconds=61)
+        before = everything_but("idempotency")
+        for path, body in bodies.items():
+            refused = send(admin, path, body)
+            assert error_of(refused) == (409, "idempotency_answer_lost"), path
+            about = created[path].json()
+            assert about.get("user_id", about.get("id")) in refused.json()["detail"]
+        assert everything_but("idempotency") == before
+        deployment.clock.advance(hours=24)
+        assert send(admin, TOKENS, {}).status_code == 201
+
+
+def test_a_request_that_was_slower_than_its_lease_creates_nothing(deployment: Deployment) -> None:
+    served: list[httpx.Response] = []
+
+    def repeat() -> None:
+        deployment.clock.advance(seconds=61)
+        with deployment.admin as admin:
+            served.append(send(admin, TOKENS, {}))
+
+    with deployment.admin as admin:
+        admin.get(TOKENS)  # Notes that the token is used.
+        deployment.aws_calls.meanwhile = repeat
+        slow = send(admin, TOKENS, {})
+        assert served[0].status_code == 201
+        assert error_of(slow) == (409, "idempotency_key_in_use")
+        assert send(admin, TOKENS, {}).content == served[0].content
+        assert len(admin.get(TOKENS).json()) == 2, "the admin's own, and one more"
+
+
+def test_a_fault_of_ours_after_the_creation_does_not_free_the_key(deployment: Deployment) -> None:
+    with deployment.admin as admin:
+        bodies = creations(deployment)
+        path = next(each for each in bodies if "/members/" in each)
+        deployment.aws_calls.refuse_after = 5  # All but the read that gives the answer its names.
+        refused = send(admin, path, {})
+        deployment.aws_calls.refuse_after = None
+        assert refused.status_code == 503
+        deployment.clock.advance(seconds=61)
+        assert error_of(send(admin, path, {})) == (409, "idempotency_answer_lost")
 
 
 def test_the_table_shows_neither_answers_nor_keys_nor_bodies(deployment: Deployment) -> None:

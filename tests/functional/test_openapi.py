@@ -11,6 +11,7 @@ from chalicelib.api import ROUTES
 from tests.support.contract import ContractError, check_answer, document
 from tests.support.deployment import Deployment
 from tests.support.people import ME
+from tests.support.servers import NOWHERE
 
 PATH = "/api/v2/openapi.json"
 WITHOUT_BODY = {"logout", "rediscover", "suspend_user", "activate_user", "add_group_member"}
@@ -63,7 +64,8 @@ def test_only_what_is_public_asks_for_no_credentials() -> None:
 
 ERROR = {"message": "No.", "code": "no", "request_id": "1"}
 USER = {
-    **dict.fromkeys(("id", "username", "name", "email"), "x"),
+    "id": NOWHERE,
+    **dict.fromkeys(("username", "name", "email"), "x"),
     "status": "active",
     "roles": [],
     "organization_ids": [],
@@ -79,6 +81,7 @@ GOOD = {"X-Request-Id": "1"}
         httpx.Response(200, json=ERROR, headers=GOOD),
         httpx.Response(200, json={**USER, "roles": None}, headers=GOOD),
         httpx.Response(200, json={**USER, "status": "asleep"}, headers=GOOD),
+        httpx.Response(200, json={**USER, "id": "17"}, headers=GOOD),
         httpx.Response(200, json={**USER, "created_at": "yesterday"}, headers=GOOD),
         httpx.Response(200, json=USER),
         httpx.Response(200, text="<html>", headers={**GOOD, "Content-Type": "text/html"}),

@@ -273,7 +273,7 @@ def test_iterators_give_everything_page_by_page(deployment: Deployment) -> None:
             assert [chat.id for chat in found] == made[::-1]
         assert admin.experimental.get_chat(made[0]).title
         messages = list(admin.experimental.iter_chat_messages(made[0], page_size=1))
-        assert [find_text(tuple(each.content)) for each in messages] == ["Hello"]
+        assert [str(each.content[0].model_dump()["text"]) for each in messages] == ["Hello"]
 
 
 def test_an_iterator_ends_even_if_the_server_does_not() -> None:

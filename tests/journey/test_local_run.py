@@ -95,6 +95,7 @@ def test_a_port_in_use_is_one_clear_line(tmp_path: Path) -> None:
     ("setting", "value", "line"),
     [
         ("CIBORIUM_PORT", "http", "Cannot start: CIBORIUM_PORT must be a port number"),
+        ("CIBORIUM_PORT", "\u00b2", "Cannot start: CIBORIUM_PORT must be a port number"),
         ("CIBORIUM_ADMIN_TOKEN", "short", "Cannot start: A token chosen by hand must have"),
         ("CIBORIUM_PUBLIC_URL", "nowhere", "Cannot start: CIBORIUM_PUBLIC_URL must be"),
         ("CIBORIUM_STATE_DIR", "/proc/none", "Cannot start: the state folder /proc/none"),

@@ -60,6 +60,12 @@ def find_operation(method: str, path: str) -> dict[str, Any] | None:
     return None
 
 
+def find_variables(path: str) -> dict[str, str]:
+    """What stands in a path for the variables of its pattern."""
+    found = (pattern.fullmatch(path) for pattern, _ in _patterns())
+    return next((each.groupdict() for each in found if each), {})
+
+
 @cache
 def _patterns() -> list[tuple[re.Pattern[str], dict[str, Any]]]:
     paths = sorted(document()["paths"].items(), key=lambda each: each[0].count("{"))
@@ -70,7 +76,7 @@ def _patterns() -> list[tuple[re.Pattern[str], dict[str, Any]]]:
 
 
 def _to_pattern(part: str) -> str:
-    return "[^/]+" if part.startswith("{") else re.escape(part)
+    return f"(?P<{part[1:-1]}>[^/]+)" if part.startswith("{") else re.escape(part)
 
 
 def _resolve(response: dict[str, Any]) -> dict[str, Any]:

@@ -62,6 +62,8 @@ class Provider:
         claims_in_id_token: whether the claims that scopes ask for stand there, or in UserInfo only.
         userinfo_changes: members of UserInfo to replace.
         denies: whether the person refuses.
+        rotates: whether a refresh token is good only once.
+        refresh_tokens: those that are good.
     """
 
     clock: FakeClock
@@ -76,6 +78,8 @@ class Provider:
     claims_in_id_token: bool = True
     userinfo_changes: dict[str, Any] = field(default_factory=dict)
     denies: bool = False
+    rotates: bool = True
+    refresh_tokens: set[str] = field(default_factory=set)
     codes: dict[str, dict[str, str]] = field(default_factory=dict)
     forms: list[dict[str, str]] = field(default_factory=list)
 
@@ -152,16 +156,20 @@ class Provider:
         self.forms.append(form)
         pair = base64.b64decode(request.headers["Authorization"].removeprefix("Basic ")).decode()
         client_id, _, secret = pair.partition(":")
+        is_ours = (unquote_plus(client_id), unquote_plus(secret)) == (CLIENT_ID, CLIENT_SECRET)
+        if form["grant_type"] == "refresh_token" and is_ours:
+            return self._refresh(form["refresh_token"])
         asked = self.codes.pop(form["code"], None)
         digest = hashlib.sha256(form["code_verifier"].encode()).digest()
         challenge = base64.urlsafe_b64encode(digest).decode().rstrip("=")
         if (
-            (unquote_plus(client_id), unquote_plus(secret)) != (CLIENT_ID, CLIENT_SECRET)
+            not is_ours
             or asked is None
             or asked["code_challenge"] != challenge
             or asked["redirect_uri"] != form["redirect_uri"]
         ):
             return json_reply(400, {"error": "invalid_grant"})
+        self.refresh_tokens.add("login-refresh-token")
         answer = {
             "access_token": "login-access-token",
             "refresh_token": "login-refresh-token",
@@ -169,6 +177,21 @@ class Provider:
             "expires_in": 300,
             "id_token": self.id_token(asked["nonce"]),
         }
+        return json_reply(200, answer)
+
+    def _refresh(self, refresh_token: str) -> httpx.Response:
+        """RFC 6749 section 6: new tokens, with numbers that count up."""
+        if refresh_token not in self.refresh_tokens:
+            return json_reply(400, {"error": "invalid_grant"})
+        number = sum(form["grant_type"] == "refresh_token" for form in self.forms)
+        answer = {
+            "access_token": f"login-access-token-{number}",
+            "token_type": "Bearer",
+            "expires_in": 300,
+        }
+        if self.rotates:
+            answer["refresh_token"] = f"login-refresh-token-{number}"
+            self.refresh_tokens = {f"login-refresh-token-{number}"}
         return json_reply(200, answer)
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import httpx
 
 from tests.support.internet import FakeInternet
+from tests.support.loopback import Connection, answer
 
 PLAIN_URL = "https://plain.example/mcp"
 
@@ -35,6 +36,15 @@ class PlainServer:
         result = {**results[message["method"]], "resultType": "complete"}
         body = {"jsonrpc": "2.0", "id": message["id"], "result": result}
         return httpx.Response(200, json=body)
+
+    def respond(self, connection: Connection, request: bytes) -> None:
+        """Answer on a real connection."""
+        head, _, body = request.partition(b"\r\n\r\n")
+        lines = [line.split(": ", 1) for line in head.decode().split("\r\n")[1:]]
+        found = self.handle(
+            httpx.Request("POST", PLAIN_URL, headers=[(n, v) for n, v in lines], content=body)
+        )
+        connection.send(answer(body=found.content, Content_Type="application/json"))
 
     def values_of(self, header: str) -> set[str | None]:
         """Every value with which a header came so far; None where it did not."""

@@ -59,6 +59,8 @@ def test_links_and_cookie_paths_stand_below_the_public_url() -> None:
         ("CIBORIUM_OIDC_CREATE_USERS", "yes"),
         ("CIBORIUM_SESSION_HOURS", "0"),
         ("CIBORIUM_SESSION_HOURS", "soon"),
+        ("CIBORIUM_SESSION_HOURS", "\u00b2"),
+        ("CIBORIUM_SESSION_HOURS", "9" * 5000),
         ("CIBORIUM_AUDIT_RETENTION_DAYS", "0"),
         ("CIBORIUM_AUDIT_RETENTION_DAYS", "3651"),
         ("CIBORIUM_AUDIT_RETENTION_DAYS", "1.5"),

@@ -60,8 +60,8 @@ def test_every_make_command_in_the_documents_exists() -> None:
         assert set(re.findall(r"`make ([a-z-]+)", text)) <= targets, document.name
 
 
-def test_the_api_reference_is_current() -> None:
-    assert read("docs/api-reference.md") == render(), "run `make api-reference`"
+def test_the_api_s_page_is_current() -> None:
+    assert read("docs/api.md") == render(), "run `make api-docs`"
 
 
 def test_the_project_and_the_product_agree_on_the_version() -> None:

@@ -1,7 +1,15 @@
 import uuid
 from datetime import UTC, datetime, timedelta, timezone
 
-from chalicelib.primitives import first_id_at, last_id_before, new_time_ordered_id, time_of_id
+import pytest
+
+from chalicelib.primitives import (
+    first_id_at,
+    last_id_before,
+    new_time_ordered_id,
+    parse_number,
+    time_of_id,
+)
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
@@ -42,3 +50,12 @@ def test_any_moment_has_bounds() -> None:
     for moment in (datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)):
         bound = first_id_at(moment)
         assert last_id_before(bound) < bound
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [("1", 1), ("007", 7), ("720", 720), ("0", None), ("721", None), ("", None), ("-1", None)]
+    + [(text, None) for text in ("\u00b2", "\u0663", "1.5", "1_0", " 1", "9" * 5000)],
+)
+def test_a_number_is_ascii_digits_within_its_bounds(text: str, number: int | None) -> None:
+    assert parse_number(text, 1, 720) == number

@@ -3,6 +3,8 @@
 // It prints its issuer, and ends when its standard input does. `--redirect-uri` is where our client
 // may be sent back to. Whoever signs in as NAME, with any password, has the address
 // NAME@example.com, verified. As oidc-provider does by default, it tells that in UserInfo only.
+// Access tokens are good for eight seconds, and refresh tokens, for which `offline_access` must be
+// asked, for one use.
 
 import { generateKeyPairSync, randomUUID } from "node:crypto";
 import { createServer } from "node:http";
@@ -32,6 +34,8 @@ function buildProvider(issuer) {
     jwks: { keys: [{ ...privateKey.export({ format: "jwk" }), use: "sig", alg: "RS256" }] },
     pkce: { required: () => true },
     responseTypes: ["code"],
+    rotateRefreshToken: true,
+    ttl: { AccessToken: 8 },
   });
 }
 

@@ -1,0 +1,39 @@
+"""Doing something once, however many Lambdas want it at the same moment.
+
+Providers rotate refresh tokens: the second use of one ends the whole grant. So whoever refreshes
+takes a lease on the row first; the others wait for its result.
+"""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import TypeVar
+
+from chalicelib.oauth2.errors import RefreshBusyError
+from chalicelib.primitives import new_id
+
+# Longer than the provider may take, so that a living holder does not lose it.
+LEASE = timedelta(seconds=15)
+_PAUSE_SECONDS = 0.2
+_MOST_PAUSES = 60
+
+T = TypeVar("T")
+
+
+def take_turns(attempt: Callable[[str], T | None], pause: Callable[[float], object]) -> T:
+    """What the first attempt that is not None gives.
+
+    Args:
+        attempt: takes the lease in the name of the holder that it is given and does it, or finds
+            what another holder has done; None while that one is at it.
+        pause: waits for some seconds.
+
+    Raises:
+        RefreshBusyError: another request did not finish in time.
+    """
+    holder = new_id()
+    for _ in range(_MOST_PAUSES):
+        found = attempt(holder)
+        if found is not None:
+            return found
+        pause(_PAUSE_SECONDS)
+    raise RefreshBusyError
