@@ -105,9 +105,12 @@ class ChatModelRepository:
         """Every provider and model, in one query."""
         items: list[Item] = list(self._all.query(_PARTITION, consistent_read=True))
         default_id = next((each.config_id for each in items if isinstance(each, DefaultItem)), "")
-        providers = [_to_provider(each) for each in items if isinstance(each, ProviderItem)]
+        found = [_to_provider(each) for each in items if isinstance(each, ProviderItem)]
+        providers = {each.id: each for each in found}
         configs = [_to_config(each, default_id) for each in items if isinstance(each, ConfigItem)]
-        return Catalog({each.id: each for each in providers}, {each.id: each for each in configs})
+        # A query is no snapshot: a model may just have left a provider that is gone since.
+        whole = {each.id: each for each in configs if each.provider_id in providers}
+        return Catalog(providers, whole)
 
     def add_provider(self, provider: Provider, event: NewEvent) -> None:
         """Store a new provider.

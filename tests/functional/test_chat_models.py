@@ -6,6 +6,7 @@ import httpx
 import pytest
 
 from chalicelib.chat_models.errors import InvalidModelError, NoModelError
+from tests.support import aws
 from tests.support.audit import event_of, events
 from tests.support.chat_models import (
     CONFIGS,
@@ -292,6 +293,19 @@ def test_a_chat_gets_the_model_that_it_asks_for_or_the_default(deployment: Deplo
             usable = models.find_usable(default)
             assert usable
             assert usable.provider.id == provider_id
+
+
+def test_a_model_whose_provider_is_just_going_is_not_there(deployment: Deployment) -> None:
+    """A query reads one item after the other, and what it finds may not fit together."""
+    with deployment.admin as admin:
+        provider_id = create_provider(admin)["id"]
+        config_id = create_config(admin, provider_id)["id"]
+        aws.client("dynamodb").delete_item(
+            TableName=f"ciborium-{aws.STAGE}-models",
+            Key={"PK": {"S": "MODELS"}, "SK": {"S": f"PROVIDER#{provider_id}"}},
+        )
+        assert admin.get(CONFIGS).json() == admin.get(MODELS).json() == []
+        assert deployment.services.models.find_usable(config_id) is None
 
 
 def test_choosing_a_model_costs_one_query(deployment: Deployment) -> None:

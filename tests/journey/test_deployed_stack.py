@@ -92,6 +92,21 @@ def test_the_main_job_works_on_the_deployed_stack_and_its_tables_hold_no_secret(
     assert stack.admin_token not in dump
 
 
+def test_models_are_set_up_on_the_deployed_stack(stack: DeployedStack) -> None:
+    """Their fixed paths stand beside that of a chat, and the role may use their table."""
+    headers = {"Authorization": f"Bearer {stack.admin_token}"}
+    base = f"{stack.url}/api/experimental/chats"
+    with httpx.Client(timeout=30, headers=headers) as admin:
+        provider = {"provider": "openai", "display_name": "O", "api_key": "sentinel-model-key"}
+        provider_id = admin.post(f"{base}/providers", json=provider).json()["id"]
+        model = {"provider_id": provider_id, "model": "m", "context_limit": 1000}
+        config_id = admin.post(f"{base}/model-configs", json=model).json()["id"]
+        assert [each["id"] for each in admin.get(f"{base}/models").json()] == [config_id]
+        assert "sentinel-model-key" not in dump_of_all_tables(stack)
+        for path in (f"model-configs/{config_id}", f"providers/{provider_id}"):
+            assert admin.delete(f"{base}/{path}").status_code == 204
+
+
 def test_the_deployed_stack_is_healthy_and_ready(stack: DeployedStack) -> None:
     with httpx.Client(timeout=30) as client:
         for path in ("/healthz", "/readyz"):
