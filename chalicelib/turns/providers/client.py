@@ -27,6 +27,7 @@ from chalicelib.turns.providers.outgoing import Outgoing
 MAX_STREAM_BYTES: Final = 64 * 1024 * 1024
 """A stream wraps each few characters in some hundred; the answer itself has a limit of its own."""
 
+_NO_STREAMS = ("text/html", "text/plain", "application/json")
 _KEY = re.compile(r"[\x21-\x7e]*")
 
 AWSCredentials = Callable[[], Any]
@@ -82,6 +83,11 @@ class ModelClient:
             ) as reply:
                 if reply.status != 200:
                     raise read_failure(provider, reply.status, reply.headers, reply.iter_bytes())
+                if reply.headers.get("Content-Type", "").startswith(_NO_STREAMS):
+                    raise ModelAnswerError(
+                        provider,
+                        "The model's provider did not answer with a stream; is its base URL right?",
+                    )
                 is_answered = True
                 yield from api.read_events(reply.iter_bytes(), Answer(provider), provider)
         except (
