@@ -1,7 +1,7 @@
 """One call of a model, through whichever API its provider speaks."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from typing import Any, Final, Protocol
 
 from chalicelib.egress import (
@@ -54,7 +54,9 @@ class ModelClient:
         self._egress = egress
         self._aws_credentials = aws_credentials
 
-    def stream(self, target: ModelTarget, request: ModelRequest, budget: float) -> Iterator[Event]:
+    def stream(
+        self, target: ModelTarget, request: ModelRequest, budget: float
+    ) -> Generator[Event, None, None]:
         """The answer while it arrives; the last event is `Finished`, or there is an error.
 
         Nothing is sent before the first event is asked for. To stop early, close the iterator
