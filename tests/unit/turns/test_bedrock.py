@@ -151,7 +151,6 @@ def test_an_error_message_in_the_stream_ends_it(bedrock: Models) -> None:
         bedrock.ask(stream(sent, 0, EVENTS))
 
 
-ENDLESS = struct.pack("!II", 5 * 1024 * 1024, 0)
 NAMELESS = raw_frame(b"\x01x\x63", b"{}")
 
 
@@ -167,12 +166,18 @@ NAMELESS = raw_frame(b"\x01x\x63", b"{}")
         raw_frame(b"\x01\xff\x00", b"{}"),
         raw_frame(b"\x05x", b"{}"),
         frame("messageStop", [1]),
-        ENDLESS + struct.pack("!I", zlib.crc32(ENDLESS)) + b"x" * 4_300_000,
     ],
 )
 def test_half_an_answer_and_nonsense_are_no_answer(bedrock: Models, body: bytes) -> None:
     with pytest.raises(ModelAnswerError):
         bedrock.ask(stream(body, 0, EVENTS))
+
+
+def test_a_frame_without_end_is_not_collected_for_ever(bedrock: Models) -> None:
+    endless = struct.pack("!II", 5 * 1024 * 1024, 0)
+    body = endless + struct.pack("!I", zlib.crc32(endless)) + b"x" * 4_300_000
+    with pytest.raises(ModelAnswerError, match="an event of more than 4194304 bytes"):
+        bedrock.ask(stream(body, 65536, EVENTS))
 
 
 def test_the_request_is_a_converse_request_with_the_key(bedrock: Models) -> None:
@@ -287,7 +292,7 @@ def signature_of(request: httpx.Request) -> str:
     ],
 )
 def test_only_aws_is_sent_what_our_role_signs(url: str) -> None:
-    with pytest.raises(ModelRejectedError):
+    with pytest.raises(ModelRejectedError, match="must be one of AWS"):
         signed_by(Role(), replace(ROLE_TARGET, base_url=url))
 
 
