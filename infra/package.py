@@ -152,6 +152,11 @@ def _complete(template: Template) -> None:
                 # Chalice writes the name that app.py gives, and knows no partial batch responses.
                 event["Properties"]["Queue"] = {"Fn::GetAtt": ["TurnsQueue", "Arn"]}
                 event["Properties"]["FunctionResponseTypes"] = ["ReportBatchItemFailures"]
+                # Steps wait for models for minutes; they shall leave the API its share of the
+                # account's concurrency.
+                event["Properties"]["ScalingConfig"] = {
+                    "MaximumConcurrency": {"Ref": "StepsAtOnce"}
+                }
 
 
 def _write_zip(source: Path, target: Path) -> None:

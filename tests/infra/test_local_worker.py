@@ -81,9 +81,11 @@ def test_a_message_that_the_function_calls_failed_comes_again() -> None:
         return {"batchItemFailures": []}
 
     mailbox.send("one")
-    with running(functions(turns), redelivery_seconds=1):
+    with running(functions(turns), redelivery_seconds=2):
         assert twice.wait(PATIENCE_SECONDS)
-    assert (counts, mailbox.left()) == (["1", "2"], 0)
+    # moto answers one request after the other, long polls included, so the deletion may come too
+    # late for a third delivery.
+    assert (counts[:2], mailbox.left()) == (["1", "2"], 0)
 
 
 def test_a_message_at_which_the_function_breaks_stays_and_the_worker_lives_on() -> None:

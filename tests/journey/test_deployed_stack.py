@@ -199,6 +199,7 @@ def test_the_turns_function_takes_hints_one_by_one_from_the_stages_own_queue(bui
     assert properties["Queue"] == {"Fn::GetAtt": ["TurnsQueue", "Arn"]}
     assert properties["BatchSize"] == 1
     assert properties["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    assert properties["ScalingConfig"] == {"MaximumConcurrency": {"Ref": "StepsAtOnce"}}
 
 
 def test_a_hint_in_the_queue_reaches_the_deployed_turns_function(stack: DeployedStack) -> None:
