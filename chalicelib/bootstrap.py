@@ -79,9 +79,15 @@ from chalicelib.storage import Database, StorageUnavailableError
 from chalicelib.tool_approvals.registry import ToolApprovalRegistry
 from chalicelib.tool_approvals.repository import ToolApprovalRepository
 from chalicelib.tool_approvals.service import ToolApprovalService
-from chalicelib.turns.placeholder import PlaceholderWorker
-from chalicelib.turns.ports import TurnWorker
+from chalicelib.turns.acting import Acting
+from chalicelib.turns.answering import Answering
+from chalicelib.turns.owners import Owners
+from chalicelib.turns.ports import NoSpending, TurnWorker
+from chalicelib.turns.providers import ModelClient
 from chalicelib.turns.queue import TurnQueue
+from chalicelib.turns.thinking import Thinking
+from chalicelib.turns.toolbox import Toolboxes
+from chalicelib.turns.worker import ChatWorker
 from chalicelib.workspaces.repository import WorkspaceRepository
 from chalicelib.workspaces.service import WorkspaceService
 
@@ -241,6 +247,17 @@ def build_services(
     )
     client = MCPClient(egress, pause)
     caller = ServerCaller(access_tokens, credentials, reauthorizer, client, ToolCatalog(clock))
+    tools = ToolService(servers, caller, approvals, listing_patience)
+    turns = _build_turns(
+        Answering(ModelClient(egress, session.get_credentials), chat_repository, clock),
+        Toolboxes(selection, tools, clock),
+        tools,
+        models,
+        Owners(identity, organizations),
+        (workspace_repository, workspaces),
+        (chat_repository, chats, turn_queue),
+        clock,
+    )
     return Services(
         public_url=settings.public_url,
         oauth2_urls=urls,
@@ -275,12 +292,38 @@ def build_services(
         ),
         conversation=ConversationService(chats, chat_repository, organizations, choices),
         following=FollowingService(chats, chat_repository, pause),
-        tools=ToolService(servers, caller, approvals, listing_patience),
+        tools=tools,
         tool_approvals=ToolApprovalService(approval_repository, servers, caller, clock),
         diagnosis=DiagnosisService(servers, caller, approvals, client, egress),
         turn_queue=turn_queue,
-        turns=PlaceholderWorker(),
+        turns=turns,
         find_unreachable=partial(_find_unreachable, database, vault),
+    )
+
+
+def _build_turns(
+    answering: Answering,
+    toolboxes: Toolboxes,
+    tools: ToolService,
+    models: ModelRegistry,
+    owners: Owners,
+    workspaces: tuple[WorkspaceRepository, WorkspaceService],
+    chats: tuple[ChatRepository, ChatService, TurnQueue],
+    clock: Clock,
+) -> ChatWorker:
+    repository, service, queue = chats
+    spending = NoSpending()
+    thinking = Thinking(
+        repository, models, workspaces[0], toolboxes, answering, spending, lambda *_: None
+    )
+    return ChatWorker(
+        repository=repository,
+        owners=owners,
+        thinking=thinking,
+        acting=Acting(repository, toolboxes, tools, workspaces[1]),
+        chats=service,
+        queue=queue,
+        clock=clock,
     )
 
 

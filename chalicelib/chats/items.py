@@ -306,6 +306,7 @@ def _dump_call(call: OpenCall) -> dict[str, Any]:
     return {
         "id": call.id,
         "tool_name": call.tool_name,
+        "name": call.name,
         "server_id": call.server_id,
         "decision": call.decision.value,
     }
@@ -315,6 +316,7 @@ def _load_call(stored: dict[str, Any]) -> OpenCall:
     return OpenCall(
         id=stored["id"],
         tool_name=stored["tool_name"],
+        name=stored["name"],
         server_id=stored["server_id"],
         decision=Decision(stored["decision"]),
     )

@@ -9,6 +9,8 @@ from chalicelib.sdk.chats import ChatError, ChatStatus, MessagePart, MessageRole
 
 TITLE_CHARACTERS = 80
 MOST_QUEUED = 20
+SYSTEM_PROMPT_ID = 0
+"""Of the message with what the model was told when the chat was started; nobody else sees it."""
 _DEFAULT_TITLE = "New Chat"
 
 
@@ -31,10 +33,17 @@ class Visibility(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenCall:
-    """A tool call of the last assistant message that has no result yet."""
+    """A tool call of the last assistant message that has no result yet.
+
+    Attributes:
+        tool_name: as the model knows it.
+        server_id: of the server that has it; None for a tool of our own, or of nobody.
+        name: as its server, or we, know it; empty if nobody does.
+    """
 
     id: str
     tool_name: str
+    name: str = ""
     server_id: str | None = None
     decision: Decision = Decision.NOT_NEEDED
 

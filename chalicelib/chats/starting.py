@@ -6,7 +6,13 @@ from dataclasses import replace
 from chalicelib.audit import Action, ObjectType, diff
 from chalicelib.chats.auditing import describe_chat
 from chalicelib.chats.choices import Choices
-from chalicelib.chats.models import Chat, Visibility, build_title, find_text
+from chalicelib.chats.models import (
+    SYSTEM_PROMPT_ID,
+    Chat,
+    Visibility,
+    build_title,
+    find_text,
+)
 from chalicelib.chats.ports import TurnQueue
 from chalicelib.chats.repository import ChatRepository
 from chalicelib.chats.transition import Transition
@@ -70,7 +76,7 @@ class ChatStarter:
             status=ChatStatus.WAITING,
             mcp_server_ids=tuple(server_ids),
             labels=request.labels or {},
-            last_message_id=-1 if request.system_prompt else 0,  # The prompt is message 0.
+            last_message_id=SYSTEM_PROMPT_ID - 1 if request.system_prompt else SYSTEM_PROMPT_ID,
             created_at=now,
             updated_at=now,
         )

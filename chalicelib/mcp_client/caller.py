@@ -7,7 +7,7 @@ from chalicelib.egress import Deadline
 from chalicelib.errors import CiboriumError
 from chalicelib.identity.models import Actor
 from chalicelib.mcp_client.catalog import ToolCatalog
-from chalicelib.mcp_client.client import CALL_SECONDS, MCPClient, ToolCheck
+from chalicelib.mcp_client.client import MCPClient, ToolCheck
 from chalicelib.mcp_client.credentials import Access, Credentials
 from chalicelib.mcp_client.errors import MCPAuthorizationError
 from chalicelib.mcp_client.identity_headers import Origin
@@ -77,12 +77,12 @@ class ServerCaller:
     ) -> ToolResult:
         """Call a tool, which `check` may still refuse once its description is known.
 
-        Everything together has 25 seconds: refreshing the token, listing, and the call.
+        Everything together has the call's seconds: refreshing the token, listing, and the call.
 
         Raises:
             as `use`, and `MCPClient.call_tool`.
         """
-        deadline = Deadline(CALL_SECONDS)
+        deadline = Deadline(call.seconds)
 
         def use(access: Access) -> ToolResult:
             known = self._catalog.find(access.catalog_key)

@@ -30,7 +30,11 @@ def call_tool(session: Session, call: ToolCall, tool: Tool | None) -> ToolResult
         MCPAuthorizationError, MCPServerError, EgressError kinds: as `Session.request`.
     """
     # The same for every try of one call, so that a server can tell a repetition.
-    params = {"name": call.name, "arguments": dict(call.arguments), "_meta": {_CALL_ID: new_id()}}
+    params = {
+        "name": call.name,
+        "arguments": dict(call.arguments),
+        "_meta": {_CALL_ID: call.id or new_id()},
+    }
     headers = {"Mcp-Name": encode_value(call.name)}
     if tool is not None:
         headers |= build_parameter_headers(tool.input_schema, call.arguments)

@@ -1,7 +1,6 @@
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Final
 
 from chalicelib.egress import Deadline, Egress
 from chalicelib.mcp_client.calling import call_tool
@@ -19,7 +18,6 @@ ToolCheck = Callable[[Tool], None]
 
 _LISTING_SECONDS = 10.0
 # API Gateway waits 29 seconds; what comes before and after the call needs some of them.
-CALL_SECONDS: Final = 25.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +86,7 @@ class MCPClient:
             MCPAuthorizationError, MCPServerError, MCPProtocolError, EgressError kinds:
                 as `list_tools`.
         """
-        left = deadline or Deadline(CALL_SECONDS)
+        left = deadline or Deadline(call.seconds)
         with self._session(target, left, call.elicitation) as session:
             listing = None
             session.settle()

@@ -3,9 +3,11 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any
+from typing import Any, Final
 
 from chalicelib.sdk.mcp_tools import Elicitation
+
+CALL_SECONDS: Final = 25.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,10 @@ class ToolCall:
     request_state: str | None = field(default=None, repr=False)
     approved: bool = False
     """Whether the user has seen this very call and agreed to it."""
+    id: str = ""
+    """The same for every try of one call, so that a server can tell a repetition; or a new one."""
+    seconds: float = CALL_SECONDS
+    """For everything together: refreshing the token, listing, and the call."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

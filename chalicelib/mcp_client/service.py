@@ -105,6 +105,18 @@ class ToolService:
         servers = self._servers.list_usable(actor, server_ids)
         if len(servers) > MOST_SERVERS:
             raise TooManyServersError(MOST_SERVERS)
+        return self.list_of(actor, servers, self._patience)
+
+    def list_of(
+        self, actor: Actor, servers: Sequence[MCPServer], patience: float
+    ) -> list[ServerTools]:
+        """The tools of servers that the actor may use, as somebody has seen already.
+
+        Args:
+            actor: who asks.
+            servers: of which servers; no more than a thread each is reasonable for.
+            patience: for how many seconds to wait for the slowest.
+        """
         connections = self._access.find_connections(actor, servers)
 
         def list_one(server: MCPServer) -> ServerTools:
@@ -119,7 +131,7 @@ class ToolService:
 
         threads = ThreadPoolExecutor(max_workers=max(len(servers), 1))
         asked = {server.id: threads.submit(list_one, server) for server in servers}
-        wait(asked.values(), timeout=self._patience)
+        wait(asked.values(), timeout=patience)
         threads.shutdown(wait=False)  # Whoever is late is left behind; its own budgets end it.
         late = ListingTimeoutError()
         return [

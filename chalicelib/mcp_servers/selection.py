@@ -80,6 +80,14 @@ class ServerSelection:
         """
         return choose_for_message(self._list_usable(actor, membership), stored, requested)
 
+    def for_step(
+        self, actor: Actor, membership: Membership, stored: Sequence[str]
+    ) -> list[MCPServer]:
+        """The servers whose tools a chat has right now: chosen or forced, and still usable."""
+        usable = {server.id: server for server in self._list_usable(actor, membership)}
+        chosen = choose_for_message(list(usable.values()), stored, None)
+        return [usable[id_] for id_ in chosen if id_ in usable]
+
     def existing_ids(self) -> frozenset[str]:
         """The ids of all servers, so that chats can forget the deleted ones."""
         return frozenset(server.id for server in self._repository.list_all())

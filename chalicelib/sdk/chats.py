@@ -259,10 +259,12 @@ class ServerEvent(Reply):
 
 
 class Compaction(Reply):
-    """A summary that stands for everything before it, in what the model is shown. Ours."""
+    """A summary that stands for earlier messages, in what the model is shown. Ours."""
 
     type: Literal["compaction"] = "compaction"
     text: str
+    covered_message_id: int
+    """The last message that it stands for; later ones are shown to the model as they are."""
 
 
 MessagePart = Annotated[

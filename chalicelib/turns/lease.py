@@ -1,0 +1,78 @@
+"""Holding a chat while a step is at work, and hearing that it is to stop."""
+
+import threading
+from types import TracebackType
+from typing import Self
+
+from chalicelib.chats import states
+from chalicelib.chats.errors import LeaseLostError
+from chalicelib.chats.repository import ChatRepository
+from chalicelib.logs import describe_exception, get_logger
+from chalicelib.primitives import Clock
+from chalicelib.sdk.chats import ChatStatus
+
+RENEWED_EVERY_SECONDS = 2.0
+
+
+class HeldLease:
+    """Renews a lease from a thread of its own, until the step is over.
+
+    A worker that is killed renews it no more, so another one may go on half a minute later.
+
+    Args:
+        repository: where the lease is kept.
+        chat_id: of which chat.
+        holder: the lease's name.
+        clock: the time.
+        every: seconds between two renewals.
+    """
+
+    def __init__(
+        self,
+        repository: ChatRepository,
+        chat_id: str,
+        holder: str,
+        clock: Clock,
+        every: float = RENEWED_EVERY_SECONDS,
+    ) -> None:
+        self._repository = repository
+        self._chat_id = chat_id
+        self._clock = clock
+        self._every = every
+        self._over = threading.Event()
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._renew, daemon=True)
+        self.holder = holder
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether the owner has interrupted the turn, or the lease is lost."""
+        return self._stopped.is_set()
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _renew(self) -> None:
+        while not self._over.wait(self._every):
+            try:
+                until = self._clock() + states.LEASE
+                status = self._repository.renew(self._chat_id, self.holder, until)
+            except LeaseLostError:
+                self._stopped.set()
+                return
+            except Exception as exc:  # noqa: BLE001 -- the lease outlives several failures
+                fields = {"chat_id": self._chat_id, **describe_exception(exc)}
+                get_logger().warning("A lease was not renewed.", extra={"fields": fields})
+                continue
+            if status is ChatStatus.INTERRUPTING:
+                self._stopped.set()

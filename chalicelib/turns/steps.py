@@ -1,0 +1,54 @@
+"""What a step needs to know, and what it comes to."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from chalicelib.chats.models import Chat
+from chalicelib.chats.repository import Extend
+from chalicelib.chats.transition import Transition
+from chalicelib.identity.models import Actor
+from chalicelib.organizations.models import Membership
+from chalicelib.sdk.chats import ChatError
+from chalicelib.turns.lease import HeldLease
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step of a turn: of which chat, as it was claimed, for whom, under which lease."""
+
+    chat: Chat
+    actor: Actor
+    membership: Membership
+    lease: HeldLease
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a step comes to: how the chat goes on, applied to the chat as it is then.
+
+    Attributes:
+        apply: puts the transition together; it may be called again after a lost race.
+        extend: further writes of the same transaction.
+        delay_seconds: how long the next step shall wait.
+    """
+
+    apply: Callable[[Transition], None]
+    extend: Sequence[Extend] = ()
+    delay_seconds: int = 0
+
+
+class StepFailedError(Exception):
+    """A step that cannot be done, and that no repetition would mend.
+
+    Attributes:
+        error: what the owner is told.
+    """
+
+    def __init__(self, error: ChatError) -> None:
+        super().__init__(error.kind)
+        self.error = error
+
+
+def failed(kind: str, message: str) -> StepFailedError:
+    """The failure of a step for a reason of ours."""
+    return StepFailedError(ChatError(message=message, kind=kind))
