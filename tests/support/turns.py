@@ -1,0 +1,107 @@
+"""A world with a model in it: chats whose turns are really taken, in this process."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from infra.local.scripted_model import ScriptedModel
+from tests.support.chats import CHATS, offer_model, text
+from tests.support.deployment import ADMIN_TOKEN
+from tests.support.journey import World
+from tests.support.people import default_organization
+
+MODEL_HOST = "https://models.example"
+_AT_REST = {"waiting", "error", "requires_action"}
+_MOST_STEPS = 60
+
+
+@dataclass
+class Talk:
+    """A person who talks to a scripted model, and the workers that take the turns."""
+
+    world: World
+    model: ScriptedModel
+    model_id: str
+    token: str = ADMIN_TOKEN
+
+    @property
+    def client(self) -> httpx.Client:
+        """The person's client."""
+        return self.world.deployment.client(self.token)
+
+    def start(self, *texts: str, **body: Any) -> str:
+        """Start a chat; nothing is answered yet."""
+        organization_id = default_organization(self.world.deployment)
+        asked = {"organization_id": organization_id, "content": text(*texts), **body}
+        response = self.client.post(CHATS, json=asked)
+        assert response.status_code == 201, response.text
+        return str(response.json()["id"])
+
+    def say(self, chat_id: str, *texts: str, **body: Any) -> httpx.Response:
+        """Say something in a chat."""
+        asked = {"content": text(*texts), **body}
+        return self.client.post(f"{CHATS}/{chat_id}/messages", json=asked)
+
+    def step(self, chat_id: str) -> dict[str, Any]:
+        """Have a worker look at the chat once; the chat after that."""
+        self.world.deployment.services.turns.handle(chat_id)
+        return self.chat(chat_id)
+
+    def run(self, chat_id: str) -> dict[str, Any]:
+        """Have workers look at the chat until it is at rest; the chat then."""
+        for _ in range(_MOST_STEPS):
+            chat = self.step(chat_id)
+            if chat["status"] in _AT_REST:
+                return chat
+        raise AssertionError(f"the chat never came to rest: {chat}")
+
+    def ask(self, *texts: str, **body: Any) -> tuple[str, dict[str, Any]]:
+        """Start a chat and have it answered."""
+        chat_id = self.start(*texts, **body)
+        return chat_id, self.run(chat_id)
+
+    def chat(self, chat_id: str) -> dict[str, Any]:
+        """The chat as its owner sees it."""
+        found: dict[str, Any] = self.client.get(f"{CHATS}/{chat_id}").json()
+        return found
+
+    def messages(self, chat_id: str) -> list[dict[str, Any]]:
+        """Its messages, oldest first."""
+        page = self.client.get(f"{CHATS}/{chat_id}/messages", params={"after_id": 0, "limit": 200})
+        return list(page.json()["messages"])
+
+    def parts(self, chat_id: str, kind: str = "") -> list[dict[str, Any]]:
+        """The parts of all messages, or those of one kind."""
+        parts = [part for each in self.messages(chat_id) for part in each["content"]]
+        return [part for part in parts if not kind or part["type"] == kind]
+
+    def answer(self, chat_id: str) -> str:
+        """The text of the last message of the model's."""
+        said = [each for each in self.messages(chat_id) if each["role"] == "assistant"]
+        return "".join(part.get("text", "") for part in said[-1]["content"])
+
+
+@contextmanager
+def talking(world: World, model: str = "scripted", **config: Any) -> Iterator[Talk]:
+    """Somebody to talk to, at a host of the fake internet that leads to a real server."""
+    with ScriptedModel() as scripted, httpx.HTTPTransport() as wire:
+
+        def relay(request: httpx.Request) -> httpx.Response:
+            path = request.url.raw_path.decode().removeprefix("/v1")
+            headers = [pair for pair in request.headers.items() if pair[0] != "host"]
+            real = httpx.Request(
+                request.method,
+                f"{scripted.base_url}{path}",
+                headers=headers,
+                content=request.read(),
+            )
+            return wire.handle_request(real)
+
+        world.internet.add_host(MODEL_HOST, relay)
+        model_id = offer_model(
+            world.deployment, f"{MODEL_HOST}/v1", model=model, display_name="Scripted", **config
+        )
+        yield Talk(world, scripted, model_id)
