@@ -103,7 +103,7 @@ class MCPServerService:
         access = self._access.of(actor, server)
         if access.visibility is Visibility.NONE:
             raise ServerNotFoundError
-        return _view(server, access, self._is_connected(actor, server))
+        return self._view(actor, server, access)
 
     def require_visible(self, actor: Actor, server_id: str) -> MCPServer:
         """A server for the other services, whole, if the actor may see that it exists.
@@ -190,7 +190,8 @@ class MCPServerService:
     ) -> ServerView:
         """Change a server; what belongs to another `auth_type` than the resulting one goes.
 
-        When the server moves, every user's connection is void with the same write.
+        When the server moves, every user's connection is void with the same write. A request that
+        changes nothing makes no version and no event; a secret entered again is always a change.
 
         Args:
             actor: who changes it.
@@ -208,6 +209,8 @@ class MCPServerService:
         before = self.require_allowed(actor, server_id, Permission.MCP_SERVER_WRITE)
         _require_version(before, versions)
         after = clear_other_auth(self._drafts.merge(before, request))
+        if after == before:
+            return self._view(actor, before)
         check_complete(after, discovery_possible=False)
         self._check_user_headers(after)
         check_secrets_stay(before, after, request)
@@ -229,8 +232,7 @@ class MCPServerService:
             self._connections.remove_all(after.id)
         if before.oauth2.registration_uri != after.oauth2.registration_uri:
             self._clients.abandon(before)
-        access = self._access.of(actor, after)
-        return _view(after, access, self._is_connected(actor, after))
+        return self._view(actor, after)
 
     def delete(self, actor: Actor, server_id: str, versions: Container[int] | None = None) -> None:
         """Remove a server and every connection to it.
@@ -276,8 +278,7 @@ class MCPServerService:
         _require_version(before, versions)
         if before.auth_type is not AuthType.OAUTH2:
             raise NotOAuth2Error
-        after = self._clients.rediscover(actor, before)
-        return _view(after, self._access.of(actor, after), self._is_connected(actor, after))
+        return self._view(actor, self._clients.rediscover(actor, before))
 
     def replace_client(self, actor: Actor, server: MCPServer) -> MCPServer:
         """For the other services: as `ServerClients.replace`.
@@ -323,8 +324,9 @@ class MCPServerService:
                 [Validation("organization_ids", f"{id_} does not exist") for id_ in missing],
             )
 
-    def _is_connected(self, actor: Actor, server: MCPServer) -> bool:
-        return server.id in self._connections.connected_ids(actor.user_id, [server])
+    def _view(self, actor: Actor, server: MCPServer, access: Access | None = None) -> ServerView:
+        connected = self._connections.connected_ids(actor.user_id, [server])
+        return _view(server, access or self._access.of(actor, server), server.id in connected)
 
     def _check_user_headers(self, server: MCPServer) -> None:
         if server.user_header_names:
