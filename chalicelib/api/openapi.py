@@ -172,7 +172,9 @@ def refusals_of(route: Route) -> list[int]:
     found = {*_EVERYWHERE, *route.errors}
     if not route.public:
         found |= {401, 403}
-    if route.body or route.query or "{" in route.path or route.creates or route.conditional:
+    # Of ids in paths, only a server's is told from one that does not exist.
+    takes_malformed = route.body or route.query or route.creates or route.conditional
+    if takes_malformed or route.images or "{server_id}" in route.path:
         found.add(400)
     if "{" in route.path:
         found.add(404)

@@ -153,7 +153,7 @@ ROUTES = (
     Route("PATCH", _ONE, update_user, body=UpdateUserRequest, reply=WireUser, errors=(409,)),
     Route("DELETE", _ONE, delete_user, status=204, also=(Answer(202, Message),), errors=(409,)),
     Route("PUT", f"{_ONE}/status/suspend", suspend_user, reply=WireUser, errors=(409,)),
-    Route("PUT", f"{_ONE}/status/activate", activate_user, reply=WireUser, errors=(409,)),
+    Route("PUT", f"{_ONE}/status/activate", activate_user, reply=WireUser),
     Route(
         "POST",
         f"{_ONE}/keys/tokens",

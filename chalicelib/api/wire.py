@@ -12,7 +12,7 @@ from chalicelib.mcp_client.governing import GovernedTool
 from chalicelib.mcp_client.models import ToolResult
 from chalicelib.mcp_client.service import ServerTools
 from chalicelib.mcp_servers.access_lists import Entries
-from chalicelib.mcp_servers.service import ServerView
+from chalicelib.mcp_servers.reading import ServerView
 from chalicelib.organizations.models import Membership, Organization
 from chalicelib.sdk import (
     audit,

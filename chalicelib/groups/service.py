@@ -14,9 +14,10 @@ from chalicelib.groups.models import EVERYONE, Group, everyone_of
 from chalicelib.groups.repository import GroupRepository
 from chalicelib.identity.models import Actor
 from chalicelib.organizations.errors import MemberNotFoundError
+from chalicelib.organizations.members import parse_page
 from chalicelib.organizations.models import Membership, Organization
 from chalicelib.organizations.permissions import OrganizationPermission
-from chalicelib.organizations.service import OrganizationService, parse_page
+from chalicelib.organizations.service import OrganizationService
 from chalicelib.primitives import Clock, new_id, parse_id
 from chalicelib.sdk.groups import CreateGroupRequest, UpdateGroupRequest
 

@@ -4,7 +4,7 @@ import re
 import secrets
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from chalicelib.audit import Action, NewEvent, ObjectType, RequestContext, diff
 from chalicelib.identity.accounts import Accounts, new_token_text
@@ -61,24 +61,11 @@ class LoginService:
             UserExistsError: another user has the address.
             LoginTakenError: another user has the login.
         """
-        now, taken = self._accounts.clock(), UserExistsError("user name")
+        taken = UserExistsError("user name")
         for username in _user_names(preferred_username or email.partition("@")[0]):
-            user = User(
-                id=new_id(),
-                email=email,
-                username=username,
-                name=name,
-                roles=(SiteRole.MEMBER,),
-                status=UserStatus.ACTIVE,
-                created_at=now,
-                updated_at=now,
-            )
-            account = Account(user=user, login=login)
-            actor = _actor(user, request)
-            made = diff({}, describe_user(account))
-            event = actor.did(Action.CREATE, ObjectType.USER, user.id, made)
+            user = _new_member(email, username, name, self._accounts.clock())
             try:
-                self._accounts.repository.add(account, event, extend(actor))
+                self._add(Account(user=user, login=login), request, extend)
             except UserExistsError as exc:
                 if exc.field != taken.field:
                     raise
@@ -114,6 +101,27 @@ class LoginService:
         except UserNotFoundError as exc:
             raise LockedOutError from exc
         return Session(account.user, token, text)
+
+    def _add(
+        self, account: Account, request: RequestContext, extend: Callable[[Actor], Extend]
+    ) -> None:
+        actor = _actor(account.user, request)
+        made = diff({}, describe_user(account))
+        event = actor.did(Action.CREATE, ObjectType.USER, account.user.id, made)
+        self._accounts.repository.add(account, event, extend(actor))
+
+
+def _new_member(email: str, username: str, name: str, now: datetime) -> User:
+    return User(
+        id=new_id(),
+        email=email,
+        username=username,
+        name=name,
+        roles=(SiteRole.MEMBER,),
+        status=UserStatus.ACTIVE,
+        created_at=now,
+        updated_at=now,
+    )
 
 
 def _actor(user: User, request: RequestContext) -> Actor:

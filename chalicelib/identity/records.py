@@ -1,6 +1,6 @@
-"""From stored items to models, and the keys under which they are stored; no I/O.
+"""What is stored of models, under which keys, and models from what is stored; no I/O.
 
-What is given as `item` is read by its attributes, so that only `repository.py` knows DynamoDB.
+What is given as `item` is read by its attributes, so that `items.py` alone knows DynamoDB's types.
 """
 
 from datetime import datetime
@@ -16,6 +16,9 @@ from chalicelib.identity.models import (
     UserStatus,
 )
 from chalicelib.identity.permissions import SiteRole, TokenScope
+
+DIRECTORY = "USERS"
+"""The partition in which all users are listed."""
 
 
 def user_key(user_id: str) -> str:
@@ -55,6 +58,50 @@ def token_to_record(token: Token) -> dict[str, Any]:
         "expires_at": token.expires_at.isoformat(),
         "parent_id": token.parent_id,
         "last_used_at": token.last_used_at.isoformat() if token.last_used_at else None,
+    }
+
+
+def account_attributes(account: Account, version: int) -> dict[str, Any]:
+    """What an account's item holds."""
+    login = account.login
+    return {
+        "PK": user_key(account.user.id),
+        "SK": "account",
+        **_user_attributes(account.user),
+        "tokens": [token_to_record(token) for token in account.tokens],
+        "issuer": login.issuer if login else None,
+        "subject": login.subject if login else None,
+        "version": version,
+    }
+
+
+def entry_attributes(user: User) -> dict[str, Any]:
+    """What a user's entry in the directory holds."""
+    return {
+        "PK": DIRECTORY,
+        "SK": user.username.casefold(),
+        **_user_attributes(user),
+        "search": search_text(user),
+    }
+
+
+def credential_attributes(credential: Credential) -> dict[str, Any]:
+    """What a credential's item holds."""
+    token = credential.token
+    return {
+        "PK": token_key(token.digest),
+        "SK": "token",
+        "token_id": token.id,
+        "kind": token.kind,
+        "name": token.name,
+        "scopes": list(token.scopes),
+        "parent_id": token.parent_id,
+        "user_id": credential.user_id,
+        "username": credential.username,
+        "roles": list(credential.roles),
+        "created_at": token.created_at,
+        "expires_at": token.expires_at,
+        "last_used_at": token.last_used_at,
     }
 
 
@@ -113,3 +160,16 @@ def to_credential(item: Any, digest: str) -> Credential:
     )
     roles = tuple(SiteRole(name) for name in item.roles)
     return Credential(token, item.user_id, item.username, roles)
+
+
+def _user_attributes(user: User) -> dict[str, Any]:
+    return {
+        "user_id": user.id,
+        "email": user.email,
+        "username": user.username,
+        "name": user.name,
+        "roles": list(user.roles),
+        "status": user.status,
+        "created_at": user.created_at,
+        "updated_at": user.updated_at,
+    }

@@ -15,15 +15,7 @@ credential is there if and only if its user is active, has the token, and has th
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any
 
-from pynamodb.attributes import (
-    JSONAttribute,
-    ListAttribute,
-    TTLAttribute,
-    UnicodeAttribute,
-    UnicodeSetAttribute,
-)
 from pynamodb.expressions.condition import Condition, size
 from pynamodb.expressions.update import Action
 
@@ -37,85 +29,35 @@ from chalicelib.identity.errors import (
     UserExistsError,
     UserNotFoundError,
 )
+from chalicelib.identity.items import (
+    AccountItem,
+    CredentialItem,
+    DirectoryItem,
+    GuardItem,
+    OwnersItem,
+)
 from chalicelib.identity.models import Account, Credential, Login, Token, User, UserStatus
 from chalicelib.identity.records import (
+    DIRECTORY,
+    account_attributes,
+    credential_attributes,
     email_key,
+    entry_attributes,
     login_key,
-    search_text,
     to_account,
     to_credential,
     to_user,
     token_key,
-    token_to_record,
     user_key,
 )
-from chalicelib.storage import Database, Item, Transaction, UTCDateTime, VersionedItem
+from chalicelib.storage import Database, Item, Transaction
 from chalicelib.storage.conditions import refusal_ignored
 
 Extend = Callable[[Transaction], None]
 """Adds writes of another package to a transaction of this one."""
 
-_DIRECTORY = "USERS"
 _DELETING = "DELETING"
 _ENTRIES_PER_CALL = 1000  # A filter is applied after so many are read.
-
-
-class AccountItem(VersionedItem):
-    """An account."""
-
-    user_id = UnicodeAttribute()
-    email = UnicodeAttribute()
-    username = UnicodeAttribute()
-    name = UnicodeAttribute()
-    roles: ListAttribute[Any] = ListAttribute(of=UnicodeAttribute)
-    status = UnicodeAttribute()
-    created_at = UTCDateTime()
-    updated_at = UTCDateTime()
-    tokens: JSONAttribute = JSONAttribute()
-    issuer = UnicodeAttribute(null=True)
-    subject = UnicodeAttribute(null=True)
-
-
-class DirectoryItem(Item):
-    """A user as the directory lists them."""
-
-    user_id = UnicodeAttribute()
-    email = UnicodeAttribute()
-    username = UnicodeAttribute()
-    name = UnicodeAttribute()
-    roles: ListAttribute[Any] = ListAttribute(of=UnicodeAttribute)
-    status = UnicodeAttribute()
-    created_at = UTCDateTime()
-    updated_at = UTCDateTime()
-    search = UnicodeAttribute()
-
-
-class GuardItem(Item):
-    """Holds a name for one user."""
-
-    user_id = UnicodeAttribute()
-
-
-class CredentialItem(Item):
-    """A token, with what authentication needs of its user."""
-
-    token_id = UnicodeAttribute()
-    kind = UnicodeAttribute()
-    name = UnicodeAttribute()
-    scopes: ListAttribute[Any] = ListAttribute(of=UnicodeAttribute)
-    parent_id = UnicodeAttribute()
-    user_id = UnicodeAttribute()
-    username = UnicodeAttribute()
-    roles: ListAttribute[Any] = ListAttribute(of=UnicodeAttribute)
-    created_at = UTCDateTime()
-    expires_at = TTLAttribute()
-    last_used_at = UTCDateTime(null=True)
-
-
-class OwnersItem(Item):
-    """The active owners; DynamoDB keeps no empty set, and neither may we."""
-
-    user_ids = UnicodeSetAttribute()
 
 
 class IdentityRepository:
@@ -167,7 +109,7 @@ class IdentityRepository:
             has_status = self._directory.status == status.value
             wanted = has_status if wanted is None else wanted & has_status
         found = self._directory.query(
-            _DIRECTORY,
+            DIRECTORY,
             self._directory.SK > after.casefold() if after else None,  # noqa: SIM300
             filter_condition=wanted,
             consistent_read=True,
@@ -274,7 +216,9 @@ class IdentityRepository:
         else:
             unchanged = self._accounts.at_version(before.version)
         version = before.version + 1 if before else 1
-        transaction.put(self._to_item(after, version), unchanged, AccountChangedError())
+        transaction.put(
+            self._accounts(**account_attributes(after, version)), unchanged, AccountChangedError()
+        )
         self._write_names(transaction, before, after)
         self._write_credentials(transaction, before, after)
         self._write_owners(transaction, before, after)
@@ -303,7 +247,7 @@ class IdentityRepository:
             marker = self._guards(_DELETING, user.id, user_id=user.id)
             return {(_DELETING, user.id): (marker, AccountChangedError())}
         names: list[tuple[Item, Exception]] = [
-            (self._to_entry(user), UserExistsError("user name")),
+            (self._directory(**entry_attributes(user)), UserExistsError("user name")),
             (
                 self._guards(email_key(user.email), "guard", user_id=user.id),
                 UserExistsError("e-mail address"),
@@ -325,7 +269,7 @@ class IdentityRepository:
             item = self._credentials(token_key(digest), "token")
             transaction.delete(item, condition, AccountChangedError())
         for digest, credential in new.items():
-            item = self._to_credential_item(credential)
+            item = self._credentials(**credential_attributes(credential))
             if digest not in old:
                 transaction.put(item, self._credentials.absent(), TokenExistsError())
             elif old[digest] != credential:
@@ -353,55 +297,3 @@ class IdentityRepository:
     def _find_guarded(self, key: str) -> str | None:
         guard = self._guards.find(key, "guard")
         return None if guard is None else str(guard.user_id)
-
-    def _to_item(self, account: Account, version: int) -> AccountItem:
-        user, login = account.user, account.login
-        return self._accounts(
-            PK=user_key(user.id),
-            SK="account",
-            user_id=user.id,
-            email=user.email,
-            username=user.username,
-            name=user.name,
-            roles=list(user.roles),
-            status=user.status,
-            created_at=user.created_at,
-            updated_at=user.updated_at,
-            tokens=[token_to_record(token) for token in account.tokens],
-            issuer=login.issuer if login else None,
-            subject=login.subject if login else None,
-            version=version,
-        )
-
-    def _to_entry(self, user: User) -> DirectoryItem:
-        return self._directory(
-            PK=_DIRECTORY,
-            SK=user.username.casefold(),
-            user_id=user.id,
-            email=user.email,
-            username=user.username,
-            name=user.name,
-            roles=list(user.roles),
-            status=user.status,
-            created_at=user.created_at,
-            updated_at=user.updated_at,
-            search=search_text(user),
-        )
-
-    def _to_credential_item(self, credential: Credential) -> CredentialItem:
-        token = credential.token
-        return self._credentials(
-            PK=token_key(token.digest),
-            SK="token",
-            token_id=token.id,
-            kind=token.kind,
-            name=token.name,
-            scopes=list(token.scopes),
-            parent_id=token.parent_id,
-            user_id=credential.user_id,
-            username=credential.username,
-            roles=list(credential.roles),
-            created_at=token.created_at,
-            expires_at=token.expires_at,
-            last_used_at=token.last_used_at,
-        )

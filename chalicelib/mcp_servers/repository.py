@@ -6,16 +6,6 @@ ICON#<id>   / icon     an uploaded icon
 """
 
 from dataclasses import replace
-from typing import Any
-
-from pynamodb.attributes import (
-    BinaryAttribute,
-    BooleanAttribute,
-    JSONAttribute,
-    ListAttribute,
-    NumberAttribute,
-    UnicodeAttribute,
-)
 
 from chalicelib.audit import AuditRepository, NewEvent
 from chalicelib.mcp_servers.errors import (
@@ -24,77 +14,17 @@ from chalicelib.mcp_servers.errors import (
     SlugTakenError,
     VersionConflictError,
 )
-from chalicelib.mcp_servers.models import AccessList, MCPServer, OAuth2Client, Registration
-from chalicelib.sdk.mcp_servers import AuthType, Availability, ToolChanges, ToolRule, Transport
-from chalicelib.storage import Database, Item, Transaction, UTCDateTime, VersionedItem
+from chalicelib.mcp_servers.items import (
+    IconItem,
+    ServerItem,
+    SlugGuardItem,
+    to_attributes,
+    to_server,
+)
+from chalicelib.mcp_servers.models import MCPServer
+from chalicelib.storage import Database, Transaction
 
 _PARTITION = "SERVER"
-
-
-class ServerItem(VersionedItem):
-    """An MCP server."""
-
-    server_id = UnicodeAttribute()
-    display_name = UnicodeAttribute()
-    slug = UnicodeAttribute()
-    description = UnicodeAttribute()
-    icon_url = UnicodeAttribute()
-    transport = UnicodeAttribute()
-    url = UnicodeAttribute()
-    auth_type = UnicodeAttribute()
-    oauth2_client_id = UnicodeAttribute()
-    oauth2_client_secret = BinaryAttribute(legacy_encoding=False)
-    oauth2_auth_url = UnicodeAttribute()
-    oauth2_token_url = UnicodeAttribute()
-    oauth2_revocation_url = UnicodeAttribute()
-    oauth2_scopes = UnicodeAttribute()
-    oauth2_scopes_are_chosen = BooleanAttribute(default=False)
-    oauth2_issuer = UnicodeAttribute()
-    oauth2_issuer_is_pinned = BooleanAttribute(default=False)
-    oauth2_issues_iss = BooleanAttribute()
-    oauth2_resource = UnicodeAttribute()
-    oauth2_token_auth_method = UnicodeAttribute()
-    oauth2_registration = UnicodeAttribute(default=Registration.MANUAL.value)
-    oauth2_secret_expires_at = UTCDateTime(null=True)
-    oauth2_registration_uri = UnicodeAttribute(default="")
-    oauth2_registration_token = BinaryAttribute(legacy_encoding=False, default=b"")
-    oauth2_moves = NumberAttribute(default=0)
-    oauth2_moved_at = UTCDateTime(null=True)
-    api_key_header = UnicodeAttribute()
-    api_key_value = BinaryAttribute(legacy_encoding=False)
-    custom_headers = BinaryAttribute(legacy_encoding=False)
-    user_header_names: ListAttribute[Any] = ListAttribute(of=UnicodeAttribute, default=list)
-    tool_allow_list: ListAttribute[Any] = ListAttribute(of=UnicodeAttribute)
-    tool_deny_list: ListAttribute[Any] = ListAttribute(of=UnicodeAttribute)
-    tool_rules = JSONAttribute(default=dict)
-    tool_changes = UnicodeAttribute(default=ToolChanges.FLAG.value)
-    tool_approvals = NumberAttribute(default=0)
-    availability = UnicodeAttribute()
-    enabled = BooleanAttribute()
-    model_intent = BooleanAttribute()
-    allow_in_plan_mode = BooleanAttribute()
-    forward_identity_headers = BooleanAttribute(default=False)
-    created_by = UnicodeAttribute()
-    updated_by = UnicodeAttribute()
-    created_at = UTCDateTime()
-    updated_at = UTCDateTime()
-    grant_generation = NumberAttribute()
-    deleting = BooleanAttribute()
-    organization_ids: ListAttribute[Any] = ListAttribute(of=UnicodeAttribute, default=list)
-    # Absent for a server that is for everyone in its organisations.
-    access_list: JSONAttribute = JSONAttribute(null=True)
-
-
-class SlugGuardItem(Item):
-    """Holds a slug for one server."""
-
-    server_id = UnicodeAttribute()
-
-
-class IconItem(Item):
-    """An uploaded icon; no secret."""
-
-    image = BinaryAttribute(legacy_encoding=False)
 
 
 class MCPServerRepository:
@@ -110,7 +40,7 @@ class MCPServerRepository:
     def find(self, server_id: str) -> MCPServer | None:
         """A server by id, also one that is being deleted."""
         item = self._servers.find(_PARTITION, server_id)
-        return None if item is None else _to_server(item)
+        return None if item is None else to_server(item)
 
     def find_id_by_slug(self, slug: str) -> str | None:
         """The id of the server that has a slug."""
@@ -119,7 +49,7 @@ class MCPServerRepository:
 
     def list_all(self) -> list[MCPServer]:
         """Every server that is not being deleted, in one query."""
-        found = (_to_server(item) for item in self._servers.query(_PARTITION, consistent_read=True))
+        found = (to_server(item) for item in self._servers.query(_PARTITION, consistent_read=True))
         return [server for server in found if not server.deleting]
 
     def add(self, server: MCPServer, event: NewEvent) -> None:
@@ -150,7 +80,7 @@ class MCPServerRepository:
         if after.slug != before.slug:
             self._claim_slug(transaction, after)
             self._release_slug(transaction, before)
-        transaction.put(self._to_item(after), unchanged, VersionConflictError())
+        transaction.put(self._item(after), unchanged, VersionConflictError())
         transaction.commit()
 
     def hide(self, server: MCPServer, event: NewEvent) -> MCPServer:
@@ -163,7 +93,7 @@ class MCPServerRepository:
         transaction = self._audit.transaction(event)
         self._release_slug(transaction, server)
         transaction.put(
-            self._to_item(hidden),
+            self._item(hidden),
             self._servers.at_version(server.version),
             VersionConflictError(),
         )
@@ -211,7 +141,7 @@ class MCPServerRepository:
             VersionConflictError(),
         )
         unchanged = self._servers.at_version(before.version)
-        transaction.put(self._to_item(after), unchanged, VersionConflictError())
+        transaction.put(self._item(after), unchanged, VersionConflictError())
         transaction.commit()
 
     def remove_icon(self, before: MCPServer, after: MCPServer, event: NewEvent) -> None:
@@ -225,7 +155,7 @@ class MCPServerRepository:
         icon = self._icons(_icon_key(after.id), "icon")
         transaction.delete(icon, self._icons.present(), IconNotFoundError())
         unchanged = self._servers.at_version(before.version)
-        transaction.put(self._to_item(after), unchanged, VersionConflictError())
+        transaction.put(self._item(after), unchanged, VersionConflictError())
         transaction.commit()
 
     def require_destination(self, transaction: Transaction, server: MCPServer) -> None:
@@ -255,7 +185,7 @@ class MCPServerRepository:
 
     def _add(self, transaction: Transaction, server: MCPServer) -> None:
         self._claim_slug(transaction, server)
-        transaction.put(self._to_item(server), self._servers.absent(), VersionConflictError())
+        transaction.put(self._item(server), self._servers.absent(), VersionConflictError())
         transaction.commit()
 
     def _claim_slug(self, transaction: Transaction, server: MCPServer) -> None:
@@ -265,6 +195,9 @@ class MCPServerRepository:
             SlugTakenError(server.slug),
         )
 
+    def _item(self, server: MCPServer) -> ServerItem:
+        return self._servers(PK=_PARTITION, SK=server.id, **to_attributes(server))
+
     def _release_slug(self, transaction: Transaction, server: MCPServer) -> None:
         transaction.delete(
             self._slugs(f"SLUG#{server.slug}", "guard"),
@@ -272,128 +205,6 @@ class MCPServerRepository:
             VersionConflictError(),
         )
 
-    def _to_item(self, server: MCPServer) -> ServerItem:
-        client, access = server.oauth2, server.access_list
-        return self._servers(
-            PK=_PARTITION,
-            SK=server.id,
-            server_id=server.id,
-            display_name=server.display_name,
-            slug=server.slug,
-            description=server.description,
-            icon_url=server.icon_url,
-            transport=server.transport,
-            url=server.url,
-            auth_type=server.auth_type,
-            oauth2_client_id=client.client_id,
-            oauth2_client_secret=client.client_secret,
-            oauth2_auth_url=client.auth_url,
-            oauth2_token_url=client.token_url,
-            oauth2_revocation_url=client.revocation_url,
-            oauth2_scopes=client.scopes,
-            oauth2_scopes_are_chosen=client.scopes_are_chosen,
-            oauth2_issuer=client.issuer,
-            oauth2_issuer_is_pinned=client.issuer_is_pinned,
-            oauth2_issues_iss=client.issues_iss,
-            oauth2_resource=client.resource,
-            oauth2_token_auth_method=client.token_auth_method,
-            oauth2_registration=client.registration,
-            oauth2_secret_expires_at=client.secret_expires_at,
-            oauth2_registration_uri=client.registration_uri,
-            oauth2_registration_token=client.registration_token,
-            oauth2_moves=client.moves,
-            oauth2_moved_at=client.moved_at,
-            api_key_header=server.api_key_header,
-            api_key_value=server.api_key_value,
-            custom_headers=server.custom_headers,
-            user_header_names=list(server.user_header_names),
-            tool_allow_list=list(server.tool_allow_list),
-            tool_deny_list=list(server.tool_deny_list),
-            tool_rules=dict(server.tool_rules),
-            tool_changes=server.tool_changes,
-            tool_approvals=server.tool_approvals,
-            availability=server.availability,
-            enabled=server.enabled,
-            model_intent=server.model_intent,
-            allow_in_plan_mode=server.allow_in_plan_mode,
-            forward_identity_headers=server.forward_identity_headers,
-            created_by=server.created_by,
-            updated_by=server.updated_by,
-            created_at=server.created_at,
-            updated_at=server.updated_at,
-            version=server.version,
-            grant_generation=server.grant_generation,
-            deleting=server.deleting,
-            organization_ids=list(server.organization_ids),
-            access_list=None if access is None else _to_lists(access),
-        )
-
 
 def _icon_key(server_id: str) -> str:
     return f"ICON#{server_id}"
-
-
-def _to_server(item: ServerItem) -> MCPServer:
-    return MCPServer(
-        id=item.server_id,
-        display_name=item.display_name,
-        slug=item.slug,
-        description=item.description,
-        icon_url=item.icon_url,
-        transport=Transport(item.transport),
-        url=item.url,
-        auth_type=AuthType(item.auth_type),
-        oauth2=OAuth2Client(
-            client_id=item.oauth2_client_id,
-            client_secret=item.oauth2_client_secret,
-            auth_url=item.oauth2_auth_url,
-            token_url=item.oauth2_token_url,
-            revocation_url=item.oauth2_revocation_url,
-            scopes=item.oauth2_scopes,
-            scopes_are_chosen=item.oauth2_scopes_are_chosen,
-            issuer=item.oauth2_issuer,
-            issuer_is_pinned=item.oauth2_issuer_is_pinned,
-            issues_iss=item.oauth2_issues_iss,
-            resource=item.oauth2_resource,
-            token_auth_method=item.oauth2_token_auth_method,
-            registration=Registration(item.oauth2_registration),
-            secret_expires_at=item.oauth2_secret_expires_at,
-            registration_uri=item.oauth2_registration_uri,
-            registration_token=item.oauth2_registration_token,
-            moves=int(item.oauth2_moves),
-            moved_at=item.oauth2_moved_at,
-        ),
-        api_key_header=item.api_key_header,
-        api_key_value=item.api_key_value,
-        custom_headers=item.custom_headers,
-        user_header_names=tuple(item.user_header_names),
-        tool_allow_list=tuple(item.tool_allow_list),
-        tool_deny_list=tuple(item.tool_deny_list),
-        tool_rules={name: ToolRule(rule) for name, rule in item.tool_rules.items()},
-        tool_changes=ToolChanges(item.tool_changes),
-        tool_approvals=int(item.tool_approvals),
-        availability=Availability(item.availability),
-        enabled=item.enabled,
-        model_intent=item.model_intent,
-        allow_in_plan_mode=item.allow_in_plan_mode,
-        forward_identity_headers=item.forward_identity_headers,
-        created_by=item.created_by,
-        updated_by=item.updated_by,
-        created_at=item.created_at,
-        updated_at=item.updated_at,
-        version=int(item.version),
-        grant_generation=int(item.grant_generation),
-        deleting=item.deleting,
-        organization_ids=tuple(item.organization_ids),
-        access_list=_to_access_list(item.access_list),
-    )
-
-
-def _to_lists(access: AccessList) -> dict[str, list[str]]:
-    return {"users": sorted(access.user_ids), "groups": sorted(access.group_ids)}
-
-
-def _to_access_list(stored: dict[str, list[str]] | None) -> AccessList | None:
-    if stored is None:
-        return None
-    return AccessList(frozenset(stored["users"]), frozenset(stored["groups"]))

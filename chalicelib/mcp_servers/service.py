@@ -1,8 +1,8 @@
-"""The registry of MCP servers: who may see and change what, and what a change entails."""
+"""The registry of MCP servers: who may change what, and what a change entails."""
 
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Container, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from chalicelib.audit import Action, NewEvent, ObjectType, diff
 from chalicelib.errors import Validation
@@ -14,7 +14,6 @@ from chalicelib.mcp_servers.clients import ServerClients
 from chalicelib.mcp_servers.drafts import ServerDrafts
 from chalicelib.mcp_servers.errors import (
     InvalidServerError,
-    InvalidServerIDError,
     NotOAuth2Error,
     ServerNotFoundError,
     SlugTakenError,
@@ -22,6 +21,7 @@ from chalicelib.mcp_servers.errors import (
 )
 from chalicelib.mcp_servers.models import MCPServer
 from chalicelib.mcp_servers.ports import Connections, ToolApprovals
+from chalicelib.mcp_servers.reading import ServerReading, ServerView
 from chalicelib.mcp_servers.repository import MCPServerRepository
 from chalicelib.mcp_servers.rules import (
     check_complete,
@@ -29,11 +29,9 @@ from chalicelib.mcp_servers.rules import (
     check_user_headers,
     clear_other_auth,
     has_moved,
-    redact,
 )
-from chalicelib.mcp_servers.visibility import Access, Visibility
 from chalicelib.organizations.service import OrganizationService
-from chalicelib.primitives import Clock, parse_id
+from chalicelib.primitives import Clock
 from chalicelib.sdk.mcp_servers import (
     AuthType,
     CreateMCPServerConfigRequest,
@@ -41,16 +39,7 @@ from chalicelib.sdk.mcp_servers import (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class ServerView:
-    """A server as one actor may see it; a redacted one has lost its private fields."""
-
-    server: MCPServer
-    auth_connected: bool
-    redacted: bool
-
-
-class MCPServerService:
+class MCPServerService(ServerReading):
     """Manages MCP servers; lives as long as the container.
 
     Args:
@@ -75,90 +64,13 @@ class MCPServerService:
         check_url: Callable[[str], None],
         clock: Clock,
     ) -> None:
-        self._repository = repository
+        super().__init__(repository, connections, ServerAccess(organizations))
         self._drafts = drafts
         self._clients = clients
-        self._connections = connections
         self._organizations = organizations
-        self._access = ServerAccess(organizations)
         self._approvals = approvals
         self._check_url = check_url
         self._clock = clock
-
-    def list_visible(self, actor: Actor) -> list[ServerView]:
-        """The servers that the actor may see, by display name."""
-        servers, access = self._list_visible(actor)
-        servers.sort(key=lambda each: (each.display_name.casefold(), each.id))
-        connected = self._connections.connected_ids(actor.user_id, servers)
-        return [_view(server, access[server.id], server.id in connected) for server in servers]
-
-    def get(self, actor: Actor, server_id: str) -> ServerView:
-        """One server that the actor may see.
-
-        Raises:
-            InvalidServerIDError: the id is not a UUID.
-            ServerNotFoundError: there is none, or the actor may not know.
-        """
-        server = self._require(server_id)
-        access = self._access.of(actor, server)
-        if access.visibility is Visibility.NONE:
-            raise ServerNotFoundError
-        return _view(server, access, self._is_connected(actor, server))
-
-    def require_visible(self, actor: Actor, server_id: str) -> MCPServer:
-        """A server for the other services, whole, if the actor may see that it exists.
-
-        Whoever administers the registry may see a disabled one, too.
-
-        Raises:
-            InvalidServerIDError: the id is not a UUID.
-            ServerNotFoundError: there is none, or the actor may not know.
-        """
-        server = self._require(server_id)
-        if self._access.of(actor, server).visibility is Visibility.NONE:
-            raise ServerNotFoundError
-        return server
-
-    def require_allowed(self, actor: Actor, server_id: str, permission: Permission) -> MCPServer:
-        """A server on which the actor may make use of a permission.
-
-        Raises:
-            InvalidServerIDError: the id is not a UUID.
-            ServerNotFoundError: there is none, or the actor may not know.
-            NotAllowedError: the actor sees it, and may not.
-        """
-        server = self.require_visible(actor, server_id)
-        actor.require(permission)
-        return server
-
-    def require_for_anybody(self, server_id: str) -> MCPServer:
-        """A server for the other services, whole, whoever asks.
-
-        Only for what is anybody's: the metadata of its client, and the end of one's own connection.
-
-        Raises:
-            InvalidServerIDError: the id is not a UUID.
-            ServerNotFoundError: there is none.
-        """
-        return self._require(server_id)
-
-    def list_usable(self, actor: Actor, server_ids: Sequence[str] | None) -> list[MCPServer]:
-        """Servers that the actor may use, whole, in the order asked for; None: all, by slug.
-
-        Raises:
-            InvalidServerIDError: an id is not a UUID.
-            ServerNotFoundError: there is none with that id, or the actor may not use it.
-        """
-        servers, access = self._list_visible(actor)
-        usable = {each.id: each for each in servers if access[each.id].may_use}
-        if server_ids is None:
-            return sorted(usable.values(), key=lambda each: each.slug)
-        ids = [parse_id(server_id) for server_id in dict.fromkeys(server_ids)]
-        if None in ids:
-            raise InvalidServerIDError
-        if not usable.keys() >= set(ids):
-            raise ServerNotFoundError
-        return [usable[id_] for id_ in dict.fromkeys(ids) if id_]
 
     def create(self, actor: Actor, request: CreateMCPServerConfigRequest) -> ServerView:
         """Add a server; one with OAuth2 and no client gets it by discovery and registration.
@@ -190,7 +102,8 @@ class MCPServerService:
     ) -> ServerView:
         """Change a server; what belongs to another `auth_type` than the resulting one goes.
 
-        When the server moves, every user's connection is void with the same write.
+        When the server moves, every user's connection is void with the same write. A request that
+        changes nothing makes no version and no event; a secret entered again is always a change.
 
         Args:
             actor: who changes it.
@@ -208,29 +121,10 @@ class MCPServerService:
         before = self.require_allowed(actor, server_id, Permission.MCP_SERVER_WRITE)
         _require_version(before, versions)
         after = clear_other_auth(self._drafts.merge(before, request))
-        check_complete(after, discovery_possible=False)
-        self._check_user_headers(after)
-        check_secrets_stay(before, after, request)
-        self._check_urls(after)
-        known = set(before.organization_ids)
-        self._check_organizations([each for each in after.organization_ids if each not in known])
-        moved = has_moved(before, after)
-        after = replace(
-            after,
-            updated_by=actor.user_id,
-            updated_at=self._clock(),
-            version=before.version + 1,
-            grant_generation=before.grant_generation + (1 if moved else 0),
-        )
-        changes = diff(describe_server(before), describe_server(after))
-        event = actor.did(Action.UPDATE, ObjectType.MCP_SERVER, after.id, changes)
-        self._repository.replace(before, after, event)
-        if moved:
-            self._connections.remove_all(after.id)
-        if before.oauth2.registration_uri != after.oauth2.registration_uri:
-            self._clients.abandon(before)
-        access = self._access.of(actor, after)
-        return _view(after, access, self._is_connected(actor, after))
+        if after == before:
+            return self._view(actor, before)
+        self._check_change(before, after, request)
+        return self._view(actor, self._replace(actor, before, after))
 
     def delete(self, actor: Actor, server_id: str, versions: Container[int] | None = None) -> None:
         """Remove a server and every connection to it.
@@ -276,8 +170,7 @@ class MCPServerService:
         _require_version(before, versions)
         if before.auth_type is not AuthType.OAUTH2:
             raise NotOAuth2Error
-        after = self._clients.rediscover(actor, before)
-        return _view(after, self._access.of(actor, after), self._is_connected(actor, after))
+        return self._view(actor, self._clients.rediscover(actor, before))
 
     def replace_client(self, actor: Actor, server: MCPServer) -> MCPServer:
         """For the other services: as `ServerClients.replace`.
@@ -288,6 +181,35 @@ class MCPServerService:
         """
         return self._clients.replace(actor, server)
 
+    def _check_change(
+        self, before: MCPServer, after: MCPServer, request: UpdateMCPServerConfigRequest
+    ) -> None:
+        check_complete(after, discovery_possible=False)
+        self._check_user_headers(after)
+        check_secrets_stay(before, after, request)
+        self._check_urls(after)
+        known = set(before.organization_ids)
+        self._check_organizations([each for each in after.organization_ids if each not in known])
+
+    def _replace(self, actor: Actor, before: MCPServer, after: MCPServer) -> MCPServer:
+        """Store a changed server, and end what it leaves behind: connections, a registration."""
+        moved = has_moved(before, after)
+        after = replace(
+            after,
+            updated_by=actor.user_id,
+            updated_at=self._clock(),
+            version=before.version + 1,
+            grant_generation=before.grant_generation + (1 if moved else 0),
+        )
+        changes = diff(describe_server(before), describe_server(after))
+        event = actor.did(Action.UPDATE, ObjectType.MCP_SERVER, after.id, changes)
+        self._repository.replace(before, after, event)
+        if moved:
+            self._connections.remove_all(after.id)
+        if before.oauth2.registration_uri != after.oauth2.registration_uri:
+            self._clients.abandon(before)
+        return after
+
     def _remove_abandoned(self, slug: str) -> bool:
         """Remove what a create left that was killed during discovery; whether there was one."""
         server_id = self._repository.find_id_by_slug(slug)
@@ -297,24 +219,6 @@ class MCPServerService:
         self._repository.remove(server)
         return True
 
-    def _find(self, server_id: str) -> MCPServer | None:
-        parsed = parse_id(server_id)
-        if parsed is None:
-            raise InvalidServerIDError
-        return self._repository.find(parsed)
-
-    def _require(self, server_id: str) -> MCPServer:
-        server = self._find(server_id)
-        if server is None or server.deleting:
-            raise ServerNotFoundError
-        return server
-
-    def _list_visible(self, actor: Actor) -> tuple[list[MCPServer], Mapping[str, Access]]:
-        servers = self._repository.list_all()
-        access = self._access.of_each(actor, servers)
-        seen = [each for each in servers if access[each.id].visibility is not Visibility.NONE]
-        return seen, access
-
     def _check_organizations(self, organization_ids: Sequence[str]) -> None:
         missing = self._organizations.find_missing(organization_ids)
         if missing:
@@ -322,9 +226,6 @@ class MCPServerService:
                 "There is no such organization.",
                 [Validation("organization_ids", f"{id_} does not exist") for id_ in missing],
             )
-
-    def _is_connected(self, actor: Actor, server: MCPServer) -> bool:
-        return server.id in self._connections.connected_ids(actor.user_id, [server])
 
     def _check_user_headers(self, server: MCPServer) -> None:
         if server.user_header_names:
@@ -372,9 +273,3 @@ def _require_version(server: MCPServer, versions: Container[int] | None) -> None
 def _created(actor: Actor, server: MCPServer) -> NewEvent:
     made = diff({}, describe_server(server))
     return actor.did(Action.CREATE, ObjectType.MCP_SERVER, server.id, made)
-
-
-def _view(server: MCPServer, access: Access, connected: bool) -> ServerView:
-    if access.visibility is Visibility.FULL:
-        return ServerView(server, connected, redacted=False)
-    return ServerView(redact(server, access.organization_ids), connected, redacted=True)

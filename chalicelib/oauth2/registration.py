@@ -84,16 +84,7 @@ def register_client(
             "registered there by hand"
         )
     method = _choose_method(server)
-    request: dict[str, object] = {
-        "client_name": client_name,
-        "redirect_uris": [redirect_uri],
-        "application_type": _application_type(redirect_uri),
-        "token_endpoint_auth_method": method,
-        "grant_types": ["authorization_code", "refresh_token"],
-        "response_types": ["code"],
-    }
-    if scopes:
-        request["scope"] = " ".join(scopes)
+    request = _build_request(redirect_uri, client_name, scopes, method)
     response = _ask(egress, server.registration_endpoint, request)
     shown_url = display_url(server.registration_endpoint)
     document = _parse_document(response, shown_url)
@@ -125,6 +116,21 @@ def delete_registration(
             headers={"Authorization": f"Bearer {registration_token}"},
             budget=_FAREWELL_SECONDS,
         )
+
+
+def _build_request(
+    redirect_uri: str, client_name: str, scopes: Sequence[str], method: str
+) -> dict[str, object]:
+    """Our metadata (RFC 7591 section 2)."""
+    request: dict[str, object] = {
+        "client_name": client_name,
+        "redirect_uris": [redirect_uri],
+        "application_type": _application_type(redirect_uri),
+        "token_endpoint_auth_method": method,
+        "grant_types": ["authorization_code", "refresh_token"],
+        "response_types": ["code"],
+    }
+    return {**request, "scope": " ".join(scopes)} if scopes else request
 
 
 def _ask(egress: Egress, url: str, request: dict[str, object]) -> EgressResponse:

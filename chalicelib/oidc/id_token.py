@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from chalicelib.egress import parse_json
 from chalicelib.oidc.errors import InvalidIDTokenError, ProviderUnusableError, UnknownKeyError
 from chalicelib.oidc.models import Claims
+from chalicelib.sdk.base import CONTROLS
 
 if TYPE_CHECKING:
     from joserfc.jwk import KeySet
@@ -90,7 +91,7 @@ def read_claims(claims: Mapping[str, Any]) -> Claims:
     return Claims(
         subject=str(claims["sub"]),
         email=email if is_verified and has_form and len(email) <= _LONGEST_EMAIL else "",
-        name=_text(claims, "name")[:_LONGEST_NAME],
+        name=CONTROLS.sub("", _text(claims, "name"))[:_LONGEST_NAME],
         preferred_username=_text(claims, "preferred_username")[:_LONGEST_NAME],
     )
 

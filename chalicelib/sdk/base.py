@@ -35,7 +35,24 @@ class Reply(BaseModel):
         return self
 
 
-Name = Annotated[str, StringConstraints(min_length=1, max_length=128)]
+# C0 and C1 controls, and Unicode's overrides of writing direction (UAX #9): with them a name passes
+# for another, or does something to the terminal that shows it.
+CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+
+
+def check_line(text: str) -> str:
+    """A text that shows as it is.
+
+    Raises:
+        ValueError: it holds what no line of text does.
+    """
+    if CONTROLS.search(text):
+        raise ValueError("must not hold control characters or overrides of writing direction")
+    return text
+
+
+ONE_LINE = AfterValidator(check_line)
+Name = Annotated[str, StringConstraints(min_length=1, max_length=128), ONE_LINE]
 Slug = Annotated[str, StringConstraints(max_length=64, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
 """Lower-case letters and digits in groups joined by single hyphens."""
 

@@ -5,12 +5,13 @@ from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr, StringConstraints
 
-from .base import KnownID, Name, Reply, Request
+from .base import ONE_LINE, KnownID, Name, Reply, Request
 
 Username = Annotated[
     str, StringConstraints(max_length=32, pattern=r"^[a-zA-Z0-9]+(-[a-zA-Z0-9]+)*$")
 ]
-Email = Annotated[str, StringConstraints(max_length=254, pattern=r"^[^@\s]+@[^@\s]+$")]
+Email = Annotated[str, StringConstraints(max_length=254, pattern=r"^[^@\s]+@[^@\s]+$"), ONE_LINE]
+PersonName = Annotated[str, StringConstraints(max_length=128), ONE_LINE]
 
 
 class Role(Reply):
@@ -45,7 +46,7 @@ class CreateUserRequest(Request):
 
     email: Email
     username: Username
-    name: Annotated[str, StringConstraints(max_length=128)] = ""
+    name: PersonName = ""
     roles: list[Literal["owner", "member"]] = Field(default_factory=list, max_length=2)
 
 
@@ -54,7 +55,7 @@ class UpdateUserRequest(Request):
 
     email: Email | None = None
     username: Username | None = None
-    name: Annotated[str, StringConstraints(max_length=128)] | None = None
+    name: PersonName | None = None
     roles: list[Literal["owner", "member"]] | None = Field(default=None, max_length=2)
 
 

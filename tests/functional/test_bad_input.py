@@ -13,7 +13,7 @@ from tests.support.chat_models import (
     create_provider,
     provider_body,
 )
-from tests.support.deployment import Deployment
+from tests.support.deployment import Deployment, error_of
 from tests.support.people import default_organization
 from tests.support.servers import NOWHERE, SERVERS, server_body
 
@@ -111,3 +111,25 @@ def test_no_query_makes_a_5xx(deployment: Deployment, path: str) -> None:
         for name in QUERIES:
             for value in ("", "x", "-1", "9" * 20, "%00", "%ff", "a%0d%0ab", f"1&{name}=2"):
                 assert admin.get(f"{path}?{name}={value}").status_code < 500, (name, value)
+
+
+NAMES = [
+    (f"POST {SERVERS}", "display_name", SERVER),
+    ("POST /api/v2/users", "name", {"email": "a@b", "username": "u"}),
+    ("POST /api/v2/users", "email", {"username": "u"}),
+    ("PATCH /api/v2/users/me", "name", {}),
+    ("POST /api/v2/users/me/keys/tokens", "token_name", {}),
+    ("POST /api/v2/organizations", "display_name", {"name": "n"}),
+]
+
+
+@pytest.mark.parametrize(("endpoint", "field", "body"), NAMES, ids=lambda each: str(each)[:40])
+@pytest.mark.parametrize("odd", ["\x1b[2J", "\x00", "\x85", "\u202e", "a\nb"], ids=ascii)
+def test_no_name_holds_what_a_terminal_obeys_or_the_eye_does_not_see(
+    deployment: Deployment, endpoint: str, field: str, body: dict[str, Any], odd: str
+) -> None:
+    method, _, path = endpoint.partition(" ")
+    with deployment.admin as admin:
+        answer = admin.request(method, path, json={**body, field: f"x{odd}@y"})
+    assert error_of(answer) == (400, "invalid_body")
+    assert [each["field"] for each in answer.json()["validations"]] == [field]

@@ -33,9 +33,17 @@ from tests.support.servers import SERVERS, create_server
 CASES = 3
 CHATS = "/api/experimental/chats"
 CALL = f"{SERVERS}/{{server_id}}/tools/call"
+LOGIN = "/api/v2/users/login"
+ORGANIZATION = f"{ORGANIZATIONS}/{{organization_id}}"
 GIF, IMAGE = b"GIF89a" + bytes(20), {"Content-Type": "image/gif"}
 CHECKS = [status_code_conformance, content_type_conformance, response_schema_conformance]
 UPSTREAM = {502, 504}
+# They take what another server made at random for this very browser.
+OUT_OF_REACH = {
+    "GET /api/experimental/mcp/servers/{server_id}/oauth2/callback",
+    "GET /api/v2/users/oidc/login",
+    "GET /api/v2/users/oidc/callback",
+}
 CREDENTIALS = {"authorization", "coder-session-token", "cookie"}
 SETTINGS = settings(
     max_examples=CASES,
@@ -59,7 +67,7 @@ class Target:
         self.organization_id = default_organization(self.deployment)
         self.person = self._new_caller()
 
-    def renew(self, path: str) -> dict[str, str]:
+    def renew(self, method: str, path: str) -> dict[str, str]:
         """A new caller and new things, for the operation before may have spoilt the old ones.
 
         Returns:
@@ -76,14 +84,32 @@ class Target:
             "provider_id": self._new_provider,
             "config_id": self._new_model,
         }
-        return {name: make() for name, make in makers.items() if f"{{{name}}}" in path}
+        if (method, path) == ("delete", ORGANIZATION):
+            makers["organization_id"] = self._new_organization  # The default one stays.
+        if (method, path) == ("post", f"{ORGANIZATION}/members/{{user_id}}"):
+            makers["user_id"] = self._new_stranger
+        real = {name: make() for name, make in makers.items() if f"{{{name}}}" in path}
+        if path.endswith("/groups/{group_id}/members/{user_id}"):
+            with self.deployment.admin as admin:
+                admin.put(path.format(**real)).raise_for_status()
+        if "{key_id}" in path:
+            real["key_id"] = self._new_token(real["user_id"])
+        return real
 
     def real_members(self, path: str) -> dict[str, str]:
         """Members of bodies that chance would never hit."""
         if path == CONFIGS:
             return {"provider_id": self._new_provider()}
-        known = {CHATS: {"organization_id": self.organization_id}, CALL: {"name": "search"}}
+        known = {
+            CHATS: {"organization_id": self.organization_id},
+            CALL: {"name": "search"},
+            LOGIN: {"token": self.person.token},
+        }
         return known.get(path, {})
+
+    def real_body(self, path: str) -> bytes | None:
+        """A body that chance would never hit."""
+        return GIF if path.endswith("/icon") else None
 
     def _new_caller(self) -> Person:
         caller = new_person(self.deployment, f"caller-{self.number}", roles=[self.role])
@@ -94,6 +120,19 @@ class Target:
         member = new_person(self.deployment, f"other-{self.number}")
         join(self.deployment, self.organization_id, member)
         return member.id
+
+    def _new_stranger(self) -> str:
+        return str(new_person(self.deployment, f"stranger-{self.number}").id)
+
+    def _new_token(self, user_id: str) -> str:
+        with self.deployment.admin as admin:
+            answer = admin.post(f"/api/v2/users/{user_id}/keys/tokens", json={})
+        return str(answer.raise_for_status().json()["id"])
+
+    def _new_organization(self) -> str:
+        with self.deployment.admin as admin:
+            answer = admin.post(ORGANIZATIONS, json={"name": f"organization-{self.number}"})
+        return str(answer.raise_for_status().json()["id"])
 
     def _new_group(self) -> str:
         path = f"{ORGANIZATIONS}/{self.organization_id}/groups"
@@ -156,19 +195,22 @@ def check(target: Target, case: Case[Any]) -> None:
     case.validate_response(answer, checks=CHECKS)
 
 
-def fill(members: dict[str, str], case: Case[Any]) -> Case[Any]:
+def fill(members: dict[str, str], body: bytes | None, case: Case[Any]) -> Case[Any]:
     """A case that names real things in its body as well."""
-    if isinstance(case.body, dict):
+    if body is not None:
+        case.body = body
+    elif isinstance(case.body, dict):
         case.body.update({name: each for name, each in members.items() if name in case.body})
     return case
 
 
 def fuzz(target: Target, operation: Any) -> None:
-    real = target.renew(operation.path)
+    real = target.renew(operation.method, operation.path)
     strategies = [operation.as_strategy()]
     members = target.real_members(operation.path)
     if real or members:
-        strategies.append(operation.as_strategy(path_parameters=real).map(partial(fill, members)))
+        filled = partial(fill, members, target.real_body(operation.path))
+        strategies.append(operation.as_strategy(path_parameters=real).map(filled))
     takes_something = any((operation.body, operation.query, operation.headers))
     if takes_something:
         negative = GenerationMode.NEGATIVE
@@ -185,7 +227,7 @@ def fuzz(target: Target, operation: Any) -> None:
 
 @pytest.mark.timeout(600)  # About half a minute, on a busy machine many times that.
 @pytest.mark.parametrize(
-    ("role", "well_served"), [("owner", 0.8), ("member", 0.4)], ids=["owner", "member"]
+    ("role", "well_served"), [("owner", 0.95), ("member", 0.4)], ids=["owner", "member"]
 )
 def test_whatever_is_sent_the_answer_is_one_that_is_documented(
     world: World, role: str, well_served: float
@@ -200,4 +242,7 @@ def test_whatever_is_sent_the_answer_is_one_that_is_documented(
     print(f"{target.seen.total()} cases of {len(labels)} operations as {role}")
     print(f"by status: {dict(sorted(target.seen.items()))}")
     print(f"never well served: {sorted(labels - target.served)}")
-    assert len(target.served) > well_served * len(labels), "the cases do not get past the door"
+    within_reach = labels - OUT_OF_REACH
+    assert within_reach | OUT_OF_REACH == labels, "an operation of the list is no more"
+    served = len(target.served & within_reach)
+    assert served >= well_served * len(within_reach), "the cases do not get past the door"

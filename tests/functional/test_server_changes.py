@@ -12,6 +12,7 @@ from chalicelib.sdk.mcp_servers import UpdateMCPServerConfigRequest
 from tests.support.deployment import ADMIN_TOKEN, Deployment, error_of
 from tests.support.journey import ISSUER, World
 from tests.support.servers import MANUAL_OAUTH2, SERVERS, create_server, server_body
+from tests.support.tables import table_items
 
 OAUTH2 = {
     **MANUAL_OAUTH2,
@@ -334,6 +335,25 @@ def test_what_is_wrong_with_an_id_is_told_to_everybody(
         path = f"{SERVERS}/{server_id}"
         assert error_of(admin.request(method, path, json={})) == expected
         assert error_of(mara.request(method, path, json={})) == expected
+
+
+@pytest.mark.parametrize("kind", TYPES)
+def test_what_changes_nothing_makes_no_version_and_no_event(
+    deployment: Deployment, kind: str
+) -> None:
+    with deployment.admin as admin:
+        created = create_server(admin, **{**FILLED, **TYPES[kind]})
+        path = f"{SERVERS}/{created['id']}"
+        before, events = admin.get(path), table_items("audit")
+        known = {**FILLED, "slug": created["slug"], "auth_type": kind, "url": created["url"]}
+        for same in ({}, {"enabled": None}, known):
+            answer = admin.patch(path, json=same)
+            assert answer.status_code == 200, answer.text
+            assert answer.headers["ETag"] == before.headers["ETag"]
+            assert answer.json() == before.json()
+        assert table_items("audit") == events
+        stale = admin.patch(path, json={}, headers={"If-Match": '"99"'})
+    assert error_of(stale) == (409, "mcp_server_changed")
 
 
 def test_a_taken_slug_is_refused_with_everything_that_came_with_it(

@@ -442,6 +442,13 @@ def test_a_user_name_is_made_of_what_there_is(
         assert who(browser)["username"] == expected
 
 
+def test_a_name_loses_what_a_terminal_obeys_or_the_eye_does_not_see(office: Office) -> None:
+    office.provider.person.name = "Jane\u202e \x1b[2JD\u00f6e"
+    with office.browser() as browser:
+        office.sign_in(browser)
+        assert who(browser)["name"] == "Jane [2JD\u00f6e"
+
+
 def test_the_providers_tokens_are_kept_sealed_and_go_with_the_user(office: Office) -> None:
     with office.browser() as browser:
         office.sign_in(browser)

@@ -171,6 +171,19 @@ def test_a_malformed_call_names_the_field(
     assert calls_sent(world) == []
 
 
+@pytest.mark.parametrize("number", ["NaN", "-Infinity", "1e999"])
+@pytest.mark.parametrize("member", ["arguments", "input_responses"])
+def test_a_number_that_json_cannot_hold_goes_to_no_server(
+    world: World, server_id: str, admin: httpx.Client, member: str, number: str
+) -> None:
+    body = f'{{"name": "search", "{member}": {{"list": [{{"deep": {number}}}]}}}}'
+    path, json_type = f"{SERVERS}/{server_id}/tools/call", {"Content-Type": "application/json"}
+    refused = admin.post(path, content=body, headers=json_type)
+    assert error_of(refused) == (400, "invalid_body")
+    assert [each["field"] for each in refused.json()["validations"]] == [member]
+    assert calls_sent(world) == []
+
+
 @pytest.mark.rule("trap:refresh-before-asking")
 def test_a_token_that_is_refused_is_refreshed_and_the_call_repeated_once(
     world: World, server_id: str, admin: httpx.Client

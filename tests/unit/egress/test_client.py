@@ -155,7 +155,8 @@ def test_a_compressed_error_keeps_its_status_and_headers(serve: Serve, egress: E
 
 
 @pytest.mark.parametrize(
-    "body", [b"<html>sentinel", b"", b'{"a":', b'{"a": NaN}', b"\xff\xfe", b"[" * 100_000]
+    "body",
+    [b"<html>sentinel", b"", b'{"a":', b'{"a": NaN}', b"[1e999]", b"\xff\xfe", b"[" * 100_000],
 )
 def test_a_body_that_is_not_json_is_told_without_quoting_it(
     serve: Serve, egress: Egress, body: bytes
