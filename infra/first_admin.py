@@ -9,7 +9,7 @@ import os
 import sys
 from dataclasses import dataclass
 
-from chalicelib.bootstrap import build_services
+from chalicelib.bootstrap import Services
 from chalicelib.config import Settings, SettingsError
 from chalicelib.errors import CiboriumError
 
@@ -29,7 +29,7 @@ def ensure_first_admin(settings: Settings, token: str) -> FirstAdmin:
         WeakTokenError: the token is shorter than 32 characters.
         InvalidTokenError: the token was made before and has expired.
     """
-    services = build_services(settings)
+    services = Services(settings)
     owner = services.identity.ensure_first_owner(token)
     organization = services.organizations.ensure_default(owner)
     return FirstAdmin(owner.id, organization.id)

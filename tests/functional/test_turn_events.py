@@ -1,7 +1,7 @@
 """Hints that a chat may have a next step: sending them, and what the two handlers do with them."""
 
 import json
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
@@ -48,8 +48,8 @@ class Worker:
 def app_with(deployment: Deployment, worker: Worker) -> Chalice:
     """The deployment's Lambdas, with this worker behind them."""
     app = Chalice(app_name="ciborium", configure_logs=False)
-    services = replace(deployment.services, turns=worker)
-    events.register(app, lambda: services)
+    vars(deployment.services)["turns"] = worker
+    events.register(app, lambda: deployment.services)
     return app
 
 

@@ -12,7 +12,7 @@ from chalice.test import Client as ChaliceClient
 
 from chalicelib import events, logs
 from chalicelib.api import register
-from chalicelib.bootstrap import Services, build_services
+from chalicelib.bootstrap import Services
 from chalicelib.config import Settings
 from chalicelib.egress import Egress
 from chalicelib.mcp_client.credentials import SignInTokens
@@ -138,7 +138,7 @@ def start_deployment(
         return kms_client() if kms_client and service == "kms" else clients[service]
 
     egress = egress or Egress(settings.allowed_private_cidrs, transport=transport)
-    services = build_services(
+    services = Services(
         settings,
         database=database,
         aws_client=aws_client,

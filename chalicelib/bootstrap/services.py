@@ -1,0 +1,152 @@
+"""Chats and their turns; with what stands below, all that the edge may call."""
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from chalicelib.bootstrap.parts import part
+from chalicelib.bootstrap.registry import Registry
+from chalicelib.chat_models.configs import ModelConfigService
+from chalicelib.chat_models.registry import ModelRegistry
+from chalicelib.chat_models.repository import ChatModelRepository
+from chalicelib.chat_models.service import ProviderService
+from chalicelib.chats.choices import Choices
+from chalicelib.chats.content import InputContent
+from chalicelib.chats.conversation import ConversationService
+from chalicelib.chats.following import FollowingService
+from chalicelib.chats.ports import NoBudget, NoFiles
+from chalicelib.chats.service import ChatService
+from chalicelib.chats.starting import ChatStarter
+from chalicelib.identity.users import UserService
+from chalicelib.turns.ports import NoSpending, TurnWorker
+from chalicelib.turns.queue import TurnQueue
+from chalicelib.workspaces.repository import WorkspaceRepository
+from chalicelib.workspaces.service import WorkspaceService
+
+if TYPE_CHECKING:
+    from chalicelib.turns.toolbox import Toolboxes
+
+
+class Services(Registry):
+    """Everything that the edge may call. All of it lives as long as the container."""
+
+    @part
+    def users(self) -> UserService:
+        """People, and what becomes of what they leave behind."""
+        belongings = (
+            self.organizations,
+            self.connections,
+            self.chats,
+            self._login_tokens_repository,
+        )
+        return UserService(self._accounts, belongings)
+
+    @part
+    def _model_repository(self) -> ChatModelRepository:
+        return ChatModelRepository(self._database, self._audit)
+
+    @part
+    def models(self) -> ModelRegistry:
+        """The models that chats may use."""
+        return ModelRegistry(self._model_repository, self._vault)
+
+    @part
+    def model_providers(self) -> ProviderService:
+        """Where models are."""
+        return ProviderService(
+            self._model_repository, self._vault, self._egress.check_url, self._clock
+        )
+
+    @part
+    def model_configs(self) -> ModelConfigService:
+        """Models, as admins manage them."""
+        return ModelConfigService(self._model_repository, self._clock)
+
+    @part
+    def _workspace_repository(self) -> WorkspaceRepository:
+        return WorkspaceRepository(
+            self._database, self._audit, self._identity_repository, self._organization_repository
+        )
+
+    @part
+    def workspaces(self) -> WorkspaceService:
+        """Organisations' projects."""
+        return WorkspaceService(
+            self._workspace_repository, self.organizations, self._selection, self._clock
+        )
+
+    @part
+    def turn_queue(self) -> TurnQueue:
+        """Wakes workers."""
+        return TurnQueue(partial(self._aws_client, "sqs"), self._settings.turns_queue)
+
+    @part
+    def _choices(self) -> Choices:
+        return Choices(self._selection, self.models, InputContent(NoFiles()), NoBudget())
+
+    @part
+    def chats(self) -> ChatService:
+        """Chats and what is in them."""
+        return ChatService(
+            self._chat_repository, self._selection, self.turn_queue, self._clock, self._pause
+        )
+
+    @part
+    def chat_starter(self) -> ChatStarter:
+        """Starts chats."""
+        return ChatStarter(
+            self._chat_repository,
+            self.organizations,
+            self.workspaces,
+            self._choices,
+            self.turn_queue,
+            self._clock,
+        )
+
+    @part
+    def conversation(self) -> ConversationService:
+        """What owners do in their chats."""
+        return ConversationService(
+            self.chats, self._chat_repository, self.organizations, self._choices
+        )
+
+    @part
+    def following(self) -> FollowingService:
+        """Tells what happens in chats."""
+        return FollowingService(self.chats, self._chat_repository, self._pause)
+
+    @part
+    def _toolboxes(self) -> "Toolboxes":
+        from chalicelib.turns.toolbox import Toolboxes
+
+        return Toolboxes(self._selection, self.tools, self._clock)
+
+    @part
+    def turns(self) -> TurnWorker:
+        """Takes chats' turns forward; the API never does."""
+        from chalicelib.turns.acting import Acting
+        from chalicelib.turns.answering import Answering
+        from chalicelib.turns.owners import Owners
+        from chalicelib.turns.providers import ModelClient
+        from chalicelib.turns.thinking import Thinking
+        from chalicelib.turns.worker import ChatWorker
+
+        repository, clock = self._chat_repository, self._clock
+        client = ModelClient(self._egress, self._session.get_credentials)
+        thinking = Thinking(
+            repository,
+            self.models,
+            self._workspace_repository,
+            self._toolboxes,
+            Answering(client, repository, clock),
+            NoSpending(),
+            lambda *_: None,
+        )
+        return ChatWorker(
+            repository=repository,
+            owners=Owners(self.identity, self.organizations),
+            thinking=thinking,
+            acting=Acting(repository, self._toolboxes, self.tools, self.workspaces),
+            chats=self.chats,
+            queue=self.turn_queue,
+            clock=clock,
+        )
