@@ -20,9 +20,11 @@ _STYLE = (
 )
 
 
-def error_page(error: CiboriumError, request_id: str) -> Reply:
-    """An error as a small readable page."""
+def error_page(error: CiboriumError, request_id: str, sign_in_url: str = "") -> Reply:
+    """An error as a small readable page, which may lead to the sign-in page."""
     detail = f"<p>{escape(error.detail)}</p>" if error.detail else ""
+    if sign_in_url:
+        detail += f'<p><a href="{escape(sign_in_url, quote=True)}">To the sign-in page</a></p>'
     return _page(
         status_of(error),
         "That did not work",
@@ -32,15 +34,23 @@ def error_page(error: CiboriumError, request_id: str) -> Reply:
 
 
 def login_page(
-    public_url: PublicURL, next_path: str, problem: str = "", provider_path: str = ""
+    public_url: PublicURL,
+    next_path: str,
+    problem: str = "",
+    provider_path: str = "",
+    username: str = "",
 ) -> Reply:
     """The form that turns an API token into a browser session, and the way to the provider.
+
+    Whoever is signed in already, as `username`, may go on.
 
     Its referrer policy lets the browser say where the form comes from: with `no-referrer` it would
     send `Origin: null`, which is what a foreign page may send as well.
     """
     action = escape(public_url.url("/api/v2/users/login"), quote=True)
     warning = f'<p role="alert">{escape(problem)}</p>' if problem else ""
+    if username:
+        warning += _say_who(public_url, next_path, username)
     provider = _provider_link(public_url, provider_path, next_path) if provider_path else ""
     page = _page(
         401 if problem else 200,
@@ -53,6 +63,15 @@ def login_page(
     )
     page.headers["Referrer-Policy"] = "same-origin"
     return page
+
+
+def _say_who(public_url: PublicURL, next_path: str, username: str) -> str:
+    url = escape(public_url.url(next_path), quote=True)
+    onward = f' <a id="onward" href="{url}">Go on</a>' if next_path else ""
+    return (
+        f"<p>You are signed in as <b>{escape(username)}</b>.{onward}</p>"
+        "<p>To sign in as somebody else:</p>"
+    )
 
 
 def _provider_link(public_url: PublicURL, provider_path: str, next_path: str) -> str:

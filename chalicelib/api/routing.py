@@ -71,6 +71,8 @@ class Call:
         """Set on the reply whatever it turns out to be; a refusal, too, must clear cookies."""
         self.path_after_login = ""
         """Where to go on after signing in, if not here."""
+        self.leads_to_sign_in = False
+        """Whether the page of an error leads to the sign-in page."""
 
     @cached_property
     def actor(self) -> Actor:
@@ -365,4 +367,5 @@ def _refusal(call: Call, route: Route, error: CiboriumError) -> Reply:
         path = quote(call.path_after_login or call.path, safe="/")
         login = call.services.public_url.url(f"/login?next={path}")
         return redirect_reply(303, login)
-    return error_page(error, call.request_id)
+    login = call.services.public_url.url("/login") if call.leads_to_sign_in else ""
+    return error_page(error, call.request_id, login)

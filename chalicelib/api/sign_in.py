@@ -13,6 +13,7 @@ from chalicelib.api.pages import login_page, message_page
 from chalicelib.api.replies import Reply, json_reply, message_reply, redirect_reply
 from chalicelib.api.routing import Call, Route
 from chalicelib.api.wire import to_user
+from chalicelib.errors import UnauthenticatedError
 from chalicelib.identity.errors import InvalidTokenError
 from chalicelib.identity.models import Session
 from chalicelib.oidc.flow import LOGIN_SECONDS, LoginAnswer
@@ -25,8 +26,8 @@ _OWN_PATH = re.compile(r"/(?![/\\])[\x21-\x7e]*")
 
 
 def get_login(call: Call) -> Reply:
-    """The sign-in page."""
-    return _login_page(call, _own_path(call.query("next")))
+    """The sign-in page; it says who is signed in already."""
+    return _login_page(call, _own_path(call.query("next")), username=_find_username(call))
 
 
 def login(call: Call) -> Reply:
@@ -65,6 +66,7 @@ def start_oidc(call: Call) -> Reply:
 
     The identity provider sends it back to the callback, and from there it goes to `next`.
     """
+    call.leads_to_sign_in = True
     started = call.services.sign_in.start(_own_path(call.query("next")))
     cookie = build_login_cookie(call.services.public_url, started.cookie, LOGIN_SECONDS)
     return redirect_reply(303, started.authorization_url, (cookie,))
@@ -73,6 +75,7 @@ def start_oidc(call: Call) -> Reply:
 def finish_oidc(call: Call) -> Reply:
     """The identity provider sends the browser back here; the cookie goes, good or bad."""
     public_url = call.services.public_url
+    call.leads_to_sign_in = True
     call.cookies_to_set = (build_login_cookie(public_url, "", 0),)
     answer = LoginAnswer(
         code=call.query("code") or "",
@@ -99,9 +102,17 @@ def _session_cookie(call: Call, session: Session) -> str:
     return build_session_cookie(call.services.public_url, session.text, max_age)
 
 
-def _login_page(call: Call, next_path: str, problem: str = "") -> Reply:
+def _find_username(call: Call) -> str:
+    """Who is signed in in this browser; empty if nobody is."""
+    try:
+        return call.actor.username or call.actor.user_id
+    except UnauthenticatedError:
+        return ""
+
+
+def _login_page(call: Call, next_path: str, problem: str = "", username: str = "") -> Reply:
     provider_path = _OIDC_LOGIN if call.services.sign_in.is_available else ""
-    return login_page(call.services.public_url, next_path, problem, provider_path)
+    return login_page(call.services.public_url, next_path, problem, provider_path, username)
 
 
 def _form(call: Call) -> LoginRequest:
@@ -126,7 +137,16 @@ def _own_path(path: str | None) -> str:
 _NEXT = Parameter("next", "A path of this deployment to go on to.")
 _ONWARD = Answer(303, headers=("Location",))
 ROUTES = (
-    Route("GET", "/login", get_login, public=True, browser=True, reply=PAGE, query=(_NEXT,)),
+    Route(
+        "GET",
+        "/login",
+        get_login,
+        public=True,
+        browser=True,
+        any_token=True,
+        reply=PAGE,
+        query=(_NEXT,),
+    ),
     Route(
         "POST",
         "/api/v2/users/login",

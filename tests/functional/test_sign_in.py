@@ -25,6 +25,7 @@ from tests.support.identity_provider import (
 from tests.support.people import ME, ORIGIN, USERS, default_organization, new_person
 
 START = "/api/v2/users/oidc/login"
+FAILS = httpx.Response(503)
 COOKIE = "__Host-ciborium_oidc_flow"
 
 
@@ -60,6 +61,29 @@ def test_a_person_signs_in_for_the_first_time_and_is_a_member(office: Office) ->
     )
     assert [role["name"] for role in me["roles"]] == ["member"]
     assert me["organization_ids"] == [default_organization(office.deployment)]
+
+
+def test_the_sign_in_page_says_who_is_signed_in_and_lets_them_go_on(office: Office) -> None:
+    with office.browser() as browser:
+        assert "You are signed in" not in browser.get("/login").text
+        office.sign_in(browser)
+        page = browser.get("/login", params={"next": ME}).text
+        assert "You are signed in as <b>jane-doe</b>." in page
+        assert f'href="{PUBLIC_URL}{ME}">Go on</a>' in page
+        assert "Go on" not in browser.get("/login").text
+        user_id = who(browser)["id"]
+        with office.deployment.admin as admin:
+            admin.put(f"{USERS}/{user_id}/status/suspend").raise_for_status()
+        assert "You are signed in" not in browser.get("/login").text
+
+
+def test_a_page_about_a_sign_in_that_failed_leads_to_another(office: Office) -> None:
+    with office.browser() as browser:
+        office.internet.add_page(f"{ISSUER}/.well-known/openid-configuration", FAILS)
+        for path in (f"{CALLBACK}?code=x&state=y", START):
+            failed = browser.get(path)
+            assert failed.status_code >= 400
+            assert f'<a href="{PUBLIC_URL}/login">To the sign-in page</a>' in failed.text
 
 
 def test_the_same_person_is_the_same_user_whatever_they_are_called_now(office: Office) -> None:

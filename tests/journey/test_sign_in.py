@@ -74,6 +74,8 @@ def test_a_person_signs_in_at_the_provider_and_is_out_at_once_when_suspended(
             # A stale answer of the provider is a readable page.
             browser.get(f"{run.url}{CALLBACK}?code=x&state=y")
             assert "Sign in again." in text_of(browser)
+            browser.find_element(By.LINK_TEXT, "To the sign-in page").click()
+            assert "You are signed in as mara." in text_of(browser)
 
 
 @pytest.fixture
