@@ -139,7 +139,7 @@ COSTS: dict[str, tuple[Step, tuple[int, int, int, int]]] = {
     "GET /readyz": (lambda c: c.client.get("/readyz"), (1, 0, 1, 0)),
     "GET /api/v2/buildinfo": (lambda c: c.client.get("/api/v2/buildinfo"), (0, 0, 0, 0)),
     "GET /api/v2/openapi.json": (lambda c: c.client.get("/api/v2/openapi.json"), (0, 0, 0, 0)),
-    "GET /login": (lambda c: c.client.get("/login"), (0, 0, 0, 0)),
+    "GET /login": (lambda c: c.client.get("/login"), (1, 0, 0, 0)),
     "POST /api/v2/users/login": (
         lambda c: c.client.post("/api/v2/users/login", json={"token": TOKEN}),
         (3, 1, 0, 0),
