@@ -121,8 +121,13 @@ class AuditRepository:
     def record(self, transaction: Transaction, event: NewEvent) -> None:
         """Record one more event in a transaction."""
         transaction.put(self._to_item(event), self._events.absent(), EventExistsError())
-        if event.request.companion:
-            event.request.companion.join(transaction, event)
+        kind = event.object_type.replace("_", " ")
+        self.accompany(transaction, event.request, f"{kind} {event.object_id}")
+
+    def accompany(self, transaction: Transaction, request: RequestContext, created: str) -> None:
+        """Let a request's companion write along; with `record`, it does so already."""
+        if request.companion:
+            request.companion.join(transaction, created)
 
     def read(self, wanted: EventFilter, ids: EventRange, most: int) -> Reading:
         """Events of a range that pass a filter, newest first, by one query.

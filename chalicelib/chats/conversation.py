@@ -73,7 +73,7 @@ class ConversationService:
         def make(making: Transition) -> ChatWrite:
             nonlocal sent
             sent = self._send(actor, making, request)
-            return making.to_write(requires_member=True)
+            return making.to_write(request=actor.request, requires_member=True)
 
         self._chats.change(actor, chat_id, make)
         return sent
@@ -123,7 +123,7 @@ class ConversationService:
 
         def make(making: Transition) -> ChatWrite:
             self._interrupt(making)
-            making.take_next(lambda id_: self._repository.find_queued(chat_id.lower(), id_))
+            making.take_next(lambda id_: self._repository.find_queued(making.chat.id, id_))
             return making.to_write()
 
         return self._chats.change(actor, chat_id, make)

@@ -109,7 +109,8 @@ class FollowingService:
             if news.happenings:
                 break
             self._pause(_POLL_SECONDS)
-            news = self._look(self._chats.require_own(actor, chat_id), seen)
+            # Of many messages that are hidden, each look passes by some.
+            news = self._look(self._chats.require_own(actor, chat_id), news.cursor)
         return news
 
     def _look(self, chat: Chat, seen: Cursor) -> News:

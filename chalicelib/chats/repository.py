@@ -7,7 +7,7 @@ from datetime import datetime
 from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.operand import Path
 
-from chalicelib.audit import AuditRepository, NewEvent
+from chalicelib.audit import NO_REQUEST, AuditRepository, NewEvent, RequestContext
 from chalicelib.chats import items
 from chalicelib.chats.errors import ChatChangedError, ChatExistsError, LeaseLostError
 from chalicelib.chats.items import (
@@ -33,6 +33,7 @@ from chalicelib.storage.conditions import refused_as
 
 Extend = Callable[[Transaction], None]
 _DELETED = "DELETED"
+_MOST_LOOKED_AT = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +47,7 @@ class ChatWrite:
         queued: a message that waits from now on.
         unqueued: ids of messages that wait no more.
         event: what the audit log shall say.
+        request: which request it is for; needed only without an event, which knows it.
         requires_member: the owner must be active, and in the chat's organisation.
         extend: further writes.
     """
@@ -56,6 +58,7 @@ class ChatWrite:
     queued: Queued | None = None
     unqueued: Sequence[int] = ()
     event: NewEvent | None = None
+    request: RequestContext = NO_REQUEST
     requires_member: bool = False
     extend: Sequence[Extend] = ()
 
@@ -87,6 +90,7 @@ class ChatRepository:
         Raises:
             ChatExistsError: a new chat's id is in use.
             ChatChangedError: somebody else has written the chat since it was read.
+            KeyInUseError: another request has taken the `Idempotency-Key` of this one.
             InvalidTokenError, NotAMemberError: the owner has been suspended or deleted, or has
                 left the organisation, or it is gone, meanwhile.
         """
@@ -94,6 +98,8 @@ class ChatRepository:
         transaction = self._database.transaction()
         if write.event is not None:
             self._audit.record(transaction, write.event)
+        else:
+            self._audit.accompany(transaction, write.request, _describe_new(write))
         if write.requires_member:
             self._identity.require_active(transaction, after.owner_id)
             self._organizations.require_member(transaction, after.organization_id, after.owner_id)
@@ -135,14 +141,17 @@ class ChatRepository:
         self, owner_id: str, limit: int, after: Chat | None, search: Search
     ) -> list[Chat]:
         """A user's chats: pinned ones first, then the latest changed; those after `after`."""
+        condition = self._matching(search)
         earlier = None if after is None else self._chats.LSK < items.lookup_key(after)  # noqa: SIM300
         found = self._chats.query(
             owner_key(owner_id, archived=search.archived),
             earlier,
-            filter_condition=self._matching(search),
+            filter_condition=condition,
             index_name="lookup",
             scan_index_forward=False,
             limit=limit,
+            # DynamoDB counts before it filters: one call looks at as many as it will.
+            page_size=limit if condition is None else _MOST_LOOKED_AT,
         )
         return [items.to_chat(item) for item in found]
 
@@ -344,3 +353,10 @@ class ChatRepository:
         for condition in conditions:
             combined = condition if combined is None else combined & condition
         return combined
+
+
+def _describe_new(write: ChatWrite) -> str:
+    """What to say to somebody whose request was served and whose answer was lost."""
+    if write.queued is not None:
+        return f"queued message {write.queued.id} of the chat {write.after.id}"
+    return f"message {write.after.last_message_id} of the chat {write.after.id}"

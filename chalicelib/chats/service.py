@@ -98,12 +98,14 @@ class ChatService:
         if wait and (after_id is None or before_id is not None):
             raise InvalidPageError("wait", "goes with after_id alone")
         chat = self.require_own(actor, chat_id)
+        page = self._page(chat, limit, after_id, before_id)
         for _ in range(polls(wait)):
-            if chat.last_message_id > (after_id or 0):
+            if page.messages:
                 break
             self._pause(_POLL_SECONDS)
             chat = self.require_own(actor, chat_id)
-        page = self._page(chat, limit, after_id, before_id)
+            if chat.last_message_id > (after_id or 0):
+                page = self._page(chat, limit, after_id, before_id)
         if after_id is None and before_id is None:
             page = replace(page, queued=self.list_queued(chat))
         return page
@@ -168,7 +170,8 @@ class ChatService:
     ) -> Chat:
         """Make a transition of one of the actor's chats; anew when somebody else was quicker.
 
-        If the chat waits for a worker after it, and did not before, one is woken.
+        If the chat waits for a worker after it, and did not before, or not with the messages that
+        it has now, one is woken.
 
         Raises:
             ChatNotFoundError: there is none, or it is somebody else's.
@@ -181,7 +184,8 @@ class ChatService:
                 return before
             with suppress(ChatChangedError):
                 chat = self._repository.write(write)
-                if chat.status is ChatStatus.PENDING:
+                was_due = before.status is ChatStatus.PENDING and not write.messages
+                if chat.status is ChatStatus.PENDING and not was_due:
                     self._queue.send(chat.id)
                 return chat
         raise ChatChangedError

@@ -156,8 +156,8 @@ def decide(chat: Chat, decisions: Mapping[str, bool], now: datetime) -> Chat:
 
 
 def hide_from(chat: Chat, first_id: int) -> Chat:
-    """The chat without its messages from one on."""
-    start = first_id
+    """The chat without its messages from one on; an answer among them is not unread any more."""
+    start, said = first_id, chat.last_assistant_message_id
     kept = list(chat.hidden)
     while kept and kept[-1][1] >= start - 1:  # It touches the new range, or lies within it.
         start = min(start, kept.pop()[0])
@@ -165,6 +165,7 @@ def hide_from(chat: Chat, first_id: int) -> Chat:
         chat,
         hidden=(*kept, (start, chat.last_message_id)),
         history_version=chat.history_version + 1,
+        last_read_message_id=max(chat.last_read_message_id, said if said >= first_id else 0),
     )
 
 

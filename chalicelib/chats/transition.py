@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from chalicelib.audit import NewEvent
+from chalicelib.audit import NO_REQUEST, NewEvent, RequestContext
 from chalicelib.chats import states
 from chalicelib.chats.models import Chat, Message, Queued, Visibility
 from chalicelib.chats.repository import ChatWrite, Extend
@@ -128,6 +128,7 @@ class Transition:
         self,
         *,
         event: NewEvent | None = None,
+        request: RequestContext = NO_REQUEST,
         requires_member: bool = False,
         extend: Sequence[Extend] = (),
     ) -> ChatWrite:
@@ -139,6 +140,7 @@ class Transition:
             queued=self._queued,
             unqueued=self._unqueued,
             event=event,
+            request=request,
             requires_member=requires_member,
             extend=extend,
         )

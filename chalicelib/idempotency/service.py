@@ -7,7 +7,6 @@ import re
 from dataclasses import asdict
 from datetime import timedelta
 
-from chalicelib.audit import NewEvent
 from chalicelib.encryption import DEPLOYMENT_SCOPE, Place, Vault
 from chalicelib.encryption.fields import IDEMPOTENT_ANSWER
 from chalicelib.errors import CiboriumError
@@ -120,13 +119,12 @@ class ClaimCompanion:
         self._repository = repository
         self._claim = claim
 
-    def join(self, transaction: Transaction, event: NewEvent) -> None:
+    def join(self, transaction: Transaction, created: str) -> None:
         """Note in a transaction what it creates.
 
         Its refusal is a KeyInUseError: the lease ran out, and another request holds the key.
         """
-        kind = event.object_type.replace("_", " ")
-        self._repository.join(transaction, self._claim, f"{kind} {event.object_id}")
+        self._repository.join(transaction, self._claim, created)
 
 
 def _place(claim: Claim) -> Place:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from chalicelib.api import ROUTES
-from tests.functional.test_costs import COSTS, Caller
+from tests.functional.test_costs import CHAT, COSTS, Caller
 from tests.support import aws
 from tests.support.deployment import ADMIN_TOKEN, Deployment
 from tests.support.journey import World
@@ -28,6 +28,17 @@ CHANGING_READS = {
 EXCEPTIONS = {
     "POST /api/experimental/mcp/servers/{server_id}/tools/call": "It changes nothing of ours; "
     "what it does at the server is the server's to record, and each call has a line in our log.",
+    **dict.fromkeys(
+        (
+            f"POST {CHAT}/messages",
+            f"PATCH {CHAT}/messages/{{message_id}}",
+            f"POST {CHAT}/interrupt",
+            f"POST {CHAT}/retry",
+            f"DELETE {CHAT}/queue/{{queued_id}}",
+            f"POST {CHAT}/queue/{{queued_id}}/promote",
+        ),
+        "It is the owner's own conversation, and changes nothing of what the chat may do.",
+    ),
 }
 ENDPOINTS = {f"{route.method} {route.path}" for route in ROUTES}
 RECORDED = sorted(

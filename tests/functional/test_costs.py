@@ -21,14 +21,17 @@ from tests.support.chat_models import (
     create_provider,
     provider_body,
 )
+from tests.support.chats import CHATS, offer_model, text
 from tests.support.identity_provider import Staff, open_office
 from tests.support.journey import World
 from tests.support.people import default_organization, join, new_person
 from tests.support.servers import SERVERS, create_server, server_body
+from tests.support.worker import Step as WorkerStep
+from tests.support.worker import ask, claim, fail, finish, say, work
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "costs.md"
 GIF, IMAGE = b"GIF89a" + bytes(20), {"Content-Type": "image/gif"}
-CHATS = "/api/experimental/chats"
+CHAT = f"{CHATS}/{{chat_id}}"
 ORGANIZATIONS = "/api/v2/organizations"
 ORGANIZATION = f"{ORGANIZATIONS}/{{organization_id}}"
 GROUPS = f"{ORGANIZATION}/groups"
@@ -57,10 +60,11 @@ class Caller:
         self.organization = f"{ORGANIZATIONS}/{self.organization_id}"
         self.chat = {
             "organization_id": self.organization_id,
-            "content": [{"type": "text", "text": "Hello"}],
+            "content": text("Hello"),
             "mcp_server_ids": [self.server_id],
         }
-        self.chat_id = client.post(CHATS, json=self.chat).json()["id"]
+        offer_model(world.deployment)
+        self._make_chats()
         self.user_id = new_person(world.deployment).id
         self.user = f"/api/v2/users/{self.user_id}"
         self.suspended = new_person(world.deployment, "sven").path
@@ -69,6 +73,23 @@ class Caller:
         self._make_groups()
         self._make_workspace()
         self._sign_in()
+
+    def _make_chats(self) -> None:
+        """Chats whose turns are due, over, failed, or wait for the owner; one with a queue."""
+        me = self.client.get("/api/v2/users/me").json()["id"]
+
+        def make(*steps: WorkerStep) -> str:
+            chat_id = self.client.post(CHATS, json=self.chat).raise_for_status().json()["id"]
+            if steps:
+                work(self.world.deployment, me, chat_id, claim, *steps)
+            return f"{CHATS}/{chat_id}"
+
+        self.due, self.busy = make(), make()
+        self.over, self.failed = make(say("Hello"), finish), make(fail)
+        self.asking = make(ask("call-1"))
+        for content in (text("First"), text("Second")):
+            answer = self.client.post(f"{self.busy}/messages", json={"content": content})
+            answer.raise_for_status()
 
     def _make_models(self) -> None:
         """A provider with two models, and one without."""
@@ -337,12 +358,34 @@ COSTS: dict[str, tuple[Step, tuple[int, int, int, int]]] = {
         lambda c: c.client.delete(f"{SERVERS}/{c.filled_id}/user-headers"),
         (2, 1, 0, 0),
     ),
-    f"POST {CHATS}": (lambda c: c.client.post(CHATS, json=c.chat), (3, 1, 0, 0)),
+    f"POST {CHATS}": (lambda c: c.client.post(CHATS, json=c.chat), (4, 1, 0, 0)),
     f"GET {CHATS}": (lambda c: c.client.get(CHATS), (3, 0, 0, 0)),
-    f"GET {CHATS}/{{chat_id}}": (lambda c: c.client.get(f"{CHATS}/{c.chat_id}"), (3, 0, 0, 0)),
-    f"GET {CHATS}/{{chat_id}}/messages": (
-        lambda c: c.client.get(f"{CHATS}/{c.chat_id}/messages"),
-        (3, 0, 0, 0),
+    f"GET {CHAT}": (lambda c: c.client.get(c.due), (3, 0, 0, 0)),
+    f"PATCH {CHAT}": (lambda c: c.client.patch(c.due, json={"title": "New"}), (2, 1, 0, 0)),
+    f"DELETE {CHAT}": (lambda c: c.client.delete(c.due), (3, 2, 0, 0)),
+    f"GET {CHAT}/messages": (lambda c: c.client.get(f"{c.due}/messages"), (3, 0, 0, 0)),
+    f"POST {CHAT}/messages": (
+        lambda c: c.client.post(f"{c.over}/messages", json={"content": text("And then?")}),
+        (2, 1, 0, 0),
+    ),
+    f"PATCH {CHAT}/messages/{{message_id}}": (
+        lambda c: c.client.patch(f"{c.due}/messages/1", json={"content": text("Or else?")}),
+        (3, 1, 0, 0),
+    ),
+    f"GET {CHAT}/events": (lambda c: c.client.get(f"{c.due}/events"), (3, 0, 0, 0)),
+    f"POST {CHAT}/interrupt": (lambda c: c.client.post(f"{c.due}/interrupt"), (2, 1, 0, 0)),
+    f"POST {CHAT}/retry": (lambda c: c.client.post(f"{c.failed}/retry"), (2, 1, 0, 0)),
+    f"POST {CHAT}/tool-approvals": (
+        lambda c: c.client.post(f"{c.asking}/tool-approvals", json=DECISIONS),
+        (2, 1, 0, 0),
+    ),
+    f"DELETE {CHAT}/queue/{{queued_id}}": (
+        lambda c: c.client.delete(f"{c.busy}/queue/1"),
+        (2, 1, 0, 0),
+    ),
+    f"POST {CHAT}/queue/{{queued_id}}/promote": (
+        lambda c: c.client.post(f"{c.busy}/queue/2/promote"),
+        (3, 1, 0, 0),
     ),
     f"GET {MODELS}": (lambda c: c.client.get(MODELS), (2, 0, 0, 0)),
     f"GET {PROVIDERS}": (lambda c: c.client.get(PROVIDERS), (2, 0, 0, 0)),
@@ -371,6 +414,15 @@ COSTS: dict[str, tuple[Step, tuple[int, int, int, int]]] = {
     f"GET {AUDIT}/export": (lambda c: c.client.get(f"{AUDIT}/export?actor=me"), (2, 0, 0, 0)),
 }
 TOKEN = "admin-token-for-tests-0123456789abcdef"
+DECISIONS = {"decisions": [{"tool_call_id": "call-1", "approved": True}]}
+WAKE_A_WORKER = {
+    f"POST {CHATS}",
+    f"POST {CHAT}/messages",
+    f"PATCH {CHAT}/messages/{{message_id}}",
+    f"POST {CHAT}/retry",
+    f"POST {CHAT}/tool-approvals",
+    f"POST {CHAT}/queue/{{queued_id}}/promote",
+}
 READS = {"GetItem", "BatchGetItem", "Query", "DescribeTable"}
 
 
@@ -384,6 +436,8 @@ def test_an_endpoint_costs_what_is_written(world: World, endpoint: str) -> None:
         response = step(caller)
         assert response.status_code < 400, response.text
         assert _counted(world) == expected
+        sent = {k: n for k, n in world.deployment.aws_calls.calls.items() if k.startswith("sqs.")}
+        assert sent == ({"sqs.SendMessage": 1} if endpoint in WAKE_A_WORKER else {})
 
 
 def test_every_endpoint_has_a_cost() -> None:

@@ -16,6 +16,7 @@ from tests.support.chat_models import (
     create_provider,
     provider_body,
 )
+from tests.support.chats import CHATS, offer_model, text
 from tests.support.deployment import Deployment, error_of
 from tests.support.journey import MCP_URL, World
 from tests.support.servers import SERVERS, create_server, server_body
@@ -42,7 +43,9 @@ def creations(deployment: Deployment) -> dict[str, dict[str, Any]]:
         person = {"username": "mara", "email": "mara@example.com"}
         user_id = admin.post("/api/v2/users", json=person).json()["id"]
         provider_id = create_provider(admin)["id"]
-    text = [{"type": "text", "text": "Hello"}]
+        offer_model(deployment)
+        chat = {"organization_id": organization_id, "content": text("Hello")}
+        chat_id = admin.post(CHATS, json=chat).json()["id"]
     return {
         SERVERS: server_body(),
         "/api/v2/users": {"username": "eve", "email": "eve@example.com"},
@@ -51,7 +54,8 @@ def creations(deployment: Deployment) -> dict[str, dict[str, Any]]:
         f"/api/v2/organizations/{organization_id}/members/{user_id}": {},
         f"/api/v2/organizations/{organization_id}/groups": {"name": "readers"},
         f"/api/v2/organizations/{organization_id}/workspaces": {"name": "Atlas"},
-        "/api/experimental/chats": {"organization_id": organization_id, "content": text},
+        CHATS: chat,
+        f"{CHATS}/{chat_id}/messages": {"content": text("And then?")},
         PROVIDERS: provider_body(),
         CONFIGS: config_body(provider_id),
     }
@@ -63,18 +67,32 @@ def test_whatever_creates_answers_the_same_again_and_happens_once(deployment: De
     with deployment.admin as admin:
         for path, body in bodies.items():
             first, again = send(admin, path, body), send(admin, path, body)
-            assert (first.status_code, again.status_code) == (201, 201), path
+            expected = 200 if path.endswith("/messages") else 201
+            assert (first.status_code, again.status_code) == (expected, expected), path
             assert (was_replayed(first), was_replayed(again)) == (False, True)
             assert again.content == first.content
             assert again.headers["content-type"] == first.headers["content-type"]
             assert again.headers.get("etag") == first.headers.get("etag")
             assert again.headers["x-request-id"] != first.headers["x-request-id"]
-        assert len(admin.get("/api/experimental/chats").json()) == 1
+        chats = admin.get(CHATS).json()
+        assert len(chats) == 2
+        pages = [admin.get(f"{CHATS}/{chat['id']}/messages").json() for chat in chats]
+    assert sorted(len(page["queued_messages"]) for page in pages) == [0, 1]
 
 
 def test_every_post_says_whether_it_creates() -> None:
     """A new one must be marked, or named here with the reason in mind."""
-    changes_nothing_new = {"login", "logout", "call_tool", "approve_tools", "rediscover"}
+    changes_nothing_new = {
+        "login",
+        "logout",
+        "call_tool",
+        "approve_tools",
+        "rediscover",
+        "interrupt_chat",
+        "retry_chat",
+        "decide_tool_calls",
+        "promote_queued",
+    }
     posts = {route.view.__name__ for route in ROUTES if route.method == "POST"}
     creating = {route.view.__name__ for route in ROUTES if route.creates}
     assert creating == posts - changes_nothing_new
@@ -216,8 +234,7 @@ def test_after_a_crash_behind_the_creation_nothing_is_created_again(deployment: 
         for path, body in bodies.items():
             refused = send(admin, path, body)
             assert error_of(refused) == (409, "idempotency_answer_lost"), path
-            about = created[path].json()
-            assert about.get("user_id", about.get("id")) in refused.json()["detail"]
+            assert _name(created[path].json()) in refused.json()["detail"]
         assert everything_but("idempotency") == before
         deployment.clock.advance(hours=24)
         assert send(admin, TOKENS, {}).status_code == 201
@@ -282,6 +299,13 @@ def _failing(kind: type[BaseException]) -> Callable[[httpx.Request], httpx.Respo
         raise kind
 
     return fail
+
+
+def _name(created: dict[str, Any]) -> str:
+    """What of an answer tells which thing was created."""
+    if created.get("queued"):
+        return f"queued message {created['queued_message']['id']} of the chat"
+    return str(created.get("user_id", created.get("id")))
 
 
 def _table() -> str:
