@@ -34,6 +34,9 @@ class ChatMethods(EventSource, Protocol):
     def interrupt_chat(self, chat_id: str) -> Chat:
         """End the present turn."""
 
+    def retry_chat(self, chat_id: str) -> Chat:
+        """Try the step again that failed."""
+
     def decide_tool_calls(self, chat_id: str, request: DecideToolCallsRequest) -> Chat:
         """Approve or deny tool calls."""
 
@@ -76,6 +79,10 @@ class ChatSession:
     def interrupt(self) -> Chat:
         """End the present turn; what the model has said so far stays."""
         return self._methods.interrupt_chat(self.id)
+
+    def retry(self) -> Chat:
+        """Try the step again that the last turn failed at."""
+        return self._methods.retry_chat(self.id)
 
     def decide(self, decisions: Mapping[str, bool]) -> Chat:
         """Approve or deny tool calls, given by their ids."""
