@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from .version import VERSION
 
 if TYPE_CHECKING:
+    from .chat_session import ChatSession
     from .client import Client
     from .exceptions import (
         APIError,
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "APIError",
+    "ChatSession",
     "Client",
     "ConflictError",
     "ConnectRequiredError",
@@ -53,6 +55,7 @@ __all__ = [
 
 __version__ = VERSION
 _HOMES = {
+    "ChatSession": "chat_session",
     "Client": "client",
     "ExperimentalClient": "experimental",
     "RetryPolicy": "retrying",

@@ -3,7 +3,7 @@
 import json
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 from urllib.parse import quote
 
@@ -13,12 +13,12 @@ from pydantic import BaseModel, SecretStr, TypeAdapter, ValidationError
 from .base import Reply, Request
 from .errors import ErrorBody
 from .exceptions import APIError, NotFoundError, SDKError, UnreachableError, build_api_error
-from .retrying import RETRIED_STATUSES, RetryPolicy, parse_retry_after
+from .retrying import RetryPolicy, parse_retry_after
 from .version import VERSION
 
 T = TypeVar("T")
 M = TypeVar("M", bound=BaseModel)
-Query = Mapping[str, str | int | bool | None]
+Query = Mapping[str, str | int | bool | Sequence[str] | None]
 
 _IDEMPOTENT = frozenset({"GET", "HEAD", "PUT", "DELETE"})  # RFC 9110 section 9.2.2.
 _MOST_DELETES = 1000
@@ -45,6 +45,7 @@ class Connection:
             headers["Authorization"] = f"Bearer {token}"
         # Redirects are not followed: the token is for this deployment only.
         self._http = httpx.Client(transport=transport, timeout=timeout, headers=headers)
+        self._timeout = timeout
         self._retries = retries or RetryPolicy()
         self._sleep = sleep
 
@@ -66,6 +67,16 @@ class Connection:
     def get_list(self, model: type[M], path: str, query: Query | None = None) -> list[M]:
         """GET an array."""
         return _parse_list(model, self.send("GET", path, query=query))
+
+    def poll(self, model: type[M], path: str, query: Query, wait: int) -> M:
+        """GET what may take `wait` seconds to come, patiently: nothing is lost by asking again."""
+        timeout = wait + self._timeout
+        request = self._build("GET", path, {**query, "wait": wait or None}, None, {}, timeout)
+        return _parse(model, self._send(request, self._retries.more_patient()))
+
+    def pause(self, seconds: float) -> None:
+        """Let time pass."""
+        self._sleep(seconds)
 
     def create(self, model: type[M], path: str, body: Request) -> M:
         """POST what creates something; it carries an idempotency key and is therefore retried."""
@@ -140,13 +151,19 @@ class Connection:
         query: Query | None,
         content: bytes | None,
         headers: Mapping[str, str],
+        timeout: float | None = None,
     ) -> httpx.Request:
         return self._http.build_request(
-            method, self.url(path), params=_to_params(query), content=content, headers=headers
+            method,
+            self.url(path),
+            params=_to_params(query),
+            content=content,
+            headers=headers,
+            timeout=self._timeout if timeout is None else timeout,
         )
 
-    def _send(self, request: httpx.Request) -> httpx.Response:
-        method = request.method
+    def _send(self, request: httpx.Request, retries: RetryPolicy | None = None) -> httpx.Response:
+        method, retries = request.method, retries or self._retries
         repeatable = method in _IDEMPOTENT or "Idempotency-Key" in request.headers
         attempt = 0
         while True:
@@ -156,7 +173,7 @@ class Connection:
                 return outcome
             if method == "DELETE" and attempt > 1 and isinstance(outcome, NotFoundError):
                 return httpx.Response(204, request=request)
-            wait = self._find_wait(outcome, attempt, repeatable=repeatable)
+            wait = _find_wait(retries, outcome, attempt, repeatable=repeatable)
             if wait is None:
                 raise outcome
             self._sleep(wait)
@@ -173,18 +190,6 @@ class Connection:
         retry_after = parse_retry_after(response.headers.get("Retry-After"))
         return build_api_error(response.status_code, response.content, retry_after)
 
-    def _find_wait(
-        self, error: APIError | UnreachableError, attempt: int, *, repeatable: bool
-    ) -> float | None:
-        if isinstance(error, UnreachableError):
-            safe = repeatable or isinstance(error.__cause__, _NEVER_SENT)
-            return self._retries.find_wait(attempt) if safe else None
-        # An attempt of ours may still be at work when its answer has been lost.
-        waits_for_itself = error.code == "idempotency_key_in_use"
-        if repeatable and (error.status in RETRIED_STATUSES or waits_for_itself):
-            return self._retries.find_wait(attempt, error.retry_after)
-        return None
-
 
 def dump_request(body: Request) -> bytes:
     """A request as JSON: only what was set, and secrets as they are."""
@@ -197,6 +202,19 @@ def segment(text: str) -> str:
     if text in {"", ".", ".."}:
         raise ValueError("an id must be given")
     return quote(text, safe="")
+
+
+def _find_wait(
+    retries: RetryPolicy, error: APIError | UnreachableError, attempt: int, *, repeatable: bool
+) -> float | None:
+    if isinstance(error, UnreachableError):
+        safe = repeatable or isinstance(error.__cause__, _NEVER_SENT)
+        return retries.find_wait(attempt) if safe else None
+    # An attempt of ours may still be at work when its answer has been lost.
+    waits_for_itself = error.code == "idempotency_key_in_use"
+    if repeatable and (error.status in retries.statuses or waits_for_itself):
+        return retries.find_wait(attempt, error.retry_after)
+    return None
 
 
 def _reveal(value: Any) -> Any:
@@ -229,12 +247,14 @@ def not_ours(response: httpx.Response) -> APIError:
     return APIError(response.status_code, ErrorBody(message=message, code="", request_id=""))
 
 
-def _to_params(query: Query | None) -> dict[str, str] | None:
-    if query is None:
-        return None
+def _to_params(query: Query | None) -> dict[str, list[str]]:
+    """The parameters that have a value; one with several is repeated."""
     return {
-        name: str(value).lower() if isinstance(value, bool) else str(value)
-        for name, value in query.items()
+        name: [
+            str(each).lower() if isinstance(each, bool) else str(each)
+            for each in (value if isinstance(value, list | tuple) else [value])
+        ]
+        for name, value in (query or {}).items()
         if value is not None
     }
 

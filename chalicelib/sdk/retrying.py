@@ -2,11 +2,13 @@
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 RETRIED_STATUSES = frozenset({429, 503})
+# What gateways say when a long answer was cut off: for those who only wait for news.
+GATEWAY_STATUSES = frozenset({502, 504})
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,12 +20,14 @@ class RetryPolicy:
         first_wait: the longest wait before the second attempt, in seconds; it doubles each time.
         longest_wait: no wait is longer. A deployment that asks for more gets no further attempt.
         jitter: a number from 0 to 1, each time another, so that clients do not return in step.
+        statuses: what is taken for a failure that passes.
     """
 
     attempts: int = 4
     first_wait: float = 0.5
     longest_wait: float = 20.0
     jitter: Callable[[], float] = random.random
+    statuses: frozenset[int] = RETRIED_STATUSES
 
     def find_wait(self, attempt: int, retry_after: float | None = None) -> float | None:
         """How long to wait after the failed attempt of this number (from 1), or None to give up."""
@@ -31,6 +35,11 @@ class RetryPolicy:
             return None
         most = min(self.longest_wait, self.first_wait * 2.0 ** (attempt - 1))
         return max(retry_after or 0, most * self.jitter())
+
+    def more_patient(self) -> "RetryPolicy":
+        """The same for somebody who has all the time: a deployment may restart meanwhile."""
+        statuses = self.statuses | GATEWAY_STATUSES
+        return replace(self, attempts=3 * self.attempts, statuses=statuses)
 
 
 def parse_retry_after(value: str | None, now: datetime | None = None) -> float | None:

@@ -38,6 +38,7 @@ from chalicelib.sdk.mcp_servers import (
 from chalicelib.sdk.mcp_tools import ApproveToolsRequest, CallToolRequest, ToolState
 from chalicelib.sdk.methods.audit import AuditFilter
 from chalicelib.sdk.organizations import CreateOrganizationRequest
+from tests.support.chats import offer_model
 from tests.support.deployment import ADMIN_TOKEN, Deployment
 from tests.support.journey import MCP_URL, World, connect_url
 from tests.support.sdk import Recorder, matches, sdk_client
@@ -259,6 +260,7 @@ def test_the_audit_log_is_read_page_by_page_and_exported(deployment: Deployment)
 
 
 def test_iterators_give_everything_page_by_page(deployment: Deployment) -> None:
+    offer_model(deployment)
     with sdk_client(deployment) as admin:
         organization_id = admin.list_organizations()[0].id
         request = CreateChatRequest(
@@ -284,6 +286,10 @@ def test_an_iterator_ends_even_if_the_server_does_not() -> None:
         "title": "t",
         "status": "waiting",
         "mcp_server_ids": [],
+        "labels": {},
+        "archived": False,
+        "pin_order": 0,
+        "has_unread": False,
         "created_at": "2026-11-01T00:00:00Z",
         "updated_at": "2026-11-01T00:00:00Z",
     }

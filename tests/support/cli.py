@@ -42,6 +42,7 @@ class Terminal:
     opened: list[str] = field(default_factory=list)
     waits: list[float] = field(default_factory=list)
     has_browser: bool = True
+    is_attended: bool = False
     when_waiting: Callable[[], object] = lambda: None
 
     def run(self, *arguments: str, typed: str = "", **environment: str) -> Ran:
@@ -51,7 +52,12 @@ class Terminal:
             arguments,
             input=typed,
             env=self._clean() | self.environment | environment,
-            obj=Session(transport=self.transport, sleep=self.sleep, open_browser=self.open_browser),
+            obj=Session(
+                transport=self.transport,
+                sleep=self.sleep,
+                open_browser=self.open_browser,
+                is_terminal=lambda: self.is_attended,
+            ),
             prog_name="ciborium",
         )
         if result.exception and not isinstance(result.exception, SystemExit):

@@ -8,6 +8,8 @@ from . import (
     access,
     account,
     audit,
+    chat,
+    chats,
     connections,
     groups,
     models,
@@ -66,6 +68,8 @@ for command in (
     groups.groups,
     models.models,
     workspaces.workspaces,
+    chat.chat,
+    chats.chats,
 ):
     cli.add_command(command)
 for command in (

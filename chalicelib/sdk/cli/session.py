@@ -1,5 +1,6 @@
 """What every command works with: the client, the output, and what tests put in their places."""
 
+import sys
 import time
 import uuid
 import webbrowser
@@ -17,6 +18,10 @@ from .output import Output
 from .problems import REFUSED, Problem
 
 
+def _is_terminal() -> bool:
+    return sys.stdin.isatty()
+
+
 @dataclass
 class Session:
     """One run of the program."""
@@ -24,6 +29,7 @@ class Session:
     transport: httpx.BaseTransport | None = None
     sleep: Callable[[float], object] = time.sleep
     open_browser: Callable[[str], bool] = webbrowser.open
+    is_terminal: Callable[[], bool] = _is_terminal
     url: str = ""
     output: Output = field(default_factory=Output)
 

@@ -67,7 +67,7 @@ def add(session: Session, /, organization: str, name: str, **options: Any) -> No
 def show(session: Session, organization: str, workspace: str) -> None:
     """Show a workspace."""
     with session.client() as client:
-        found = _get_workspace(client, get_organization_id(client, organization), workspace)
+        found = get_workspace(client, get_organization_id(client, organization), workspace)
     fields = found.model_dump(mode="json", exclude={"owner_username", "organization_id"})
     pairs = {name.replace("_", " "): value for name, value in fields.items()}
     session.output.fields({**pairs, "owner id": None, "owner": _owner(found)}, found)
@@ -88,7 +88,7 @@ def edit(session: Session, /, organization: str, workspace: str, **options: Any)
         if not changes:
             raise click.UsageError("Nothing is to be changed; see --help for what can be.")
         organization_id = get_organization_id(client, organization)
-        found = _get_workspace(client, organization_id, workspace)
+        found = get_workspace(client, organization_id, workspace)
         request = UpdateWorkspaceRequest(**changes)
         changed = client.update_workspace(organization_id, found.id, request)
     session.output.done(f"Changed {changed.name}: {', '.join(sorted(changes))}.", changed)
@@ -103,7 +103,7 @@ def remove(session: Session, organization: str, workspace: str, yes: bool) -> No
     """Remove a workspace; its chats stay, without its instructions."""
     with session.client() as client:
         organization_id = get_organization_id(client, organization)
-        found = _get_workspace(client, organization_id, workspace)
+        found = get_workspace(client, organization_id, workspace)
         if not yes:
             click.confirm(f"Remove {found.name}?", abort=True, err=True)
         client.delete_workspace(organization_id, found.id)
@@ -125,7 +125,7 @@ def _read_fields(client: Client, options: dict[str, Any]) -> dict[str, Any]:
     return fields
 
 
-def _get_workspace(client: Client, organization_id: str, reference: str) -> Workspace:
+def get_workspace(client: Client, organization_id: str, reference: str) -> Workspace:
     """A workspace by its id or name.
 
     Raises:
