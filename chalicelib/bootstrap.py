@@ -23,7 +23,7 @@ from chalicelib.chats.choices import Choices
 from chalicelib.chats.content import InputContent
 from chalicelib.chats.conversation import ConversationService
 from chalicelib.chats.following import FollowingService
-from chalicelib.chats.ports import NoBudget, NoFiles
+from chalicelib.chats.ports import NoBudget
 from chalicelib.chats.repository import ChatRepository
 from chalicelib.chats.service import ChatService
 from chalicelib.chats.starting import ChatStarter
@@ -33,6 +33,8 @@ from chalicelib.encryption import Cursors, Vault
 from chalicelib.encryption.fields import AUDIT_CURSOR
 from chalicelib.encryption.keys import KMSKeyring
 from chalicelib.encryption.repository import DataKeyRepository
+from chalicelib.files.repository import FileRepository
+from chalicelib.files.service import FileService
 from chalicelib.groups.repository import GroupRepository
 from chalicelib.groups.service import GroupService
 from chalicelib.idempotency.repository import IdempotencyRepository
@@ -126,6 +128,7 @@ class Services:
     model_providers: ProviderService
     model_configs: ModelConfigService
     models: ModelRegistry
+    files: FileService
     chats: ChatService
     chat_starter: ChatStarter
     conversation: ConversationService
@@ -155,8 +158,11 @@ def build_services(
     egress = egress or Egress(settings.allowed_private_cidrs)
     urls = OwnURLs(settings.public_url, settings.client_metadata_url)
 
-    keyring = KMSKeyring(partial(aws_client, "kms"), settings.kms_key_alias, settings.stage)
-    vault = Vault(DataKeyRepository(database), keyring, clock)
+    vault = Vault(
+        DataKeyRepository(database),
+        KMSKeyring(partial(aws_client, "kms"), settings.kms_key_alias, settings.stage),
+        clock,
+    )
     audit_retention = timedelta(days=settings.audit_retention_days)
     audit = AuditRepository(database, clock, audit_retention)
     session_lifetime = timedelta(hours=settings.session_hours)
@@ -165,7 +171,11 @@ def build_services(
     identity = IdentityService(accounts, session_lifetime)
     organization_repository = OrganizationRepository(database, audit, identity_repository)
     chat_repository = ChatRepository(database, audit, identity_repository, organization_repository)
-    organizations = OrganizationService(organization_repository, identity, chat_repository, clock)
+    file_repository = FileRepository(database, audit, identity_repository, organization_repository)
+    organizations = OrganizationService(
+        organization_repository, identity, chat_repository, file_repository, clock
+    )
+    files = FileService(file_repository, organizations, vault, clock)
     group_repository = GroupRepository(database, audit, organization_repository)
     groups = GroupService(group_repository, organizations, clock)
 
@@ -216,7 +226,7 @@ def build_services(
         database, audit, identity_repository, organization_repository
     )
     workspaces = WorkspaceService(workspace_repository, organizations, selection, clock)
-    choices = Choices(selection, models, InputContent(NoFiles()), NoBudget())
+    choices = Choices(selection, models, InputContent(files), NoBudget())
     turn_queue = TurnQueue(partial(aws_client, "sqs"), settings.turns_queue)
     chats = ChatService(chat_repository, selection, turn_queue, clock, pause)
     login_tokens = LoginTokensRepository(database, identity_repository)
@@ -271,7 +281,7 @@ def build_services(
         idempotency=IdempotencyService(IdempotencyRepository(database), vault, clock),
         identity=identity,
         tokens=TokenService(accounts),
-        users=UserService(accounts, (organizations, connections, chats, login_tokens)),
+        users=UserService(accounts, (organizations, connections, chats, files, login_tokens)),
         sign_in=sign_in,
         organizations=organizations,
         groups=groups,
@@ -286,6 +296,7 @@ def build_services(
         model_providers=ProviderService(model_repository, vault, egress.check_url, clock),
         model_configs=ModelConfigService(model_repository, clock),
         models=models,
+        files=files,
         chats=chats,
         chat_starter=ChatStarter(
             chat_repository, organizations, workspaces, choices, turn_queue, clock

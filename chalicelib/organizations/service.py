@@ -27,7 +27,7 @@ from chalicelib.organizations.permissions import (
     OrganizationRole,
     is_allowed_in,
 )
-from chalicelib.organizations.ports import Chats
+from chalicelib.organizations.ports import Chats, Files
 from chalicelib.organizations.repository import OrganizationRepository
 from chalicelib.primitives import Clock, new_id, parse_id
 from chalicelib.sdk.organizations import (
@@ -50,11 +50,13 @@ class OrganizationService:
         repository: OrganizationRepository,
         identity: IdentityService,
         chats: Chats,
+        files: Files,
         clock: Clock,
     ) -> None:
         self._repository = repository
         self._identity = identity
         self._chats = chats
+        self._files = files
         self._clock = clock
 
     def authorize(
@@ -133,7 +135,7 @@ class OrganizationService:
         return self._replace(actor, Action.UPDATE, before, after)
 
     def delete(self, actor: Actor, organization_id: str) -> bool:
-        """Remove an organisation with its members and groups, unless it has chats.
+        """Remove an organisation with its members, groups and files, unless it has chats.
 
         It is hidden first, so an interruption leaves nothing visible, and a repeated call finishes.
 
@@ -156,6 +158,9 @@ class OrganizationService:
                 raise OrganizationHasChatsError
             closing = replace(organization, is_closing=True)
             organization = self._replace(actor, Action.DELETE, organization, closing)
+        # Files that no chat shows, for there is none.
+        if not self._files.remove_all_in(organization.id):
+            return False
         return self._repository.remove(organization, _MOST_REMOVED_AT_ONCE)
 
     def ids_of(self, user_id: str) -> list[str]:
