@@ -176,8 +176,9 @@ def build_services(
         organization_repository, identity, chat_repository, file_repository, clock
     )
     files = FileService(file_repository, organizations, vault, clock)
-    group_repository = GroupRepository(database, audit, organization_repository)
-    groups = GroupService(group_repository, organizations, clock)
+    groups = GroupService(
+        GroupRepository(database, audit, organization_repository), organizations, clock
+    )
 
     server_repository = MCPServerRepository(database, audit)
     connection_repository = ConnectionRepository(
@@ -187,12 +188,16 @@ def build_services(
     approval_repository = ToolApprovalRepository(database, audit, server_repository)
     approvals = ToolApprovalRegistry(approval_repository)
     drafts = ServerDrafts(vault, clock)
-    provisioner = OAuth2Provisioner(egress, urls.client_metadata)
     servers = MCPServerService(
         repository=server_repository,
         drafts=drafts,
         clients=ServerClients(
-            server_repository, drafts, provisioner, registry, urls.callback, clock
+            server_repository,
+            drafts,
+            OAuth2Provisioner(egress, urls.client_metadata),
+            registry,
+            urls.callback,
+            clock,
         ),
         connections=registry,
         organizations=organizations,
@@ -265,7 +270,7 @@ def build_services(
         models,
         Owners(identity, organizations),
         (workspace_repository, workspaces),
-        (chat_repository, chats, turn_queue),
+        (chat_repository, chats, files, turn_queue),
         clock,
     )
     return Services(
@@ -319,13 +324,13 @@ def _build_turns(
     models: ModelRegistry,
     owners: Owners,
     workspaces: tuple[WorkspaceRepository, WorkspaceService],
-    chats: tuple[ChatRepository, ChatService, TurnQueue],
+    chats: tuple[ChatRepository, ChatService, FileService, TurnQueue],
     clock: Clock,
 ) -> ChatWorker:
-    repository, service, queue = chats
+    repository, service, files, queue = chats
     spending = NoSpending()
     thinking = Thinking(
-        repository, models, workspaces[0], toolboxes, answering, spending, lambda *_: None
+        repository, models, workspaces[0], toolboxes, answering, spending, files.read
     )
     return ChatWorker(
         repository=repository,
