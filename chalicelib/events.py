@@ -33,6 +33,7 @@ def register(app: Chalice, services: "Callable[[], Services]") -> tuple[Handler,
     @app.schedule("rate(1 minute)", name=REAPER)
     def reaper(_: CloudWatchEvent) -> None:
         wake_stuck(services())
+        remove_leftovers(services())
 
     return turns, reaper
 
@@ -60,6 +61,18 @@ def wake_stuck(services: "Services") -> None:
         _log("error", "reaper failed", started, _describe(exc))
         return
     _log("info", "reaper", started, {"woken": woken})
+
+
+def remove_leftovers(services: "Services") -> None:
+    """Remove what uploads and deletions of files that stopped half-way have left."""
+    started = time.perf_counter()
+    try:
+        removed = services.files.remove_leftovers()
+    except Exception as exc:  # noqa: BLE001 -- as in `wake_stuck`
+        _log("error", "removing leftover files failed", started, _describe(exc))
+        return
+    if removed:
+        _log("info", "leftover files removed", started, {"files": removed})
 
 
 def _take(services: "Services", record: dict[str, Any]) -> bool:

@@ -9,6 +9,7 @@ from chalicelib.api import (
     audit,
     chat_models,
     chats,
+    files,
     groups,
     icons,
     mcp_access,
@@ -42,6 +43,7 @@ ROUTES = (
     *mcp_tools.ROUTES,
     *chat_models.ROUTES,
     *chats.ROUTES,
+    *files.ROUTES,
     *audit.ROUTES,
 )
 

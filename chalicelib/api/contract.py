@@ -12,7 +12,7 @@ PAGE = "text/html"
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """A query parameter; none is ever required of whoever sends a valid request.
+    """A query parameter.
 
     Attributes:
         choices: all values that it may have.
@@ -26,6 +26,7 @@ class Parameter:
     minimum: int | None = None
     maximum: int | None = None
     default: int | None = None
+    is_required: bool = False
 
     @property
     def schema(self) -> dict[str, Any]:

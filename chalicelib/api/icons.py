@@ -2,17 +2,9 @@
 
 from chalicelib.api.contract import Answer
 from chalicelib.api.preconditions import build_etag, parse_if_match
-from chalicelib.api.replies import Reply
+from chalicelib.api.replies import Reply, image_known_reply, image_reply
 from chalicelib.api.routing import Call, Route
-from chalicelib.mcp_servers.icons import IMAGE_TYPES
-
-# Whatever the bytes are, a browser does nothing with them but show them.
-_HEADERS = {
-    "Cache-Control": "private, max-age=300",
-    "Content-Security-Policy": "default-src 'none'; sandbox",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Content-Disposition": "inline",
-}
+from chalicelib.images import IMAGE_TYPES
 
 
 def get_icon(call: Call, server_id: str) -> Reply:
@@ -22,10 +14,10 @@ def get_icon(call: Call, server_id: str) -> Reply:
     Gateway sends bytes only to those.
     """
     icon = call.services.icons.get(call.actor, server_id)
-    headers = {**_HEADERS, "ETag": f'"{icon.digest}"'}
-    if headers["ETag"] in call.header("if-none-match"):
-        return Reply(304, headers=headers)
-    return Reply(200, content_type=icon.content_type, headers=headers, image=icon.image)
+    etag = f'"{icon.digest}"'
+    if etag in call.header("if-none-match"):
+        return image_known_reply(etag)
+    return image_reply(icon.image, icon.content_type, etag)
 
 
 def put_icon(call: Call, server_id: str) -> Reply:

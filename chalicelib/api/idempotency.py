@@ -28,7 +28,7 @@ def answer_once(call: "Call", method: str, perform: Callable[[], Reply]) -> Repl
     if not key:
         return perform()
     keys = call.services.idempotency
-    route = f"{method} {call.path}"
+    route = f"{method} {call.target}"
     begun = keys.begin(Request(call.actor.user_id, route, key, call.raw_body()))
     if isinstance(begun, Answer):
         headers = {**begun.headers, "Idempotent-Replayed": "true"}

@@ -17,7 +17,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, JsonSchemaV
 from pydantic_core import core_schema
 
 from chalicelib.api import ROUTES
-from chalicelib.api.contract import PAGE, Answer, Wire
+from chalicelib.api.contract import PAGE, Answer, Parameter, Wire
 from chalicelib.api.cookies import session_cookie_name
 from chalicelib.api.examples import read_examples
 from chalicelib.api.routing import Route
@@ -211,10 +211,7 @@ def _describe_parameters(route: Route, example: Schema) -> list[Schema]:
         if name in _NUMBERED:
             schema = {"type": "integer", "minimum": 0}
         found.append({"name": name, "in": "path", "required": True, "schema": schema})
-    found += [
-        {"name": each.name, "in": "query", "description": each.description, "schema": each.schema}
-        for each in route.query
-    ]
+    found += [_describe_query(each) for each in route.query]
     headers = {"If-Match": route.conditional, "Idempotency-Key": route.creates}
     for name, is_heeded in headers.items():
         if is_heeded:
@@ -224,6 +221,16 @@ def _describe_parameters(route: Route, example: Schema) -> list[Schema]:
         {**each, "example": examples[each["name"]]} if each["name"] in examples else each
         for each in found
     ]
+
+
+def _describe_query(parameter: Parameter) -> Schema:
+    described = {
+        "name": parameter.name,
+        "in": "query",
+        "description": parameter.description,
+        "schema": parameter.schema,
+    }
+    return {**described, "required": True} if parameter.is_required else described
 
 
 def _describe_body(route: Route, schemas: _Schemas, example: Schema) -> Schema:

@@ -28,6 +28,16 @@ def json_reply(body: BaseModel | Sequence[BaseModel], status: int = 200) -> Repl
     return Reply(status, f"[{items}]")
 
 
+def image_reply(image: bytes, content_type: str, etag: str) -> Reply:
+    """An image that somebody has uploaded: a browser does nothing with it but show it."""
+    return Reply(200, content_type=content_type, headers=_image_headers(etag), image=image)
+
+
+def image_known_reply(etag: str) -> Reply:
+    """That the image which the caller has is still the one."""
+    return Reply(304, headers=_image_headers(etag))
+
+
 def message_reply(message: str) -> Reply:
     """A plain confirmation."""
     return json_reply(Message(message=message))
@@ -36,3 +46,13 @@ def message_reply(message: str) -> Reply:
 def redirect_reply(status: int, location: str, cookies: tuple[str, ...] = ()) -> Reply:
     """A redirect; `location` is built by us and holds no line break."""
     return Reply(status, "", "text/plain", {"Location": location}, cookies)
+
+
+def _image_headers(etag: str) -> dict[str, str]:
+    return {
+        "Cache-Control": "private, max-age=300",
+        "Content-Security-Policy": "default-src 'none'; sandbox",
+        "Cross-Origin-Resource-Policy": "same-origin",
+        "Content-Disposition": "inline",
+        "ETag": etag,
+    }

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from chalice.app import Chalice, Response
 from chalice.app import Request as ChaliceRequest
@@ -34,8 +34,8 @@ from chalicelib.errors import CiboriumError, UnauthenticatedError
 from chalicelib.identity.errors import MissingTokenError
 from chalicelib.identity.models import Actor
 from chalicelib.identity.permissions import TokenScope
+from chalicelib.images import IMAGE_TYPES
 from chalicelib.logs import describe_exception, get_logger
-from chalicelib.mcp_servers.icons import IMAGE_TYPES
 from chalicelib.primitives import new_id
 
 if TYPE_CHECKING:
@@ -151,6 +151,13 @@ class Call:
         return str(self._request.path).format(**(self._request.uri_params or {}))
 
     @property
+    def target(self) -> str:
+        """The path and the query, which is the same whatever the order of the parameters."""
+        names = sorted(self._request.query_params or ())
+        query = urlencode([(name, each) for name in names for each in self.queries(name)])
+        return f"{self.path}?{query}" if query else self.path
+
+    @property
     def is_form(self) -> bool:
         """Whether an HTML form sent the body."""
         return self.header("content-type").startswith("application/x-www-form-urlencoded")
@@ -164,13 +171,12 @@ class Call:
         """The body as it came.
 
         Raises:
-            BodyTooLargeError: it is over 256 KiB.
+            BodyTooLargeError: it is over what the route takes.
         """
         body: bytes | str = self._request.raw_body
-        if len(body) > _MOST_BODY_BYTES:
-            raise BodyTooLargeError(
-                f"The body must be at most {_MOST_BODY_BYTES // 1024} KiB; send less."
-            )
+        most = self._route.most_body_bytes
+        if len(body) > most:
+            raise BodyTooLargeError(f"The body must be at most {most // 1024} KiB; send less.")
         return body if isinstance(body, bytes) else body.encode()
 
     def body(self, model: type[M]) -> M:
@@ -221,6 +227,7 @@ class Route:
         form: an HTML form may be posted to it.
         creates: it may be sent again under an `Idempotency-Key`.
         images: its body may be an image.
+        most_body_bytes: how large its body may be.
         scope: which tokens are good for it; by its path, if nothing is said.
         any_token: tokens of every scope are; what it answers follows from permissions.
 
@@ -245,6 +252,7 @@ class Route:
     form: bool = False
     creates: bool = False
     images: bool = False
+    most_body_bytes: int = _MOST_BODY_BYTES
     scope: TokenScope | None = None
     any_token: bool = False
     body: type[BaseModel] | None = None

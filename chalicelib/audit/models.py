@@ -35,6 +35,7 @@ class ObjectType(StrEnum):
     MCP_SERVER = "mcp_server"
     CONNECTION = "connection"  # The server's; whose connection it is, the actor says.
     CHAT = "chat"
+    CHAT_FILE = "chat_file"
     CHAT_PROVIDER = "chat_provider"
     CHAT_MODEL_CONFIG = "chat_model_config"
     WORKSPACE = "workspace"

@@ -9,6 +9,7 @@ from chalicelib.bootstrap.parts import part
 from chalicelib.chats.repository import ChatRepository
 from chalicelib.encryption import Cursors
 from chalicelib.encryption.fields import AUDIT_CURSOR
+from chalicelib.files.repository import FileRepository
 from chalicelib.groups.repository import GroupRepository
 from chalicelib.groups.service import GroupService
 from chalicelib.idempotency.repository import IdempotencyRepository
@@ -55,6 +56,12 @@ class People(Foundation):
         )
 
     @part
+    def _file_repository(self) -> FileRepository:
+        return FileRepository(
+            self._database, self._audit, self._identity_repository, self._organization_repository
+        )
+
+    @part
     def identity(self) -> IdentityService:
         """Authentication and sessions."""
         return IdentityService(self._accounts, self._session_lifetime)
@@ -68,7 +75,11 @@ class People(Foundation):
     def organizations(self) -> OrganizationService:
         """Organisations and their members."""
         return OrganizationService(
-            self._organization_repository, self.identity, self._chat_repository, self._clock
+            self._organization_repository,
+            self.identity,
+            self._chat_repository,
+            self._file_repository,
+            self._clock,
         )
 
     @part

@@ -13,9 +13,10 @@ from chalicelib.chats.choices import Choices
 from chalicelib.chats.content import InputContent
 from chalicelib.chats.conversation import ConversationService
 from chalicelib.chats.following import FollowingService
-from chalicelib.chats.ports import NoBudget, NoFiles
+from chalicelib.chats.ports import NoBudget
 from chalicelib.chats.service import ChatService
 from chalicelib.chats.starting import ChatStarter
+from chalicelib.files.service import FileService
 from chalicelib.identity.users import UserService
 from chalicelib.turns.ports import NoSpending, TurnWorker
 from chalicelib.turns.queue import TurnQueue
@@ -36,6 +37,7 @@ class Services(Registry):
             self.organizations,
             self.connections,
             self.chats,
+            self.files,
             self._login_tokens_repository,
         )
         return UserService(self._accounts, belongings)
@@ -80,8 +82,13 @@ class Services(Registry):
         return TurnQueue(partial(self._aws_client, "sqs"), self._settings.turns_queue)
 
     @part
+    def files(self) -> FileService:
+        """Images in chats."""
+        return FileService(self._file_repository, self.organizations, self._vault, self._clock)
+
+    @part
     def _choices(self) -> Choices:
-        return Choices(self._selection, self.models, InputContent(NoFiles()), NoBudget())
+        return Choices(self._selection, self.models, InputContent(self.files), NoBudget())
 
     @part
     def chats(self) -> ChatService:
@@ -139,7 +146,7 @@ class Services(Registry):
             self._toolboxes,
             Answering(client, repository, clock),
             NoSpending(),
-            lambda *_: None,
+            self.files.read,
         )
         return ChatWorker(
             repository=repository,

@@ -33,19 +33,6 @@ class Budget(Protocol):
         """
 
 
-class NoFiles:
-    """Nobody has uploaded anything. TO BE REPLACED by chats/files."""
-
-    def find_media_types(
-        self,
-        actor: Actor,  # noqa: ARG002
-        organization_id: str,  # noqa: ARG002
-        file_ids: Sequence[str],  # noqa: ARG002
-    ) -> Mapping[str, str]:
-        """None."""
-        return {}
-
-
 class NoBudget:
     """No limits. TO BE REPLACED by chats/usage."""
 

@@ -13,6 +13,7 @@ IDEMPOTENT_ANSWER = SealedField("idempotency", "answer")
 LOGIN_ACCESS_TOKEN = SealedField("identity", "access_token")
 LOGIN_REFRESH_TOKEN = SealedField("identity", "refresh_token")
 PROVIDER_API_KEY = SealedField("models", "api_key")
+CHAT_FILE_CHUNK = SealedField("chats", "chunk")
 LOGIN_FLOW = SealedField("cookies", "oidc_flow", stored=False)
 AUTHORIZATION_FLOW = SealedField("cookies", "mcp_oauth2_verifier", stored=False)
 AUDIT_CURSOR = SealedField("cursors", "audit", stored=False)
@@ -29,6 +30,7 @@ SEALED_FIELDS = (
     LOGIN_ACCESS_TOKEN,
     LOGIN_REFRESH_TOKEN,
     PROVIDER_API_KEY,
+    CHAT_FILE_CHUNK,
     LOGIN_FLOW,
     AUTHORIZATION_FLOW,
     AUDIT_CURSOR,

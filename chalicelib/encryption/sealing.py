@@ -32,16 +32,16 @@ _CIPHERTEXT_AT = _HEADER_BYTES + _SALT_BYTES + _COMMITMENT_BYTES
 _NONCE = bytes(12)  # Safe only because no two values share an encryption key.
 
 
-def seal(secret: str, key: DataKey, place: Place) -> bytes:
+def seal(secret: bytes, key: DataKey, place: Place) -> bytes:
     """Encrypt `secret` so that it opens with this data key at this place only."""
     header = _PREFIX + key.key_id.bytes
     salt = os.urandom(_SALT_BYTES)
     encryption_key, commitment = _derive(key, header, salt)
-    ciphertext = AESGCM(encryption_key).encrypt(_NONCE, secret.encode(), header + place.encode())
+    ciphertext = AESGCM(encryption_key).encrypt(_NONCE, secret, header + place.encode())
     return header + salt + commitment + ciphertext
 
 
-def unseal(sealed: bytes, key: DataKey, place: Place) -> str:
+def unseal(sealed: bytes, key: DataKey, place: Place) -> bytes:
     """Decrypt what `seal` made.
 
     Raises:
@@ -52,12 +52,11 @@ def unseal(sealed: bytes, key: DataKey, place: Place) -> str:
     if not hmac.compare_digest(commitment, sealed[_HEADER_BYTES + _SALT_BYTES : _CIPHERTEXT_AT]):
         raise SealedValueError
     try:
-        plaintext = AESGCM(encryption_key).decrypt(
+        return AESGCM(encryption_key).decrypt(
             _NONCE, sealed[_CIPHERTEXT_AT:], header + place.encode()
         )
     except InvalidTag as exc:
         raise SealedValueError from exc
-    return plaintext.decode()
 
 
 def parse_key_id(sealed: bytes) -> uuid.UUID:

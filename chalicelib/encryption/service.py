@@ -40,11 +40,7 @@ class Vault:
         Raises:
             EncryptionUnavailableError: the data key is not cached and KMS does not answer.
         """
-        if not secret:
-            return b""
-        with self._lock:
-            key = self._active_key(scope)
-        return seal(secret, key, place)
+        return self.seal_bytes(secret.encode(), place, scope)
 
     def open(self, sealed: bytes, place: Place) -> str:
         """Decrypt a sealed value at its place.
@@ -53,8 +49,20 @@ class Vault:
             SealedValueError: it was altered or moved, or its data key is revoked.
             EncryptionUnavailableError: the data key is not cached and KMS does not answer.
         """
+        return self.open_bytes(sealed, place).decode()
+
+    def seal_bytes(self, secret: bytes, place: Place, scope: str) -> bytes:
+        """Encrypt what is no text; otherwise as `seal`."""
+        if not secret:
+            return b""
+        with self._lock:
+            key = self._active_key(scope)
+        return seal(secret, key, place)
+
+    def open_bytes(self, sealed: bytes, place: Place) -> bytes:
+        """Decrypt what `seal_bytes` made; otherwise as `open`."""
         if not sealed:
-            return ""
+            return b""
         with self._lock:
             key = self._key(parse_key_id(sealed))
         return unseal(sealed, key, place)

@@ -11,7 +11,7 @@ class Request:
 
     Attributes:
         user_id: who makes it; nobody else's key is the same.
-        route: method and path; the same key stands for something else at another.
+        route: method, path and query; the same key stands for something else at another.
         key: the header's value.
         body: as it came.
     """

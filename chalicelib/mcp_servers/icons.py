@@ -1,8 +1,4 @@
-"""Small images that admins upload for servers, so that no page shows a third party's.
-
-What the upload calls itself is not believed: only four raster formats are taken, by their own first
-bytes. SVG is not among them, for it is a document that can run scripts.
-"""
+"""Small images that admins upload for servers, so that no page shows a third party's."""
 
 import hashlib
 from collections.abc import Container
@@ -12,6 +8,7 @@ from functools import cached_property
 from chalicelib.audit import Action, ObjectType, diff
 from chalicelib.identity.models import Actor
 from chalicelib.identity.permissions import Permission
+from chalicelib.images import find_image_type
 from chalicelib.mcp_servers.auditing import describe_server
 from chalicelib.mcp_servers.errors import (
     IconNotFoundError,
@@ -24,9 +21,7 @@ from chalicelib.mcp_servers.repository import MCPServerRepository
 from chalicelib.mcp_servers.service import MCPServerService
 from chalicelib.primitives import Clock
 
-IMAGE_TYPES = ("image/png", "image/jpeg", "image/gif", "image/webp")
 MOST_ICON_BYTES = 32 * 1024
-_WEBP_CHUNKS = frozenset({b"VP8 ", b"VP8L", b"VP8X"})
 
 
 @dataclass(frozen=True)
@@ -63,7 +58,7 @@ class IconService:
         image = self._repository.find_icon(server.id)
         if image is None:
             raise IconNotFoundError
-        return Icon(image, sniff_image(image))
+        return Icon(image, _sniff(image))
 
     def put(
         self,
@@ -83,7 +78,7 @@ class IconService:
         before = self._require(actor, server_id, versions)
         if len(image) > MOST_ICON_BYTES:
             raise IconTooLargeError(MOST_ICON_BYTES)
-        icon = Icon(image, sniff_image(image))
+        icon = Icon(image, _sniff(image))
         after = self._changed(actor, before, icon_path(before.id))
         changes = diff(describe_server(before), {**describe_server(after), "icon": icon.digest})
         event = actor.did(Action.UPDATE, ObjectType.MCP_SERVER, after.id, changes)
@@ -130,18 +125,8 @@ def icon_path(server_id: str) -> str:
     return f"/api/experimental/mcp/servers/{server_id}/icon"
 
 
-def sniff_image(data: bytes) -> str:
-    """The media type of an image, by its own bytes (WHATWG MIME Sniffing section 6.1).
-
-    Raises:
-        InvalidIconError: it is none that we show.
-    """
-    if data.startswith(b"\x89PNG\r\n\x1a\n") and data[12:16] == b"IHDR":
-        return "image/png"
-    if data.startswith(b"\xff\xd8\xff"):
-        return "image/jpeg"
-    if data.startswith((b"GIF87a", b"GIF89a")):
-        return "image/gif"
-    if data.startswith(b"RIFF") and data[8:12] == b"WEBP" and data[12:16] in _WEBP_CHUNKS:
-        return "image/webp"
-    raise InvalidIconError
+def _sniff(image: bytes) -> str:
+    found = find_image_type(image)
+    if found is None:
+        raise InvalidIconError
+    return found

@@ -20,7 +20,7 @@ from chalicelib.organizations.permissions import (
     OrganizationPermission,
     OrganizationRole,
 )
-from chalicelib.organizations.ports import Chats
+from chalicelib.organizations.ports import Chats, Files
 from chalicelib.organizations.repository import OrganizationRepository
 from chalicelib.primitives import Clock, new_id
 from chalicelib.sdk.organizations import (
@@ -39,10 +39,12 @@ class OrganizationService(MemberService):
         repository: OrganizationRepository,
         identity: IdentityService,
         chats: Chats,
+        files: Files,
         clock: Clock,
     ) -> None:
         super().__init__(repository, identity, clock)
         self._chats = chats
+        self._files = files
 
     def create(self, actor: Actor, request: CreateOrganizationRequest) -> Organization:
         """Add an organisation and make the actor its first admin.
@@ -101,7 +103,7 @@ class OrganizationService(MemberService):
         return self._replace(actor, Action.UPDATE, before, after)
 
     def delete(self, actor: Actor, organization_id: str) -> bool:
-        """Remove an organisation with its members and groups, unless it has chats.
+        """Remove an organisation with its members, groups and files, unless it has chats.
 
         It is hidden first, so an interruption leaves nothing visible, and a repeated call finishes.
 
@@ -124,6 +126,9 @@ class OrganizationService(MemberService):
                 raise OrganizationHasChatsError
             closing = replace(organization, is_closing=True)
             organization = self._replace(actor, Action.DELETE, organization, closing)
+        # Files that no chat shows, for there is none.
+        if not self._files.remove_all_in(organization.id):
+            return False
         return self._repository.remove(organization, _MOST_REMOVED_AT_ONCE)
 
     def ensure_default(self, owner: User) -> Organization:

@@ -150,6 +150,12 @@ class DecideToolCallsRequest(Request):
     decisions: Annotated[list[ToolDecision], Field(min_length=1, max_length=128)]
 
 
+class UploadChatFileResponse(Reply):
+    """A new file."""
+
+    id: KnownID
+
+
 class ChatError(Reply):
     """Why a turn ended without an answer; `kind` is for programs."""
 

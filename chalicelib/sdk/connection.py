@@ -109,6 +109,13 @@ class Connection:
         """DELETE; that it is gone after a failed attempt is a success."""
         return self.send("DELETE", path, headers=headers)
 
+    def create_bytes(
+        self, model: type[M], path: str, content: bytes, content_type: str, query: Query
+    ) -> M:
+        """POST something that is not JSON and creates something; otherwise as `create`."""
+        headers = {"Content-Type": content_type, "Idempotency-Key": str(uuid.uuid4())}
+        return _parse(model, self._send(self._build("POST", path, query, content, headers)))
+
     def put_bytes(self, path: str, content: bytes, content_type: str) -> None:
         """PUT something that is not JSON."""
         headers = {"Content-Type": content_type}

@@ -1,6 +1,7 @@
 """`ExperimentalClient`: MCP servers and chats, below `/api/experimental`; it may change."""
 
 from .connection import Connection
+from .methods.chat_files import ChatFileMethods
 from .methods.chat_models import ChatModelMethods
 from .methods.chats import ChatMethods
 from .methods.mcp_access import MCPAccessMethods
@@ -9,7 +10,12 @@ from .methods.mcp_tools import MCPToolMethods
 
 
 class ExperimentalClient(
-    MCPServerMethods, MCPAccessMethods, MCPToolMethods, ChatMethods, ChatModelMethods
+    MCPServerMethods,
+    MCPAccessMethods,
+    MCPToolMethods,
+    ChatMethods,
+    ChatFileMethods,
+    ChatModelMethods,
 ):
     """MCP servers, their tools, and chats. Got from `Client.experimental`."""
 

@@ -65,6 +65,7 @@ class Caller:
         }
         offer_model(world.deployment)
         self._make_chats()
+        self.file = f"{CHATS}/files/{self.upload().json()['id']}"
         self.user_id = new_person(world.deployment).id
         self.user = f"/api/v2/users/{self.user_id}"
         self.suspended = new_person(world.deployment, "sven").path
@@ -131,6 +132,10 @@ class Caller:
         self.other_browser = self.world.deployment.client()
         assert self.office.sign_in(self.other_browser).status_code == 200
 
+    def upload(self) -> httpx.Response:
+        path = f"{CHATS}/files?organization={self.organization_id}"
+        return self.client.post(path, content=GIF, headers=IMAGE)
+
     def register_by_url(self) -> httpx.Response:
         body = server_body(slug="third", auth_type="oauth2", url=self.world.resource_server.url)
         return self.client.post(SERVERS, json=body)
@@ -186,7 +191,7 @@ COSTS: dict[str, tuple[Step, tuple[int, int, int, int]]] = {
         lambda c: c.client.patch(c.user, json={"roles": ["owner"]}),
         (3, 1, 0, 0),
     ),
-    "DELETE /api/v2/users/{user_id}": (lambda c: c.client.delete(c.user), (6, 3, 0, 0)),
+    "DELETE /api/v2/users/{user_id}": (lambda c: c.client.delete(c.user), (7, 3, 0, 0)),
     "PUT /api/v2/users/{user_id}/status/suspend": (
         lambda c: c.client.put(f"{c.user}/status/suspend"),
         (4, 1, 0, 0),
@@ -234,7 +239,7 @@ COSTS: dict[str, tuple[Step, tuple[int, int, int, int]]] = {
         lambda c: c.client.patch(c.empty, json={"name": "new"}),
         (2, 1, 0, 0),
     ),
-    f"DELETE {ORGANIZATION}": (lambda c: c.client.delete(c.empty), (4, 3, 0, 0)),
+    f"DELETE {ORGANIZATION}": (lambda c: c.client.delete(c.empty), (5, 3, 0, 0)),
     f"PUT {ORGANIZATION}/members/{{user_id}}/roles": (
         lambda c: c.client.put(f"{c.member}/roles", json={}),
         (4, 1, 0, 0),
@@ -387,6 +392,9 @@ COSTS: dict[str, tuple[Step, tuple[int, int, int, int]]] = {
         lambda c: c.client.post(f"{c.busy}/queue/2/promote"),
         (3, 1, 0, 0),
     ),
+    f"POST {CHATS}/files": (Caller.upload, (2, 3, 0, 0)),
+    f"GET {CHATS}/files/{{file_id}}": (lambda c: c.client.get(c.file), (3, 0, 0, 0)),
+    f"DELETE {CHATS}/files/{{file_id}}": (lambda c: c.client.delete(c.file), (2, 4, 0, 0)),
     f"GET {MODELS}": (lambda c: c.client.get(MODELS), (2, 0, 0, 0)),
     f"GET {PROVIDERS}": (lambda c: c.client.get(PROVIDERS), (2, 0, 0, 0)),
     f"POST {PROVIDERS}": (lambda c: c.client.post(PROVIDERS, json=provider_body()), (2, 1, 0, 0)),
