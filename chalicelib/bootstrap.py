@@ -23,7 +23,7 @@ from chalicelib.chats.choices import Choices
 from chalicelib.chats.content import InputContent
 from chalicelib.chats.conversation import ConversationService
 from chalicelib.chats.following import FollowingService
-from chalicelib.chats.ports import NoBudget, NoFiles
+from chalicelib.chats.ports import NoFiles
 from chalicelib.chats.repository import ChatRepository
 from chalicelib.chats.service import ChatService
 from chalicelib.chats.starting import ChatStarter
@@ -82,6 +82,8 @@ from chalicelib.tool_approvals.service import ToolApprovalService
 from chalicelib.turns.placeholder import PlaceholderWorker
 from chalicelib.turns.ports import TurnWorker
 from chalicelib.turns.queue import TurnQueue
+from chalicelib.usage.repository import UsageRepository
+from chalicelib.usage.service import UsageService
 from chalicelib.workspaces.repository import WorkspaceRepository
 from chalicelib.workspaces.service import WorkspaceService
 
@@ -124,6 +126,7 @@ class Services:
     chat_starter: ChatStarter
     conversation: ConversationService
     following: FollowingService
+    usage: UsageService
     turn_queue: TurnQueue
     turns: TurnWorker
     find_unreachable: Callable[[], list[str]]
@@ -210,7 +213,8 @@ def build_services(
         database, audit, identity_repository, organization_repository
     )
     workspaces = WorkspaceService(workspace_repository, organizations, selection, clock)
-    choices = Choices(selection, models, InputContent(NoFiles()), NoBudget())
+    usage = UsageService(UsageRepository(database, audit), organizations, clock)
+    choices = Choices(selection, models, InputContent(NoFiles()), usage)
     turn_queue = TurnQueue(partial(aws_client, "sqs"), settings.turns_queue)
     chats = ChatService(chat_repository, selection, turn_queue, clock, pause)
     login_tokens = LoginTokensRepository(database, identity_repository)
@@ -254,7 +258,7 @@ def build_services(
         idempotency=IdempotencyService(IdempotencyRepository(database), vault, clock),
         identity=identity,
         tokens=TokenService(accounts),
-        users=UserService(accounts, (organizations, connections, chats, login_tokens)),
+        users=UserService(accounts, (organizations, connections, chats, usage, login_tokens)),
         sign_in=sign_in,
         organizations=organizations,
         groups=groups,
@@ -275,6 +279,7 @@ def build_services(
         ),
         conversation=ConversationService(chats, chat_repository, organizations, choices),
         following=FollowingService(chats, chat_repository, pause),
+        usage=usage,
         tools=ToolService(servers, caller, approvals, listing_patience),
         tool_approvals=ToolApprovalService(approval_repository, servers, caller, clock),
         diagnosis=DiagnosisService(servers, caller, approvals, client, egress),

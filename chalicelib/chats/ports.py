@@ -44,10 +44,3 @@ class NoFiles:
     ) -> Mapping[str, str]:
         """None."""
         return {}
-
-
-class NoBudget:
-    """No limits. TO BE REPLACED by chats/usage."""
-
-    def require(self, actor: Actor) -> None:
-        """Fine."""
