@@ -82,6 +82,7 @@ from chalicelib.tool_approvals.service import ToolApprovalService
 from chalicelib.turns.placeholder import PlaceholderWorker
 from chalicelib.turns.ports import TurnWorker
 from chalicelib.turns.queue import TurnQueue
+from chalicelib.usage.limits import UsageLimitService
 from chalicelib.usage.repository import UsageRepository
 from chalicelib.usage.service import UsageService
 from chalicelib.workspaces.repository import WorkspaceRepository
@@ -127,6 +128,7 @@ class Services:
     conversation: ConversationService
     following: FollowingService
     usage: UsageService
+    usage_limits: UsageLimitService
     turn_queue: TurnQueue
     turns: TurnWorker
     find_unreachable: Callable[[], list[str]]
@@ -209,11 +211,14 @@ def build_services(
     model_repository = ChatModelRepository(database, audit)
     models = ModelRegistry(model_repository, vault)
     selection = ServerSelection(server_repository)
-    workspace_repository = WorkspaceRepository(
-        database, audit, identity_repository, organization_repository
+    workspaces = WorkspaceService(
+        WorkspaceRepository(database, audit, identity_repository, organization_repository),
+        organizations,
+        selection,
+        clock,
     )
-    workspaces = WorkspaceService(workspace_repository, organizations, selection, clock)
-    usage = UsageService(UsageRepository(database, audit), organizations, clock)
+    usage_repository = UsageRepository(database, audit)
+    usage = UsageService(usage_repository, organizations, clock)
     choices = Choices(selection, models, InputContent(NoFiles()), usage)
     turn_queue = TurnQueue(partial(aws_client, "sqs"), settings.turns_queue)
     chats = ChatService(chat_repository, selection, turn_queue, clock, pause)
@@ -280,6 +285,7 @@ def build_services(
         conversation=ConversationService(chats, chat_repository, organizations, choices),
         following=FollowingService(chats, chat_repository, pause),
         usage=usage,
+        usage_limits=UsageLimitService(usage_repository, identity, groups),
         tools=ToolService(servers, caller, approvals, listing_patience),
         tool_approvals=ToolApprovalService(approval_repository, servers, caller, clock),
         diagnosis=DiagnosisService(servers, caller, approvals, client, egress),

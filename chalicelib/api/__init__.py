@@ -8,6 +8,7 @@ from chalice.app import Chalice, Response
 from chalicelib.api import (
     audit,
     chat_models,
+    chat_usage,
     chats,
     groups,
     icons,
@@ -41,6 +42,7 @@ ROUTES = (
     *mcp_access.ROUTES,
     *mcp_tools.ROUTES,
     *chat_models.ROUTES,
+    *chat_usage.ROUTES,
     *chats.ROUTES,
     *audit.ROUTES,
 )

@@ -2,6 +2,7 @@
 
 from .connection import Connection
 from .methods.chat_models import ChatModelMethods
+from .methods.chat_usage import ChatUsageMethods
 from .methods.chats import ChatMethods
 from .methods.mcp_access import MCPAccessMethods
 from .methods.mcp_servers import MCPServerMethods
@@ -9,7 +10,12 @@ from .methods.mcp_tools import MCPToolMethods
 
 
 class ExperimentalClient(
-    MCPServerMethods, MCPAccessMethods, MCPToolMethods, ChatMethods, ChatModelMethods
+    MCPServerMethods,
+    MCPAccessMethods,
+    MCPToolMethods,
+    ChatMethods,
+    ChatModelMethods,
+    ChatUsageMethods,
 ):
     """MCP servers, their tools, and chats. Got from `Client.experimental`."""
 

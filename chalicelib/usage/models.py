@@ -151,12 +151,17 @@ class DeploymentLimits:
     """What everybody may spend, and what the members of some groups may spend instead.
 
     Attributes:
-        version: counts the writes; 0 before the first.
+        version: counts the writes; 1 before the first.
     """
 
     spend_limit_micros: int | None = None
     groups: Mapping[str, GroupLimit] = field(default_factory=dict)
-    version: int = 0
+    version: int = 1
+
+    @property
+    def is_stored(self) -> bool:
+        """Whether anything has ever been said."""
+        return self.version > 1
 
     def of_member(self, group_ids: Collection[str]) -> int | None:
         """What a member of these groups may spend: what the most generous of them allows."""

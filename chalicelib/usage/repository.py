@@ -210,7 +210,7 @@ class UsageRepository:
             version=after.version,
         )
         unchanged = (
-            self._shared.at_version(before.version) if before.version else self._shared.absent()
+            self._shared.at_version(before.version) if before.is_stored else self._shared.absent()
         )
         transaction = self._audit.transaction(event)
         transaction.put(item, unchanged, UsageLimitsChangedError())
