@@ -18,7 +18,7 @@ kinds to HTTP; nothing else does. Messages are shown to callers: no secret, no u
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class CiboriumError(Exception):
         self.detail = detail
         self.validations = tuple(validations)
 
-    def extra(self) -> dict[str, str]:
+    def extra(self) -> dict[str, Any]:
         """Further members of the error body, such as `connect_url`."""
         return {}
 

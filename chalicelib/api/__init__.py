@@ -8,6 +8,7 @@ from chalice.app import Chalice, Response
 from chalicelib.api import (
     audit,
     chat_models,
+    chat_usage,
     chats,
     files,
     groups,
@@ -42,6 +43,7 @@ ROUTES = (
     *mcp_access.ROUTES,
     *mcp_tools.ROUTES,
     *chat_models.ROUTES,
+    *chat_usage.ROUTES,
     *chats.ROUTES,
     *files.ROUTES,
     *audit.ROUTES,

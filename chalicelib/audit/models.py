@@ -39,6 +39,7 @@ class ObjectType(StrEnum):
     CHAT_PROVIDER = "chat_provider"
     CHAT_MODEL_CONFIG = "chat_model_config"
     WORKSPACE = "workspace"
+    CHAT_USAGE_LIMIT = "chat_usage_limit"  # The user's or group's, or "everybody".
 
 
 @dataclass(frozen=True, slots=True)

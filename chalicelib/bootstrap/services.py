@@ -13,13 +13,15 @@ from chalicelib.chats.choices import Choices
 from chalicelib.chats.content import InputContent
 from chalicelib.chats.conversation import ConversationService
 from chalicelib.chats.following import FollowingService
-from chalicelib.chats.ports import NoBudget
 from chalicelib.chats.service import ChatService
 from chalicelib.chats.starting import ChatStarter
 from chalicelib.files.service import FileService
 from chalicelib.identity.users import UserService
-from chalicelib.turns.ports import NoSpending, TurnWorker
+from chalicelib.turns.ports import TurnWorker
 from chalicelib.turns.queue import TurnQueue
+from chalicelib.usage.limits import UsageLimitService
+from chalicelib.usage.repository import UsageRepository
+from chalicelib.usage.service import UsageService
 from chalicelib.workspaces.repository import WorkspaceRepository
 from chalicelib.workspaces.service import WorkspaceService
 
@@ -38,6 +40,7 @@ class Services(Registry):
             self.connections,
             self.chats,
             self.files,
+            self.usage,
             self._login_tokens_repository,
         )
         return UserService(self._accounts, belongings)
@@ -87,8 +90,22 @@ class Services(Registry):
         return FileService(self._file_repository, self.organizations, self._vault, self._clock)
 
     @part
+    def _usage_repository(self) -> UsageRepository:
+        return UsageRepository(self._database, self._audit)
+
+    @part
+    def usage(self) -> UsageService:
+        """What models have cost, and whether it is enough."""
+        return UsageService(self._usage_repository, self.organizations, self._clock)
+
+    @part
+    def usage_limits(self) -> UsageLimitService:
+        """What may be spent."""
+        return UsageLimitService(self._usage_repository, self.identity, self.groups)
+
+    @part
     def _choices(self) -> Choices:
-        return Choices(self._selection, self.models, InputContent(self.files), NoBudget())
+        return Choices(self._selection, self.models, InputContent(self.files), self.usage)
 
     @part
     def chats(self) -> ChatService:
@@ -134,6 +151,7 @@ class Services(Registry):
         from chalicelib.turns.answering import Answering
         from chalicelib.turns.owners import Owners
         from chalicelib.turns.providers import ModelClient
+        from chalicelib.turns.spending import Spending
         from chalicelib.turns.thinking import Thinking
         from chalicelib.turns.worker import ChatWorker
 
@@ -145,7 +163,7 @@ class Services(Registry):
             self._workspace_repository,
             self._toolboxes,
             Answering(client, repository, clock),
-            NoSpending(),
+            Spending(self.usage, self._usage_repository, clock),
             self.files.read,
         )
         return ChatWorker(

@@ -31,10 +31,3 @@ class Budget(Protocol):
         Raises:
             UsageLimitError: they have spent what they may.
         """
-
-
-class NoBudget:
-    """No limits. TO BE REPLACED by chats/usage."""
-
-    def require(self, actor: Actor) -> None:
-        """Fine."""

@@ -7,6 +7,8 @@ Who is in a group stands in the memberships, as the ids of their groups: so one 
 an organisation lets somebody do, and whoever leaves it leaves its groups.
 """
 
+from collections.abc import Sequence
+
 from pynamodb.attributes import BooleanAttribute, UnicodeAttribute
 
 from chalicelib.audit import AuditRepository, NewEvent
@@ -58,6 +60,12 @@ class GroupRepository:
         """A group, also one that is being deleted."""
         item = self._groups.find(_key(organization_id), f"GROUP#{group_id}")
         return None if item is None else _to_group(item)
+
+    def find_in(self, organization_ids: Sequence[str], group_id: str) -> Group | None:
+        """A group of one of many organisations; a read for every hundred of them."""
+        keys = [(_key(each), f"GROUP#{group_id}") for each in organization_ids]
+        found = self._groups.batch_get(keys, consistent_read=True) if keys else ()
+        return next((_to_group(item) for item in found), None)
 
     def list_all(self, organization_id: str) -> list[Group]:
         """Every group of an organisation, by name."""

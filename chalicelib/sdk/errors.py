@@ -1,5 +1,7 @@
 """The one error body."""
 
+from datetime import datetime
+
 from .base import Reply
 
 
@@ -20,3 +22,6 @@ class ErrorBody(Reply):
     validations: list[FieldError] | None = None
     connect_url: str | None = None
     tool_name: str | None = None
+    spent_micros: int | None = None
+    limit_micros: int | None = None
+    resets_at: datetime | None = None

@@ -3,6 +3,7 @@
 from .connection import Connection
 from .methods.chat_files import ChatFileMethods
 from .methods.chat_models import ChatModelMethods
+from .methods.chat_usage import ChatUsageMethods
 from .methods.chats import ChatMethods
 from .methods.mcp_access import MCPAccessMethods
 from .methods.mcp_servers import MCPServerMethods
@@ -16,6 +17,7 @@ class ExperimentalClient(
     ChatMethods,
     ChatFileMethods,
     ChatModelMethods,
+    ChatUsageMethods,
 ):
     """MCP servers, their tools, and chats. Got from `Client.experimental`."""
 

@@ -32,7 +32,7 @@ from chalicelib.sdk.chats import (
 from chalicelib.turns import builtin, compaction, finding
 from chalicelib.turns.answering import Answer, Answering
 from chalicelib.turns.intent import unwrap
-from chalicelib.turns.ports import ReadFileOf, Spending
+from chalicelib.turns.ports import ReadFileOf
 from chalicelib.turns.prompt import ReadFile, build_messages, select
 from chalicelib.turns.providers import ContextTooLongError, ModelError
 from chalicelib.turns.providers.models import (
@@ -42,6 +42,7 @@ from chalicelib.turns.providers.models import (
     ToolSpec,
     Usage,
 )
+from chalicelib.turns.spending import Spending
 from chalicelib.turns.steps import Outcome, Step, failed
 from chalicelib.turns.toolbox import Toolbox, Toolboxes
 from chalicelib.workspaces.repository import WorkspaceRepository

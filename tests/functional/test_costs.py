@@ -37,6 +37,7 @@ ORGANIZATION = f"{ORGANIZATIONS}/{{organization_id}}"
 GROUPS = f"{ORGANIZATION}/groups"
 WORKSPACES = f"{ORGANIZATION}/workspaces"
 AUDIT = "/api/v2/audit"
+DECISIONS = {"decisions": [{"tool_call_id": "call-1", "approved": True}]}
 
 
 class Caller:
@@ -422,7 +423,6 @@ COSTS: dict[str, tuple[Step, tuple[int, int, int, int]]] = {
     f"GET {AUDIT}/export": (lambda c: c.client.get(f"{AUDIT}/export?actor=me"), (2, 0, 0, 0)),
 }
 TOKEN = "admin-token-for-tests-0123456789abcdef"
-DECISIONS = {"decisions": [{"tool_call_id": "call-1", "approved": True}]}
 WAKE_A_WORKER = {
     f"POST {CHATS}",
     f"POST {CHAT}/messages",

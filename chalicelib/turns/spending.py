@@ -1,0 +1,39 @@
+"""What turns spend: counted in the transaction that stores an answer, so never twice."""
+
+from chalicelib.chats.models import Chat
+from chalicelib.chats.repository import Extend
+from chalicelib.primitives import Clock
+from chalicelib.sdk.chats import MessageUsage
+from chalicelib.storage import Transaction
+from chalicelib.usage.repository import UsageRepository
+from chalicelib.usage.service import UsageService
+
+
+class Spending:
+    """Counts what models cost, and says when it is enough; lives as long as the container."""
+
+    def __init__(self, usage: UsageService, repository: UsageRepository, clock: Clock) -> None:
+        self._usage = usage
+        self._repository = repository
+        self._clock = clock
+
+    def is_exhausted(self, owner_id: str) -> bool:
+        """Whether a user has spent what they may this month."""
+        return self._usage.is_exhausted(owner_id)
+
+    def counting(self, chat: Chat, model_config_id: str, usage: MessageUsage) -> Extend:
+        """The writes that count a model's answer, for the transaction that stores it."""
+        now = self._clock()
+
+        def count(transaction: Transaction) -> None:
+            self._repository.count(
+                transaction,
+                owner_id=chat.owner_id,
+                chat_id=chat.id,
+                organization_id=chat.organization_id,
+                model_config_id=model_config_id,
+                usage=usage,
+                at=now,
+            )
+
+        return count
