@@ -20,7 +20,7 @@ from functools import cached_property, lru_cache
 from typing import Any
 
 import botocore.session
-from pynamodb.attributes import NumberAttribute, UnicodeAttribute
+from pynamodb.attributes import BooleanAttribute, NumberAttribute, UnicodeAttribute
 
 from chalicelib.audit import Action, AuditRepository, ObjectType, diff
 from chalicelib.config import Settings, SettingsError
@@ -51,6 +51,7 @@ class StoredChat(Item):
 
     organization_id = UnicodeAttribute(null=True)
     version = NumberAttribute(null=True)
+    is_deleted = BooleanAttribute(null=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,8 +192,9 @@ class Migration:
         return scan(
             self._database,
             self._table,
-            FilterExpression="SK = :meta AND attribute_not_exists(organization_id)",
-            ExpressionAttributeValues={":meta": {"S": "meta"}},
+            FilterExpression="SK = :meta AND attribute_not_exists(organization_id)"
+            " AND NOT is_deleted = :yes",  # Nobody sees those that are being deleted.
+            ExpressionAttributeValues={":meta": {"S": "meta"}, ":yes": {"BOOL": True}},
             ProjectionExpression="PK, owner_id, workspace_id",
             Limit=page_size,
         )
@@ -223,7 +225,9 @@ class Migration:
         transaction.update(
             self._chats(f"CHAT#{chat.id}", "meta"),
             [self._chats.organization_id.set(organization_id), self._chats.version.add(1)],
-            self._chats.present() & self._chats.organization_id.does_not_exist(),
+            self._chats.present()
+            & self._chats.organization_id.does_not_exist()
+            & ~(self._chats.is_deleted == True),  # noqa: E712 -- a condition, not a comparison
             ChatMovedError(),
         )
         place = self._items(f"ORG#{organization_id}", f"CHAT#{chat.id}")

@@ -10,6 +10,7 @@ from chalicelib.storage import StorageUnavailableError
 from infra.migrate_chats import Migration, Outcome
 from infra.migrate_chats import main as run_program
 from tests.support import aws
+from tests.support.chats import offer_model
 from tests.support.deployment import Deployment, error_of
 from tests.support.people import ORGANIZATIONS, Person, default_organization, join, new_person
 from tests.support.tables import everything_but, table_items
@@ -29,6 +30,7 @@ class Past:
 
     def __init__(self, deployment: Deployment, each: int = EACH) -> None:
         self.deployment, self.each = deployment, each
+        offer_model(deployment)
         self.default = default_organization(deployment)
         self.mara, self.tom = new_person(deployment, "mara"), new_person(deployment, "tom")
         self.research, self.sales = self._new_organization("research"), self._new("sales")
@@ -226,6 +228,20 @@ def test_a_chat_that_is_deleted_meanwhile_is_not_brought_back(past: Past) -> Non
     past.deployment.aws_calls.meanwhile = delete_one
     assert past.migration().run().placed.total() == len(past.expected)
     assert past.moved() == past.expected
+
+
+def test_a_chat_that_is_being_deleted_stays_where_it_is(past: Past) -> None:
+    chat_id, _ = past.expected.popitem()
+    aws.client("dynamodb").update_item(
+        TableName=TABLE,
+        Key={"PK": {"S": f"CHAT#{chat_id}"}, "SK": {"S": "meta"}},
+        UpdateExpression="SET is_deleted = :yes",
+        ExpressionAttributeValues={":yes": {"BOOL": True}},
+    )
+    assert past.migration().run().placed.total() == len(past.expected)
+    items = [each for each in table_items("chats") if chat_id in str(each)]
+    assert {each["SK"]["S"] for each in items} == {"meta", "MSG#000000000001"}
+    assert not any("organization_id" in each for each in items)
 
 
 def test_a_workspaces_organisation_that_is_gone_does_not_count(past: Past) -> None:
