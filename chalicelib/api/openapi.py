@@ -38,12 +38,13 @@ _REFUSALS = {
     409: "The request contradicts the current state.",
     413: "The body is too large.",
     415: "The body is of another media type.",
+    429: "Too much at once; try again after the seconds that `Retry-After` says.",
     500: "Something went wrong on our side.",
     502: "Another server refused or answered nonsense.",
     503: "Something that the service depends on is out of reach; try again.",
     504: "Another server did not answer in time.",
 }
-_RETRYABLE = frozenset({409, 503})
+_RETRYABLE = frozenset({409, 429, 503})
 _KEPT = frozenset({400, 403, 404, 409})  # What an idempotency key may stand for.
 _TEXT: Schema = {"type": "string"}
 _UUID: Schema = {"type": "string", "format": "uuid"}
