@@ -38,7 +38,7 @@ _REFUSALS = {
     409: "The request contradicts the current state.",
     413: "The body is too large.",
     415: "The body is of another media type.",
-    429: "The caller has used up what they may, or asks too often; try later.",
+    429: "Too much at once; try again after the seconds that `Retry-After` says.",
     500: "Something went wrong on our side.",
     502: "Another server refused or answered nonsense.",
     503: "Something that the service depends on is out of reach; try again.",
