@@ -101,9 +101,14 @@ def _show_example(method: str, path: str, operation: Node) -> Iterator[str]:
     body = _find_example(operation.get("requestBody", {}))
     parameters = operation.get("parameters", [])
     examples = {(each["in"], each["name"]): each.get("example") for each in parameters}
-    if body is None and not any(examples.values()) and not any(answers):
+    has_parameters = any(each is not None for each in examples.values())
+    if body is None and not has_parameters and not any(answers):
         return  # No example was recorded.
-    query = {name: each for (where, name), each in examples.items() if where == "query" and each}
+    query = {
+        name: each if isinstance(each, str) else json.dumps(each)
+        for (where, name), each in examples.items()
+        if where == "query" and each is not None
+    }
     place = re.sub(r"{(\w+)}", lambda found: _name_variable(found[1], examples), path)
     url = f"$CIBORIUM{place}" + (f"?{urlencode(query)}" if query else "")
     is_implied = method == "get" or (method == "post" and body is not None)

@@ -38,13 +38,15 @@ _REFUSALS = {
     409: "The request contradicts the current state.",
     413: "The body is too large.",
     415: "The body is of another media type.",
+    429: "The caller has used up what they may, or asks too often; try later.",
     500: "Something went wrong on our side.",
     502: "Another server refused or answered nonsense.",
     503: "Something that the service depends on is out of reach; try again.",
     504: "Another server did not answer in time.",
 }
-_RETRYABLE = frozenset({409, 503})
+_RETRYABLE = frozenset({409, 429, 503})
 _KEPT = frozenset({400, 403, 404, 409})  # What an idempotency key may stand for.
+_NUMBERED = frozenset({"message_id", "queued_id"})  # They count within their chat.
 _TEXT: Schema = {"type": "string"}
 _UUID: Schema = {"type": "string", "format": "uuid"}
 _HEADERS: dict[str, Schema] = {
@@ -206,6 +208,8 @@ def _describe_parameters(route: Route, example: Schema) -> list[Schema]:
     for name in re.findall(r"{(\w+)}", route.path):
         takes_me = route.path.startswith("/api/v2/users/{user_id}") and name == "user_id"
         schema = {"anyOf": [_UUID, {"const": "me"}]} if takes_me else _UUID
+        if name in _NUMBERED:
+            schema = {"type": "integer", "minimum": 0}
         found.append({"name": name, "in": "path", "required": True, "schema": schema})
     found += [
         {"name": each.name, "in": "query", "description": each.description, "schema": each.schema}

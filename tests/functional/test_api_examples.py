@@ -15,6 +15,8 @@ import pytest
 from chalicelib.api import ROUTES
 from chalicelib.api.examples import FILE, read_examples
 from infra.api_reference import render
+from tests.support.chat_models import CONFIGS, MODELS, PROVIDERS
+from tests.support.chats import CHATS, text
 from tests.support.deployment import ADMIN_TOKEN
 from tests.support.examples import Recorder
 from tests.support.journey import MCP_URL, World
@@ -22,12 +24,12 @@ from tests.support.people import ME, ORGANIZATIONS, USERS, default_organization
 from tests.support.plain_server import PLAIN_URL, PlainServer
 from tests.support.servers import SERVERS
 
-CHATS = "/api/experimental/chats"
 WITHOUT_EXAMPLE = {
     *("get_login", "start_oidc", "finish_oidc", "connect", "callback"),  # For browsers.
     *("get_icon", "put_icon", "delete_icon"),  # Images.
     *("get_openapi", "export_events"),  # The whole document; lines of JSON.
     "client_metadata",  # For authorization servers.
+    *("retry_chat", "decide_tool_calls"),  # They follow a model's turn.
 }
 TICKETS = {
     "display_name": "Tickets",
@@ -63,12 +65,15 @@ class Guide:
         self.show_system()
         mara = self.show_people()
         team = self.show_organization(mara)
+        workspace = self.show_workspaces(team)
         tickets = self.show_servers(team, mara)
         self.show_tools(tickets)
         self.show_user_headers()
-        self.show_chats(tickets)
-        self.do("GET", "/api/v2/audit?object_type=chat")
-        self.remove(tickets, team, mara)
+        models = self.show_models()
+        chat = self.show_chats(tickets)
+        self.show_messages(chat)
+        self.do("GET", "/api/v2/audit?object_type=chat&action=create")
+        self.remove(tickets, team, mara, workspace, *models, chat)
 
     def show_system(self) -> None:
         for path in ("/healthz", "/readyz", "/api/v2/buildinfo"):
@@ -112,6 +117,14 @@ class Guide:
         self.do("DELETE", group)
         return team
 
+    def show_workspaces(self, team: str) -> str:
+        body = {"name": "Atlas", "instructions": "Answer in short sentences."}
+        workspace = f"{team}/workspaces/{self.do('POST', f'{team}/workspaces', body)['id']}"
+        self.do("GET", f"{team}/workspaces")
+        self.do("GET", workspace)
+        self.do("PATCH", workspace, {"instructions": "Answer in one sentence."})
+        return workspace
+
     def show_servers(self, team: str, user: str) -> str:
         tickets = f"{SERVERS}/{self.do('POST', SERVERS, TICKETS)['id']}"
         self.do("GET", SERVERS)
@@ -140,19 +153,49 @@ class Guide:
         self.do("GET", keyed)
         self.do("DELETE", keyed)
 
-    def show_chats(self, tickets: str) -> None:
+    def show_models(self) -> tuple[str, str]:
+        body = {"provider": "openai", "display_name": "OpenAI", "api_key": "sk-made-up"}
+        provider = f"{PROVIDERS}/{self.do('POST', PROVIDERS, body)['id']}"
+        self.do("GET", PROVIDERS)
+        self.do("GET", provider)
+        self.do("PATCH", provider, {"display_name": "OpenAI, ours"})
+        body = {"provider_id": provider.rpartition("/")[2], "model": "gpt-4.1-mini"}
+        model = f"{CONFIGS}/{self.do('POST', CONFIGS, {**body, 'context_limit': 128_000})['id']}"
+        self.do("GET", CONFIGS)
+        self.do("GET", model)
+        self.do("PATCH", model, {"display_name": "The small one"})
+        self.do("GET", MODELS)
+        return model, provider
+
+    def show_chats(self, tickets: str) -> str:
         organization = default_organization(self.world.deployment)
-        content = [{"type": "text", "text": "What is open?"}]
+        content = text("What is open?")
         server_ids = [tickets.rpartition("/")[2]]
         body = {"organization_id": organization, "content": content, "mcp_server_ids": server_ids}
         chat = f"{CHATS}/{self.do('POST', CHATS, body)['id']}"
         self.do("GET", f"{CHATS}?limit=10")
         self.do("GET", chat)
-        self.do("GET", f"{chat}/messages")
+        self.do("PATCH", chat, {"labels": {"project": "atlas"}})
+        return chat
 
-    def remove(self, tickets: str, team: str, user: str) -> None:
+    def show_messages(self, chat: str) -> None:
+        """The turn that the chat began with waits for a worker, and so do further messages."""
+        self.do("GET", f"{chat}/messages")
+        self.do("GET", f"{chat}/events?after_id=0")
+        queued = [
+            self.do("POST", f"{chat}/messages", {"content": text(words)})["queued_message"]["id"]
+            for words in ("And since when?", "Never mind.")
+        ]
+        self.do("DELETE", f"{chat}/queue/{queued[1]}")
+        self.do("POST", f"{chat}/queue/{queued[0]}/promote")
+        self.do("POST", f"{chat}/interrupt")
+        first = self.do("GET", f"{chat}/messages?after_id=0")["messages"][0]["id"]
+        self.do("PATCH", f"{chat}/messages/{first}", {"content": text("What is open here?")})
+
+    def remove(self, tickets: str, team: str, user: str, *others: str) -> None:
         self.do("DELETE", f"{tickets}/oauth2/disconnect")
-        self.do("DELETE", tickets)
+        for each in (tickets, *others):
+            self.do("DELETE", each)
         self.do("DELETE", f"{team}/members/{user.rpartition('/')[2]}")
         self.do("DELETE", team)
         self.do("DELETE", user)
@@ -181,7 +224,11 @@ def test_the_page_shows_the_requests_that_were_made() -> None:
         path = re.sub(r"{(\w+)}", lambda found: f"${found[1].upper()}", route.path)
         if parameters.get("user_id") == "me":
             path = path.replace("$USER_ID", "me")
-        query = {each: parameters[each] for each in parameters if f"{{{each}}}" not in route.path}
+        query = {
+            each: value if isinstance(value, str) else json.dumps(value)
+            for each, value in parameters.items()
+            if f"{{{each}}}" not in route.path
+        }
         request = (route.method, path, query, example.get("body"), not route.public)
         assert request in shown, name
 

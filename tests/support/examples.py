@@ -11,7 +11,13 @@ from tests.support.contract import find_operation, find_variables
 
 _ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 # What is another in every run, or secret by its nature.
-_SHOWN = {"key": "shown-here-once", "token": "an-api-token", "next_cursor": "where-to-go-on"}
+_SHOWN = {
+    "key": "shown-here-once",
+    "token": "an-api-token",
+    "api_key": "the-provider-s-key",
+    "cursor": "where-to-go-on",
+    "next_cursor": "where-to-go-on",
+}
 
 
 class Recorder:
@@ -36,7 +42,8 @@ class Recorder:
         operation = find_operation(method, place)
         assert operation is not None, path
         example: dict[str, Any] = {"status": answer.status_code}
-        parameters = find_variables(place) | dict(parse_qsl(query))
+        texts = find_variables(place) | dict(parse_qsl(query))
+        parameters = {name: _read(text) for name, text in texts.items()}
         example |= {"parameters": parameters} if parameters else {}
         example |= {} if body is None else {"body": body}
         example |= {} if found is None else {"answer": found}
@@ -49,6 +56,11 @@ class Recorder:
         text = json.dumps(shown, indent=1, ensure_ascii=False) + "\n"
         ids = {each: number for number, each in enumerate(dict.fromkeys(_ID.findall(text)), 1)}
         return _ID.sub(lambda found: f"{ids[found[0]]:08d}-5f1c-4e8a-9b7d-2a6c40d3e915", text)
+
+
+def _read(text: str) -> str | int | bool:
+    """A parameter's value in JSON."""
+    return json.loads(text) if text.isdecimal() or text in {"true", "false"} else text
 
 
 def _tidy(value: Any) -> Any:
