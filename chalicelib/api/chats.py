@@ -121,6 +121,11 @@ def retry_chat(call: Call, chat_id: str) -> Reply:
     return json_reply(to_chat(call.services.conversation.retry(call.actor, chat_id)))
 
 
+def regenerate_title(call: Call, chat_id: str) -> Reply:
+    """Have the chat's model find a title for it."""
+    return json_reply(to_chat(call.services.titles.regenerate(call.actor, chat_id)))
+
+
 def decide_tool_calls(call: Call, chat_id: str) -> Reply:
     """Approve or deny tool calls that wait for the caller."""
     request = call.body(DecideToolCallsRequest)
@@ -220,6 +225,13 @@ ROUTES = (
     ),
     Route("POST", f"{_ONE}/interrupt", interrupt_chat, reply=Chat, errors=(409,)),
     Route("POST", f"{_ONE}/retry", retry_chat, reply=Chat, errors=(403, 409)),
+    Route(
+        "POST",
+        f"{_ONE}/title/regenerate",
+        regenerate_title,
+        reply=Chat,
+        errors=(400, 409, 502, 504),
+    ),
     Route(
         "POST",
         f"{_ONE}/tool-approvals",

@@ -26,6 +26,9 @@ from chalicelib.workspaces.repository import WorkspaceRepository
 from chalicelib.workspaces.service import WorkspaceService
 
 if TYPE_CHECKING:
+    from chalicelib.turns.providers import ModelClient
+    from chalicelib.turns.spending import Spending
+    from chalicelib.turns.titles import TitleService
     from chalicelib.turns.toolbox import Toolboxes
 
 
@@ -139,6 +142,32 @@ class Services(Registry):
         return FollowingService(self.chats, self._chat_repository, self._pause)
 
     @part
+    def _model_client(self) -> "ModelClient":
+        from chalicelib.turns.providers import ModelClient  # The API only names chats with it.
+
+        return ModelClient(self._egress, self._session.get_credentials)
+
+    @part
+    def _spending(self) -> "Spending":
+        from chalicelib.turns.spending import Spending
+
+        return Spending(self.usage, self._usage_repository, self._clock)
+
+    @part
+    def titles(self) -> "TitleService":
+        """Names chats."""
+        from chalicelib.turns.titles import TitleService
+
+        return TitleService(
+            self.chats,
+            self._chat_repository,
+            self.models,
+            self._model_client,
+            self.usage,
+            self._spending,
+        )
+
+    @part
     def _toolboxes(self) -> "Toolboxes":
         from chalicelib.turns.toolbox import Toolboxes
 
@@ -150,20 +179,17 @@ class Services(Registry):
         from chalicelib.turns.acting import Acting
         from chalicelib.turns.answering import Answering
         from chalicelib.turns.owners import Owners
-        from chalicelib.turns.providers import ModelClient
-        from chalicelib.turns.spending import Spending
         from chalicelib.turns.thinking import Thinking
         from chalicelib.turns.worker import ChatWorker
 
         repository, clock = self._chat_repository, self._clock
-        client = ModelClient(self._egress, self._session.get_credentials)
         thinking = Thinking(
             repository,
             self.models,
             self._workspace_repository,
             self._toolboxes,
-            Answering(client, repository, clock),
-            Spending(self.usage, self._usage_repository, clock),
+            Answering(self._model_client, repository, clock),
+            self._spending,
             self.files.read,
         )
         return ChatWorker(

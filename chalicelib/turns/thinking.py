@@ -23,7 +23,6 @@ from chalicelib.sdk.chats import (
     Compaction,
     MessagePart,
     MessageRole,
-    MessageUsage,
     ServerEvent,
     ServerOutcome,
     Text,
@@ -37,13 +36,11 @@ from chalicelib.turns.prompt import ReadFile, build_messages, select
 from chalicelib.turns.providers import ContextTooLongError, ModelError
 from chalicelib.turns.providers.models import (
     ModelRequest,
-    ModelTarget,
-    ProviderKind,
     ToolSpec,
-    Usage,
 )
 from chalicelib.turns.spending import Spending
 from chalicelib.turns.steps import Outcome, Step, failed
+from chalicelib.turns.targets import build_target, to_usage
 from chalicelib.turns.toolbox import Toolbox, Toolboxes
 from chalicelib.workspaces.repository import WorkspaceRepository
 
@@ -99,7 +96,7 @@ class Thinking:
                 tools=tuple(_offer(box, usable.config, history)),
                 max_output_tokens=usable.config.max_output_tokens,
             )
-            answer = self._answering.ask(step, _target(usable), request)
+            answer = self._answering.ask(step, build_target(usable), request)
         except ContextTooLongError as exc:
             if compaction.find_end(history) is None:
                 return _after(exc, chat)
@@ -140,7 +137,7 @@ class Thinking:
         parts = [_unwrapped(part, box) for part in answer.parts]
         if finished is None:  # The owner has interrupted: what was said stays, calls do not.
             parts = [part for part in parts if not isinstance(part, ToolCall)]
-        usage = None if finished is None else _to_usage(finished.usage, model)
+        usage = None if finished is None else to_usage(finished.usage, model)
         outcomes = {event.mcp_server_config_id: event.outcome.value for event in box.events}
         news = _news(chat.server_outcomes, box)
 
@@ -170,13 +167,13 @@ class Thinking:
         end = compaction.find_end(history) or chat.last_message_id
         request = compaction.build_request(history, end, model, read_file)
         try:
-            answer = self._answering.ask(step, _target(usable), request)
+            answer = self._answering.ask(step, build_target(usable), request)
         except ModelError as exc:
             return _after(exc, chat)
         text = "".join(part.text for part in answer.parts if isinstance(part, Text))
         if answer.finished is None or not text.strip():
             return _fail(_silence("stop")) if answer.finished else Outcome(_go_on_unchanged)
-        usage = _to_usage(answer.finished.usage, model)
+        usage = to_usage(answer.finished.usage, model)
         summary = Compaction(text=text, covered_message_id=end)
 
         def apply(making: Transition) -> None:
@@ -184,16 +181,6 @@ class Thinking:
             making.apply(lambda each, now: states.go_on(each, (), now))
 
         return Outcome(apply, [self._spending.counting(chat, model.id, usage)])
-
-
-def _target(usable: UsableModel) -> ModelTarget:
-    provider = usable.provider
-    return ModelTarget(
-        kind=ProviderKind(provider.kind.value),
-        base_url=provider.base_url,
-        api_key=usable.api_key,
-        region=provider.region,
-    )
 
 
 def _offer(box: Toolbox, model: ModelConfig, history: Sequence[Message]) -> list[ToolSpec]:
@@ -246,19 +233,6 @@ def _news(before: Mapping[str, str], box: Toolbox) -> list[MessagePart]:
         if server.id in before
     ]
     return told
-
-
-def _to_usage(usage: Usage, model: ModelConfig) -> MessageUsage:
-    return MessageUsage(
-        input_tokens=usage.input_tokens,
-        output_tokens=usage.output_tokens,
-        total_tokens=usage.prompt_tokens + usage.output_tokens,
-        reasoning_tokens=usage.reasoning_tokens,
-        cache_creation_tokens=usage.cache_creation_tokens,
-        cache_read_tokens=usage.cache_read_tokens,
-        context_limit=model.context_limit,
-        cost_micros=model.cost(usage),
-    )
 
 
 def _after(error: ModelError, chat: Chat) -> Outcome:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.support.chats import CHATS
 from tests.support.journey import World
 from tests.support.turns import Talk, talking
 
@@ -49,3 +50,14 @@ def test_a_tool_is_called_with_the_owners_connection_and_its_answer_goes_to_the_
     assert result["tool_call_id"] == call["tool_call_id"]
     assert not result["is_error"]
     assert result["result"] in talk.answer(chat_id)
+
+
+def test_the_chats_model_finds_it_a_title(talk: Talk) -> None:
+    chat_id, _ = talk.ask("What is open?")
+    renamed = talk.client.post(f"{CHATS}/{chat_id}/title/regenerate")
+    assert renamed.status_code == 200, renamed.text
+    title = renamed.json()["title"]
+    assert title.startswith("You said: user: What is open?")
+    assert talk.chat(chat_id)["title"] == title
+    talk.client.delete(f"{CHATS}/{chat_id}").raise_for_status()
+    assert talk.client.post(f"{CHATS}/{chat_id}/title/regenerate").status_code == 404
