@@ -29,7 +29,7 @@ WITHOUT_EXAMPLE = {
     *("get_icon", "put_icon", "delete_icon"),  # Images.
     *("get_openapi", "export_events"),  # The whole document; lines of JSON.
     "client_metadata",  # For authorization servers.
-    *("retry_chat", "decide_tool_calls"),  # They follow a model's turn.
+    *("retry_chat", "decide_tool_calls", "regenerate_title"),  # They follow a model's turn.
 }
 TICKETS = {
     "display_name": "Tickets",

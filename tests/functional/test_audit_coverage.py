@@ -34,6 +34,7 @@ EXCEPTIONS = {
             f"PATCH {CHAT}/messages/{{message_id}}",
             f"POST {CHAT}/interrupt",
             f"POST {CHAT}/retry",
+            f"POST {CHAT}/title/regenerate",
             f"DELETE {CHAT}/queue/{{queued_id}}",
             f"POST {CHAT}/queue/{{queued_id}}/promote",
         ),

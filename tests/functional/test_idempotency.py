@@ -90,6 +90,7 @@ def test_every_post_says_whether_it_creates() -> None:
         "rediscover",
         "interrupt_chat",
         "retry_chat",
+        "regenerate_title",
         "decide_tool_calls",
         "promote_queued",
     }
