@@ -139,10 +139,12 @@ class _Talk:
                     prompt_suffix=" " if prompt else "",
                     default="",
                     show_default=False,
-                    err=True,
+                    err=not sys.stdout.isatty(),  # Lines can be edited at standard output only.
                 )
             )
         except click.Abort:
+            if prompt:
+                note("")  # The cursor stands behind the prompt.
             return None
 
     def _say(self, text: str) -> ChatError | None:
