@@ -132,6 +132,19 @@ def test_a_server_to_connect_to_is_shown_with_its_link(scene: Scene) -> None:
     ]
 
 
+def test_a_remark_waits_until_the_model_has_finished_its_sentence(scene: Scene) -> None:
+    news = {
+        "type": "server-event",
+        "mcp_server_config_id": "s",
+        "server_name": "Wiki",
+        "outcome": "no_tools",
+    }
+    told = [said(2, news, role="system"), said(3, text("The lift is.")), *now("waiting")]
+    scene.play([*ASKED, saying(2, "The li")], told)
+    ran = scene.terminal.ok("chat", QUESTION)
+    assert (ran.out, ran.err) == ("The lift is.\n", "[Wiki: no tools]\n")
+
+
 def test_an_answer_that_begins_anew_is_shown_whole(scene: Scene) -> None:
     again = [{"type": "preview_reset"}, saying(2, "The door")]
     other = said(2, text("The door is."))

@@ -10,9 +10,11 @@ import click
 import pytest
 
 from chalicelib.sdk.cli.app import cli
+from tests.support.chat_worker import WorkingTransport
 from tests.support.cli import Terminal, terminal_of
 from tests.support.deployment import ADMIN_TOKEN
 from tests.support.journey import World
+from tests.support.turns import talking_host
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "cli.md"
 FILE = {
@@ -44,10 +46,16 @@ def test_every_command_in_the_document_runs(
 ) -> None:
     terminal = terminal_of(world.deployment, tmp_path, "")
     terminal.environment = {"KEYED_API_KEY": "a-key"}
+    terminal.transport = WorkingTransport(world.deployment, terminal.transport)
     monkeypatch.chdir(tmp_path)
     Path("mcp.json").write_text(json.dumps(FILE))
     Path("icon.png").write_bytes(b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR" + bytes(17))
     terminal.when_waiting = lambda: connect(world, terminal)
+    with talking_host(world, "https://api.openai.com"):
+        run_all(terminal)
+
+
+def run_all(terminal: Terminal) -> None:
     token_id = ""
     for line in documented():
         program, *arguments = shlex.split(line.replace("$TOKEN_ID", token_id))

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import zipfile
@@ -13,7 +14,13 @@ import pytest
 
 from chalicelib.version import VERSION
 from infra import package_sdk
+from infra.local.scripted_model import ScriptedModel
 from tests.support.local_stack import ADMIN_TOKEN, ROOT, LocalRun, browser_of
+
+CONVERSATION = (
+    r"\s+user \[Text[\s\S]*You said: What is broken\?"
+    r"[\s\S]* assistant \[Text[\s\S]*\d+ more events\n$"
+)
 
 
 @pytest.fixture(scope="module")
@@ -106,7 +113,10 @@ def test_the_program_and_the_documents_examples_work_against_a_running_ciborium(
     installed: Path, tmp_path: Path
 ) -> None:
     program = installed / "bin" / "ciborium"
-    with LocalRun(tmp_path / "state", "--demo") as stack:
+    with (
+        ScriptedModel(delay=0.3) as model,
+        LocalRun(tmp_path / "state", "--demo", OPENAI_BASE_URL=model.base_url) as stack,
+    ):
         demo = re.search(r'"url":"(http://127\.0\.0\.1:\d+/mcp)"', stack.output)
         assert demo, stack.output
         home = {"XDG_CONFIG_HOME": str(tmp_path / "config")}
@@ -136,6 +146,14 @@ def test_the_program_and_the_documents_examples_work_against_a_running_ciborium(
         assert "list_notes" in {each["name"] for each in json.loads(tools.stdout)}
         called = run(installed, program, "servers", "call", "demo", "list_notes", **home)
         assert (called.returncode, bool(called.stdout)) == (0, True), called.stderr
+        asked = 'use add_numbers {"a": 1, "b": 2}'
+        chat = run(installed, program, "chat", asked, "--server", "demo", **home)
+        assert (chat.returncode, "add_numbers answered: " in chat.stdout) == (0, True), chat.stderr
+        assert "[calls demo__add_numbers: " in chat.stderr
+        lines = run(installed, program, "chat", "Say it in several pieces", "--json", **home).stdout
+        told = [json.loads(line)["type"] for line in lines.splitlines()]
+        assert told.count("message_part") > 1, told
+        interrupt(installed, program, **home)
         run_examples(installed, stack.url, demo.group(1))
         stack.stop()
     unreachable = run(installed, program, "whoami", **home)
@@ -143,11 +161,42 @@ def test_the_program_and_the_documents_examples_work_against_a_running_ciborium(
     assert unreachable.stderr.count("\n") == 1
 
 
+def interrupt(installed: Path, program: Path, **environment: str) -> None:
+    """Ctrl-C, once the model has begun: what it has said stays, and the chat is at rest."""
+    words = "slow " * 100
+    with subprocess.Popen(
+        [program, "chat", f"{words} #model:slow"],
+        env={**os.environ, **environment, "PYTHONPATH": str(installed)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as talk:
+        assert talk.stdout
+        assert talk.stderr
+        said = talk.stdout.read(4)
+        talk.send_signal(signal.SIGINT)
+        said += talk.stdout.read()
+        remarks = talk.stderr.read()
+    assert talk.returncode == 0, remarks
+    assert "[interrupted; Ctrl-C again leaves]" in remarks
+    shown = run(installed, program, "chats", "show", "last", "--json", **environment)
+    found = json.loads(shown.stdout)
+    assert found["chat"]["status"] == "waiting"
+    answer = found["messages"][-1]["content"][0]["text"]
+    assert said == answer + "\n"
+    assert len(answer) < len(words)
+
+
 def run_examples(installed: Path, url: str, mcp_url: str) -> None:
     """Each Python block of docs/sdk.md, as it stands there."""
     text = (ROOT / "docs" / "sdk.md").read_text(encoding="utf-8")
     examples = re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
-    expected = [r"signed in as admin\nopen in a browser: http", r".* What is new", r"\['linear'\]"]
+    expected = [
+        r"signed in as admin\nopen in a browser: http",
+        r".* What is new",
+        CONVERSATION,
+        r"\['linear'\]",
+    ]
     for example, output in zip(examples, expected, strict=True):
         done = run(
             installed,

@@ -94,6 +94,7 @@ class Feed(httpx.BaseTransport):
         answers: what is answered to other paths instead, by method and the end of the path.
         posted: bodies of the requests that `answers` answered.
         polls: the queries of those who followed.
+        status: of the chat, whatever has been told of it so far.
     """
 
     script: list[list[Event]]
@@ -102,6 +103,7 @@ class Feed(httpx.BaseTransport):
     answers: dict[tuple[str, str], Callable[[], httpx.Response]] = field(default_factory=dict)
     posted: list[tuple[str, Any]] = field(default_factory=list)
     polls: list[dict[str, str]] = field(default_factory=list)
+    status: str = ""
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         path = request.url.path
@@ -131,7 +133,7 @@ class Feed(httpx.BaseTransport):
         body = {
             "events": events,
             "cursor": str(upto),
-            "status": states[-1] if states else "running",
+            "status": self.status or (states[-1] if states else "running"),
         }
         return httpx.Response(200, json=body)
 

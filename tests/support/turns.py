@@ -87,6 +87,16 @@ class Talk:
 @contextmanager
 def talking(world: World, model: str = "scripted", **config: Any) -> Iterator[Talk]:
     """Somebody to talk to, at a host of the fake internet that leads to a real server."""
+    with talking_host(world, MODEL_HOST) as scripted:
+        model_id = offer_model(
+            world.deployment, f"{MODEL_HOST}/v1", model=model, display_name="Scripted", **config
+        )
+        yield Talk(world, scripted, model_id)
+
+
+@contextmanager
+def talking_host(world: World, host: str) -> Iterator[ScriptedModel]:
+    """A host of the fake internet that leads to a scripted model."""
     with ScriptedModel() as scripted, httpx.HTTPTransport() as wire:
 
         def relay(request: httpx.Request) -> httpx.Response:
@@ -100,8 +110,5 @@ def talking(world: World, model: str = "scripted", **config: Any) -> Iterator[Ta
             )
             return wire.handle_request(real)
 
-        world.internet.add_host(MODEL_HOST, relay)
-        model_id = offer_model(
-            world.deployment, f"{MODEL_HOST}/v1", model=model, display_name="Scripted", **config
-        )
-        yield Talk(world, scripted, model_id)
+        world.internet.add_host(host, relay)
+        yield scripted

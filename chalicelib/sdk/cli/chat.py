@@ -1,6 +1,8 @@
 """Talking with a model, on the user's tools."""
 
 import sys
+from contextlib import suppress
+from importlib import import_module
 from typing import Any
 
 import click
@@ -74,6 +76,13 @@ def _check(options: dict[str, Any]) -> None:
         raise click.UsageError("A chat stays where it is: --org and --workspace are for new ones.")
 
 
+def _edit_lines() -> None:
+    """Have the arrow keys work at the prompt, where Python has what that takes."""
+    if sys.stdout.isatty():  # It would write to a file, too.
+        with suppress(ImportError):
+            import_module("readline")
+
+
 class _Talk:
     """A conversation, whose chat may have to be made with its first message."""
 
@@ -109,6 +118,7 @@ class _Talk:
         continued = self._options["continued"]
         if self._session.is_terminal():
             note("Ctrl-C interrupts an answer, Ctrl-D ends the chat.")
+            _edit_lines()
         if continued:
             found = get_chat(self._client, continued)
             note(f"{found.title}:")
@@ -129,10 +139,12 @@ class _Talk:
                     prompt_suffix=" " if prompt else "",
                     default="",
                     show_default=False,
-                    err=True,
+                    err=not sys.stdout.isatty(),  # Lines can be edited at standard output only.
                 )
             )
         except click.Abort:
+            if prompt:
+                note("")  # The cursor stands behind the prompt.
             return None
 
     def _say(self, text: str) -> ChatError | None:

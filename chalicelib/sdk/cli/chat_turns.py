@@ -68,7 +68,7 @@ class Turns:
         return pending, error
 
     def _interrupt(self) -> None:
-        self.transcript.remark("interrupted; Ctrl-C again leaves")
+        note("[interrupted; Ctrl-C again leaves]")  # Amid a sentence, which goes on after it.
         try:
             self.chat.interrupt()
         except ConflictError:

@@ -46,6 +46,7 @@ class Transcript:
         self._whole = whole
         self._preview = ""
         self._within_line = False
+        self._remarks: list[str] = []  # They wait until the model has finished its sentence.
 
     def event(self, event: StreamEvent) -> None:
         """Show one event."""
@@ -64,8 +65,7 @@ class Transcript:
         elif event.type is StreamEventType.HISTORY_RESET:
             self._end_preview("The conversation was changed elsewhere; this is how it goes now.")
         elif event.status in _REST:
-            self._end_line()
-            self._preview = ""
+            self._end_preview("")
 
     def message(self, message: ChatMessage) -> None:
         """Show a whole message, but not again what was shown while it was written."""
@@ -77,10 +77,9 @@ class Transcript:
             text = "> " + text.replace("\n", "\n> ")
         if text:
             self._say_rest(text)
-        for part in message.content:
-            remark = describe_part(part)
-            if remark:
-                self.remark(remark)
+        self._remarks += filter(None, map(describe_part, message.content))
+        if not self._preview:
+            self._make_remarks()
 
     def remark(self, text: str) -> None:
         """Say something in a line of its own, beside what the model says."""
@@ -107,9 +106,17 @@ class Transcript:
             self._within_line = not text.endswith("\n")
 
     def _end_preview(self, why: str) -> None:
-        if self._preview:
+        """What was shown of a message is all there is of it."""
+        if self._preview and why:
             self.remark(why)
         self._preview = ""
+        self._end_line()
+        self._make_remarks()
+
+    def _make_remarks(self) -> None:
+        remarks, self._remarks = self._remarks, []
+        for each in remarks:
+            self.remark(each)
 
     def _end_line(self) -> None:
         if self._within_line:

@@ -125,7 +125,7 @@ def test_who_does_not_decide_can_follow_on_until_somebody_has() -> None:
 
 def test_a_long_history_of_a_chat_at_rest_comes_whole() -> None:
     history = [[said(1, text("a"))], [said(2, text("b"))], [said(3, text("c")), *now("waiting")]]
-    feed = Feed(history)
+    feed = Feed(history, status="waiting")
     assert same(list(Followed(feed).client().experimental.stream_chat(CHAT_ID)), history)
 
 
