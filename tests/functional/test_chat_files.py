@@ -1,6 +1,7 @@
 """Images that people upload for their chats."""
 
 import json
+from base64 import b64encode
 from datetime import timedelta
 from typing import Any
 
@@ -14,10 +15,12 @@ from tests.functional.test_icons import CHROME, GIF, IMAGES, JPEG, PNG, WEBP
 from tests.support import aws
 from tests.support.chats import CHATS, offer_model, text
 from tests.support.deployment import Deployment, error_of
+from tests.support.journey import World
 from tests.support.people import ORGANIZATIONS, Person, default_organization, join, new_person
 from tests.support.sdk import sdk_client
 from tests.support.servers import NOWHERE
 from tests.support.tables import table_items
+from tests.support.turns import talking
 
 FILES = f"{CHATS}/files"
 MOST = 4 * 1024 * 1024
@@ -405,3 +408,20 @@ def test_the_sdk_uploads_shows_and_deletes(deployment: Deployment, mara: Person,
             methods.get_chat_file(file.id)
         with pytest.raises(InvalidRequestError):
             methods.upload_chat_file(home, WEBP, "image/png")
+
+
+def test_the_model_is_shown_the_image_as_long_as_it_is_there(world: World) -> None:
+    home = default_organization(world.deployment)
+    with talking(world) as talk, talk.client as client:
+        path = uploaded(client, home, JPEG)
+        shown = {"type": "file", "file_id": path.rpartition("/")[2]}
+        chat_id, chat = talk.ask(content=[*text("What is this?"), shown])
+        assert chat["status"] == "waiting", chat
+        sent = f"data:image/jpeg;base64,{b64encode(JPEG).decode()}"
+        assert sent in json.dumps(talk.model.requests[-1])
+        client.delete(path).raise_for_status()
+        assert talk.say(chat_id, "And now?").status_code == 200
+        assert talk.run(chat_id)["status"] == "waiting"
+        asked = json.dumps(talk.model.requests[-1])
+        assert sent not in asked
+        assert "[an image that was deleted]" in asked
