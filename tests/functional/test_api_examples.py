@@ -27,6 +27,7 @@ from tests.support.servers import SERVERS
 WITHOUT_EXAMPLE = {
     *("get_login", "start_oidc", "finish_oidc", "connect", "callback"),  # For browsers.
     *("get_icon", "put_icon", "delete_icon"),  # Images.
+    *("upload_chat_file", "get_chat_file", "delete_chat_file"),  # As well.
     *("get_openapi", "export_events"),  # The whole document; lines of JSON.
     "client_metadata",  # For authorization servers.
     *("retry_chat", "decide_tool_calls", "regenerate_title"),  # They follow a model's turn.

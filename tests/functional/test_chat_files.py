@@ -1,6 +1,7 @@
 """Images that people upload for their chats."""
 
 import json
+from base64 import b64encode
 from datetime import timedelta
 from typing import Any
 
@@ -9,13 +10,17 @@ import pytest
 
 from chalicelib import events
 from chalicelib.encryption import SealedValueError
-from tests.functional.test_icons import CHROME, GIF, IMAGES, JPEG, PNG
+from chalicelib.sdk import InvalidRequestError, NotFoundError
+from tests.functional.test_icons import CHROME, GIF, IMAGES, JPEG, PNG, WEBP
 from tests.support import aws
 from tests.support.chats import CHATS, offer_model, text
 from tests.support.deployment import Deployment, error_of
+from tests.support.journey import World
 from tests.support.people import ORGANIZATIONS, Person, default_organization, join, new_person
+from tests.support.sdk import sdk_client
 from tests.support.servers import NOWHERE
 from tests.support.tables import table_items
+from tests.support.turns import talking
 
 FILES = f"{CHATS}/files"
 MOST = 4 * 1024 * 1024
@@ -225,6 +230,16 @@ def test_the_audit_log_tells_of_files_and_not_what_is_in_them(
     assert found[1]["diff"]["media_type"]["new"] == "image/png"
 
 
+def test_what_cannot_be_recorded_is_not_done(mara: Person, home: str) -> None:
+    with mara.client as client:
+        path = uploaded(client, home)
+        before = table_items("chats")
+        aws.lose_table("audit")
+        for refused in (upload(client, home), client.delete(path)):
+            assert error_of(refused) == (503, "storage_unavailable")
+        assert table_items("chats") == before
+
+
 def test_the_tables_hold_no_image(mara: Person, home: str) -> None:
     image = PNG + b"what is to be seen in the image" * 20_000
     with mara.client as client:
@@ -381,3 +396,32 @@ def test_an_organizations_files_go_with_it(deployment: Deployment, mara: Person,
         assert error_of(client.get(gone)) == (404, "chat_file_not_found")
         assert client.get(kept, headers={"Accept": CHROME}).content == PNG
     assert len(stored_chunks()) == 1
+
+
+def test_the_sdk_uploads_shows_and_deletes(deployment: Deployment, mara: Person, home: str) -> None:
+    with sdk_client(deployment, mara.token) as client:
+        methods = client.experimental
+        file = methods.upload_chat_file(home, WEBP)
+        assert methods.get_chat_file(file.id) == (WEBP, "image/webp")
+        methods.delete_chat_file(file.id)
+        with pytest.raises(NotFoundError):
+            methods.get_chat_file(file.id)
+        with pytest.raises(InvalidRequestError):
+            methods.upload_chat_file(home, WEBP, "image/png")
+
+
+def test_the_model_is_shown_the_image_as_long_as_it_is_there(world: World) -> None:
+    home = default_organization(world.deployment)
+    with talking(world) as talk, talk.client as client:
+        path = uploaded(client, home, JPEG)
+        shown = {"type": "file", "file_id": path.rpartition("/")[2]}
+        chat_id, chat = talk.ask(content=[*text("What is this?"), shown])
+        assert chat["status"] == "waiting", chat
+        sent = f"data:image/jpeg;base64,{b64encode(JPEG).decode()}"
+        assert sent in json.dumps(talk.model.requests[-1])
+        client.delete(path).raise_for_status()
+        assert talk.say(chat_id, "And now?").status_code == 200
+        assert talk.run(chat_id)["status"] == "waiting"
+        asked = json.dumps(talk.model.requests[-1])
+        assert sent not in asked
+        assert "[an image that was deleted]" in asked

@@ -192,7 +192,7 @@ COSTS: dict[str, tuple[Step, tuple[int, int, int, int]]] = {
         lambda c: c.client.patch(c.user, json={"roles": ["owner"]}),
         (3, 1, 0, 0),
     ),
-    "DELETE /api/v2/users/{user_id}": (lambda c: c.client.delete(c.user), (7, 3, 0, 0)),
+    "DELETE /api/v2/users/{user_id}": (lambda c: c.client.delete(c.user), (9, 4, 0, 0)),
     "PUT /api/v2/users/{user_id}/status/suspend": (
         lambda c: c.client.put(f"{c.user}/status/suspend"),
         (4, 1, 0, 0),

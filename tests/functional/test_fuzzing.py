@@ -78,6 +78,7 @@ class Target:
         makers: dict[str, Callable[[], str]] = {
             "server_id": lambda: self._new_server(path),
             "chat_id": self._new_chat,
+            "file_id": self._new_file,
             "organization_id": lambda: self.organization_id,
             "user_id": self._new_member,
             "group_id": self._new_group,
@@ -160,6 +161,12 @@ class Target:
             answer = admin.put(f"{SERVERS}/{server_id}/icon", content=GIF, headers=IMAGE)
             answer.raise_for_status()
         return server_id
+
+    def _new_file(self) -> str:
+        path = f"{CHATS}/files?organization={self.organization_id}"
+        with self.person.client as client:
+            answer = client.post(path, content=GIF, headers=IMAGE)
+        return str(answer.raise_for_status().json()["id"])
 
     def _new_chat(self) -> str:
         content = [{"type": "text", "text": "Hello"}]

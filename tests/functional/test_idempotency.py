@@ -22,21 +22,27 @@ from tests.support.journey import MCP_URL, World
 from tests.support.servers import SERVERS, create_server, server_body
 from tests.support.tables import everything_but
 
+GIF = b"GIF89a" + bytes(20)
 KEY = "0d5b6f3e-8f0a-4c4e-9d29-6a5c6f6d8f10"
 METADATA = "https://tickets.example/.well-known/oauth-protected-resource/mcp"
 BY_URL = server_body(auth_type="oauth2", url=MCP_URL)
 TOKENS = "/api/v2/users/me/keys/tokens"
 
 
-def send(client: httpx.Client, path: str, body: dict[str, Any], key: str = KEY) -> httpx.Response:
-    return client.post(path, json=body, headers={"Idempotency-Key": key})
+def send(
+    client: httpx.Client, path: str, body: dict[str, Any] | bytes, key: str = KEY
+) -> httpx.Response:
+    headers = {"Idempotency-Key": key}
+    if isinstance(body, bytes):
+        return client.post(path, content=body, headers={**headers, "Content-Type": "image/gif"})
+    return client.post(path, json=body, headers=headers)
 
 
 def was_replayed(answer: httpx.Response) -> bool:
     return bool(answer.headers.get("idempotent-replayed") == "true")
 
 
-def creations(deployment: Deployment) -> dict[str, dict[str, Any]]:
+def creations(deployment: Deployment) -> dict[str, dict[str, Any] | bytes]:
     """A body for every endpoint that creates, by its path."""
     with deployment.admin as admin:
         organization_id = admin.get("/api/v2/organizations").json()[0]["id"]
@@ -56,6 +62,7 @@ def creations(deployment: Deployment) -> dict[str, dict[str, Any]]:
         f"/api/v2/organizations/{organization_id}/workspaces": {"name": "Atlas"},
         CHATS: chat,
         f"{CHATS}/{chat_id}/messages": {"content": text("And then?")},
+        f"{CHATS}/files?organization={organization_id}": GIF,
         PROVIDERS: provider_body(),
         CONFIGS: config_body(provider_id),
     }
