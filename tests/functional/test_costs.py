@@ -374,7 +374,7 @@ COSTS: dict[str, tuple[Step, tuple[int, int, int, int]]] = {
         lambda c: c.client.delete(f"{SERVERS}/{c.filled_id}/user-headers"),
         (2, 1, 0, 0),
     ),
-    f"POST {CHATS}": (lambda c: c.client.post(CHATS, json=c.chat), (4, 1, 0, 0)),
+    f"POST {CHATS}": (lambda c: c.client.post(CHATS, json=c.chat), (5, 1, 0, 0)),
     f"GET {CHATS}": (lambda c: c.client.get(CHATS), (3, 0, 0, 0)),
     f"GET {CHAT}": (lambda c: c.client.get(c.due), (3, 0, 0, 0)),
     f"PATCH {CHAT}": (lambda c: c.client.patch(c.due, json={"title": "New"}), (2, 1, 0, 0)),
