@@ -202,7 +202,7 @@ COSTS: dict[str, tuple[Step, tuple[int, int, int, int]]] = {
         lambda c: c.client.patch(c.user, json={"roles": ["owner"]}),
         (3, 1, 0, 0),
     ),
-    "DELETE /api/v2/users/{user_id}": (lambda c: c.client.delete(c.user), (8, 4, 0, 0)),
+    "DELETE /api/v2/users/{user_id}": (lambda c: c.client.delete(c.user), (9, 4, 0, 0)),
     "PUT /api/v2/users/{user_id}/status/suspend": (
         lambda c: c.client.put(f"{c.user}/status/suspend"),
         (4, 1, 0, 0),
@@ -382,15 +382,15 @@ COSTS: dict[str, tuple[Step, tuple[int, int, int, int]]] = {
     f"GET {CHAT}/messages": (lambda c: c.client.get(f"{c.due}/messages"), (3, 0, 0, 0)),
     f"POST {CHAT}/messages": (
         lambda c: c.client.post(f"{c.over}/messages", json={"content": text("And then?")}),
-        (2, 1, 0, 0),
+        (3, 1, 0, 0),
     ),
     f"PATCH {CHAT}/messages/{{message_id}}": (
         lambda c: c.client.patch(f"{c.due}/messages/1", json={"content": text("Or else?")}),
-        (3, 1, 0, 0),
+        (4, 1, 0, 0),
     ),
     f"GET {CHAT}/events": (lambda c: c.client.get(f"{c.due}/events"), (3, 0, 0, 0)),
     f"POST {CHAT}/interrupt": (lambda c: c.client.post(f"{c.due}/interrupt"), (2, 1, 0, 0)),
-    f"POST {CHAT}/retry": (lambda c: c.client.post(f"{c.failed}/retry"), (2, 1, 0, 0)),
+    f"POST {CHAT}/retry": (lambda c: c.client.post(f"{c.failed}/retry"), (3, 1, 0, 0)),
     f"POST {CHAT}/tool-approvals": (
         lambda c: c.client.post(f"{c.asking}/tool-approvals", json=DECISIONS),
         (2, 1, 0, 0),
@@ -454,7 +454,7 @@ COSTS: dict[str, tuple[Step, tuple[int, int, int, int]]] = {
     ),
     f"GET {COST}/users": (lambda c: c.client.get(f"{COST}/users"), (3, 0, 0, 0)),
     f"GET {COST}/chats/{{chat_id}}": (
-        lambda c: c.client.get(f"{COST}/chats/{c.chat_id}"),
+        lambda c: c.client.get(c.due.replace(CHATS, f"{COST}/chats")),
         (3, 0, 0, 0),
     ),
     f"GET {AUDIT}": (lambda c: c.client.get(f"{AUDIT}?actor=me"), (2, 0, 0, 0)),
