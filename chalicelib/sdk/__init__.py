@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         UnavailableError,
         UnreachableError,
         UpstreamError,
+        UsageLimitError,
     )
     from .experimental import ExperimentalClient
     from .retrying import RetryPolicy
@@ -50,6 +51,7 @@ __all__ = [
     "UnavailableError",
     "UnreachableError",
     "UpstreamError",
+    "UsageLimitError",
     "__version__",
 ]
 

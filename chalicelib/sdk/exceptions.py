@@ -8,6 +8,7 @@
         ├── ForbiddenError          403
         ├── NotFoundError           404
         ├── ConflictError           409, 412
+        │   ├── UsageLimitError         the user has spent what they may, until `resets_at`
         │   ├── ToolApprovalRequiredError   ask the user, then repeat it with `approved`
         │   └── ConnectRequiredError        open `connect_url` in a browser, then repeat
         │       └── StepUpRequiredError     the same, for further permissions
@@ -84,6 +85,22 @@ class ConflictError(APIError):
     """The request contradicts the current state: a name taken, a version passed."""
 
 
+class UsageLimitError(ConflictError):
+    """The user has spent what they may spend this month.
+
+    Attributes:
+        spent_micros: what they have spent, in millionths of a dollar.
+        limit_micros: what they may spend.
+        resets_at: when the count begins anew.
+    """
+
+    def __init__(self, status: int, body: ErrorBody, *, retry_after: float | None = None) -> None:
+        super().__init__(status, body, retry_after=retry_after)
+        self.spent_micros = body.spent_micros
+        self.limit_micros = body.limit_micros
+        self.resets_at = body.resets_at
+
+
 class ToolApprovalRequiredError(ConflictError):
     """The user must be asked before this tool is called: repeat it with `approved=True` then."""
 
@@ -112,6 +129,7 @@ _BY_CODE: dict[str, type[APIError]] = {
     "connect_required": ConnectRequiredError,
     "step_up_required": StepUpRequiredError,
     "tool_approval_required": ToolApprovalRequiredError,
+    "usage_limit": UsageLimitError,
 }
 _BY_STATUS: dict[int, type[APIError]] = {
     400: InvalidRequestError,

@@ -73,6 +73,7 @@ class Guide:
         models = self.show_models()
         chat = self.show_chats(tickets)
         self.show_messages(chat)
+        self.show_usage(mara, chat)
         self.do("GET", "/api/v2/audit?object_type=chat&action=create")
         self.remove(tickets, team, mara, workspace, *models, chat)
 
@@ -192,6 +193,20 @@ class Guide:
         self.do("POST", f"{chat}/interrupt")
         first = self.do("GET", f"{chat}/messages?after_id=0")["messages"][0]["id"]
         self.do("PATCH", f"{chat}/messages/{first}", {"content": text("What is open here?")})
+
+    def show_usage(self, user: str, chat: str) -> None:
+        mara, organization = user.rpartition("/")[2], default_organization(self.world.deployment)
+        limits = f"{CHATS}/usage-limits"
+        self.do("PUT", limits, {"spend_limit_micros": 50_000_000})
+        for path in (f"{limits}/overrides/{mara}", f"{limits}/group-overrides/{organization}"):
+            self.do("PUT", path, {"spend_limit_micros": 20_000_000})
+        self.do("GET", limits)
+        self.do("GET", f"{limits}/status")
+        for path in (f"{limits}/overrides/{mara}", f"{limits}/group-overrides/{organization}"):
+            self.do("DELETE", path)
+        self.do("GET", f"{CHATS}/cost/me/summary?start_date=2026-11-01&end_date=2026-11-30")
+        self.do("GET", f"{CHATS}/cost/users?username=mara")
+        self.do("GET", chat.replace(CHATS, f"{CHATS}/cost/chats"))
 
     def remove(self, tickets: str, team: str, user: str, *others: str) -> None:
         self.do("DELETE", f"{tickets}/oauth2/disconnect")

@@ -391,21 +391,20 @@ def test_limits_change_only_in_place_of_what_was_read(deployment: Deployment) ->
 
 
 def test_changes_of_limits_are_recorded(deployment: Deployment, mara: Person) -> None:
-    allow(deployment, 5)
     path = f"/overrides/{mara.id}"
-    allow(deployment, None, path)
-    allow(deployment, 5, path)
-    allow(deployment, 5, path)
+    for micros, of in ((5, ""), (None, path), (5, path), (5, path)):
+        allow(deployment, micros, of)
+        deployment.clock.advance(seconds=1)
     with deployment.admin as admin:
         admin.delete(f"{LIMITS}{path}").raise_for_status()
         found = admin.get("/api/v2/audit?object_type=chat_usage_limit").json()["events"]
     said = [(each["object_id"], each["action"], each["diff"]) for each in reversed(found)]
     name = "spend_limit_micros"
     assert said == [
-        ("everybody", "update", {name: {"old": "unlimited", "new": 5, "secret": False}}),
-        (mara.id, "create", {name: {"new": "unlimited", "secret": False}}),
-        (mara.id, "update", {name: {"old": "unlimited", "new": 5, "secret": False}}),
-        (mara.id, "delete", {name: {"old": 5, "secret": False}}),
+        ("everybody", "update", {name: {"old": "unlimited", "new": 5}}),
+        (mara.id, "create", {name: {"new": "unlimited"}}),
+        (mara.id, "update", {name: {"old": "unlimited", "new": 5}}),
+        (mara.id, "delete", {name: {"old": 5}}),
     ]
 
 

@@ -32,6 +32,8 @@ from tests.support.worker import ask, claim, fail, finish, say, work
 DOCUMENT = Path(__file__).parents[2] / "docs" / "costs.md"
 GIF, IMAGE = b"GIF89a" + bytes(20), {"Content-Type": "image/gif"}
 CHAT = f"{CHATS}/{{chat_id}}"
+LIMITS, COST = f"{CHATS}/usage-limits", f"{CHATS}/cost"
+LIMIT = {"spend_limit_micros": 5}
 ORGANIZATIONS = "/api/v2/organizations"
 ORGANIZATION = f"{ORGANIZATIONS}/{{organization_id}}"
 GROUPS = f"{ORGANIZATION}/groups"
@@ -73,6 +75,7 @@ class Caller:
         client.put(f"{self.suspended}/status/suspend").raise_for_status()
         self._make_models()
         self._make_groups()
+        self._make_limits()
         self._make_workspace()
         self._sign_in()
 
@@ -119,6 +122,13 @@ class Caller:
         join(self.world.deployment, self.organization_id, tom)
         self.not_in_group = f"{self.group}/members/{tom.id}"
         self.key_id = client.get(f"{self.user}/keys/tokens").json()[0]["id"]
+
+    def _make_limits(self) -> None:
+        """One of the admin's own, before which those of groups do not count; and a group's."""
+        self.limits = f"{CHATS}/usage-limits"
+        self.group_limit = f"{self.limits}/group-overrides/{self.group.rpartition('/')[2]}"
+        for path in (f"{self.limits}/overrides/me", self.group_limit):
+            self.client.put(path, json={"spend_limit_micros": 10**9}).raise_for_status()
 
     def _make_workspace(self) -> None:
         self.workspaces = f"{self.organization}/workspaces"
@@ -364,7 +374,7 @@ COSTS: dict[str, tuple[Step, tuple[int, int, int, int]]] = {
         lambda c: c.client.delete(f"{SERVERS}/{c.filled_id}/user-headers"),
         (2, 1, 0, 0),
     ),
-    f"POST {CHATS}": (lambda c: c.client.post(CHATS, json=c.chat), (4, 1, 0, 0)),
+    f"POST {CHATS}": (lambda c: c.client.post(CHATS, json=c.chat), (5, 1, 0, 0)),
     f"GET {CHATS}": (lambda c: c.client.get(CHATS), (3, 0, 0, 0)),
     f"GET {CHAT}": (lambda c: c.client.get(c.due), (3, 0, 0, 0)),
     f"PATCH {CHAT}": (lambda c: c.client.patch(c.due, json={"title": "New"}), (2, 1, 0, 0)),
@@ -372,15 +382,15 @@ COSTS: dict[str, tuple[Step, tuple[int, int, int, int]]] = {
     f"GET {CHAT}/messages": (lambda c: c.client.get(f"{c.due}/messages"), (3, 0, 0, 0)),
     f"POST {CHAT}/messages": (
         lambda c: c.client.post(f"{c.over}/messages", json={"content": text("And then?")}),
-        (2, 1, 0, 0),
+        (3, 1, 0, 0),
     ),
     f"PATCH {CHAT}/messages/{{message_id}}": (
         lambda c: c.client.patch(f"{c.due}/messages/1", json={"content": text("Or else?")}),
-        (3, 1, 0, 0),
+        (4, 1, 0, 0),
     ),
     f"GET {CHAT}/events": (lambda c: c.client.get(f"{c.due}/events"), (3, 0, 0, 0)),
     f"POST {CHAT}/interrupt": (lambda c: c.client.post(f"{c.due}/interrupt"), (2, 1, 0, 0)),
-    f"POST {CHAT}/retry": (lambda c: c.client.post(f"{c.failed}/retry"), (2, 1, 0, 0)),
+    f"POST {CHAT}/retry": (lambda c: c.client.post(f"{c.failed}/retry"), (3, 1, 0, 0)),
     f"POST {CHAT}/tool-approvals": (
         lambda c: c.client.post(f"{c.asking}/tool-approvals", json=DECISIONS),
         (2, 1, 0, 0),
@@ -419,6 +429,34 @@ COSTS: dict[str, tuple[Step, tuple[int, int, int, int]]] = {
         (2, 1, 0, 0),
     ),
     f"DELETE {CONFIGS}/{{config_id}}": (lambda c: c.client.delete(c.config), (2, 1, 0, 0)),
+    f"GET {LIMITS}": (lambda c: c.client.get(c.limits), (3, 0, 0, 0)),
+    f"PUT {LIMITS}": (lambda c: c.client.put(c.limits, json=LIMIT), (3, 1, 0, 0)),
+    f"PUT {LIMITS}/overrides/{{user_id}}": (
+        lambda c: c.client.put(f"{c.limits}/overrides/{c.user_id}", json=LIMIT),
+        (3, 1, 0, 0),
+    ),
+    f"DELETE {LIMITS}/overrides/{{user_id}}": (
+        lambda c: c.client.delete(f"{c.limits}/overrides/me"),
+        (2, 1, 0, 0),
+    ),
+    f"PUT {LIMITS}/group-overrides/{{group_id}}": (
+        lambda c: c.client.put(c.group_limit, json=LIMIT),
+        (4, 1, 0, 0),
+    ),
+    f"DELETE {LIMITS}/group-overrides/{{group_id}}": (
+        lambda c: c.client.delete(c.group_limit),
+        (2, 1, 0, 0),
+    ),
+    f"GET {LIMITS}/status": (lambda c: c.client.get(f"{c.limits}/status"), (2, 0, 0, 0)),
+    f"GET {COST}/{{user_id}}/summary": (
+        lambda c: c.client.get(f"{COST}/me/summary"),
+        (2, 0, 0, 0),
+    ),
+    f"GET {COST}/users": (lambda c: c.client.get(f"{COST}/users"), (3, 0, 0, 0)),
+    f"GET {COST}/chats/{{chat_id}}": (
+        lambda c: c.client.get(c.due.replace(CHATS, f"{COST}/chats")),
+        (3, 0, 0, 0),
+    ),
     f"GET {AUDIT}": (lambda c: c.client.get(f"{AUDIT}?actor=me"), (2, 0, 0, 0)),
     f"GET {AUDIT}/export": (lambda c: c.client.get(f"{AUDIT}/export?actor=me"), (2, 0, 0, 0)),
 }

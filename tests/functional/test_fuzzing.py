@@ -171,6 +171,8 @@ class Target:
     def _new_chat(self) -> str:
         content = [{"type": "text", "text": "Hello"}]
         chat = {"organization_id": self.organization_id, "content": content}
+        with self.deployment.admin as admin:  # An owner's case may have let nobody spend anything.
+            admin.put(f"{CHATS}/usage-limits", json={"spend_limit_micros": None})
         with self.person.client as client:
             return str(client.post(CHATS, json=chat).raise_for_status().json()["id"])
 

@@ -19,6 +19,7 @@ from . import (
     tokens,
     tools,
     transfer,
+    usage,
     users,
     workspaces,
 )
@@ -70,6 +71,7 @@ for command in (
     workspaces.workspaces,
     chat.chat,
     chats.chats,
+    usage.usage,
 ):
     cli.add_command(command)
 for command in (

@@ -1,0 +1,58 @@
+"""What a turn costs, counted while it goes on."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.chats import CHATS
+from tests.support.journey import World
+from tests.support.turns import Talk, talking
+
+LIMITS = f"{CHATS}/usage-limits"
+
+
+@pytest.fixture
+def talk(world: World) -> Iterator[Talk]:
+    """Somebody to talk to, for a dollar a thousand tokens."""
+    with talking(world, input_price=10**9, output_price=10**9) as talk:
+        yield talk
+
+
+def test_what_messages_cost_adds_up_in_the_chat_the_month_and_the_model(talk: Talk) -> None:
+    chat_id, _ = talk.ask("What is open?")
+    talk.say(chat_id, "And what is closed?")
+    talk.run(chat_id)
+    used = [each["usage"] for each in talk.messages(chat_id) if "usage" in each]
+    cost = sum(each["cost_micros"] for each in used)
+    assert len(used) == 2
+    assert cost > 0
+    total = talk.client.get(f"{CHATS}/cost/chats/{chat_id}").json()
+    assert (total["messages"], total["cost_micros"]) == (2, cost)
+    assert total["input_tokens"] == sum(each["input_tokens"] for each in used)
+    summary = talk.client.get(f"{CHATS}/cost/me/summary").json()
+    assert summary["total"] == total
+    assert summary["by_model"] == [{**total, "model_config_id": talk.model_id}]
+    assert talk.client.get(f"{LIMITS}/status").json()["spent_micros"] == cost
+
+
+def test_a_hint_that_comes_again_counts_nothing(talk: Talk) -> None:
+    chat_id, _ = talk.ask("What is open?")
+    before = talk.client.get(f"{LIMITS}/status").json()
+    talk.step(chat_id)
+    assert talk.client.get(f"{LIMITS}/status").json() == before
+
+
+def test_a_running_turn_stops_between_steps_when_the_limit_is_reached_and_goes_on_when_it_is_raised(
+    talk: Talk,
+) -> None:
+    server_id = talk.world.connected()
+    talk.client.put(LIMITS, json={"spend_limit_micros": 1})
+    chat_id = talk.start('use search {"q": "open"}', mcp_server_ids=[server_id])
+    stopped = talk.run(chat_id)
+    assert (stopped["status"], stopped["last_error"]["kind"]) == ("error", "usage_limit")
+    assert [each["role"] for each in talk.messages(chat_id)] == ["user", "assistant", "tool"]
+    retry = f"{CHATS}/{chat_id}/retry"
+    assert talk.client.post(retry).json()["code"] == "usage_limit"
+    talk.client.put(LIMITS, json={"spend_limit_micros": None})
+    talk.client.post(retry).raise_for_status()
+    assert talk.run(chat_id)["status"] == "waiting"
