@@ -169,7 +169,7 @@ def test_a_chats_event_tells_its_servers_and_not_a_word_of_it(deployment: Deploy
         }
         admin.post(CHATS, json=chat).raise_for_status()
         (event,) = events(admin, object_type="chat")
-    expected = {"mcp_server_ids": [server_id], "model_config_id": model_id}
+    expected = {"mcp_server_ids": [server_id], "model_config_id": model_id, "archived": False}
     assert event["diff"] == {name: {"new": each} for name, each in expected.items()}
     assert event["organization_id"] == chat["organization_id"]
     assert "private" not in str(table_items("audit"))
