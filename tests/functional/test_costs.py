@@ -32,6 +32,7 @@ from tests.support.worker import ask, claim, fail, finish, say, work
 DOCUMENT = Path(__file__).parents[2] / "docs" / "costs.md"
 GIF, IMAGE = b"GIF89a" + bytes(20), {"Content-Type": "image/gif"}
 CHAT = f"{CHATS}/{{chat_id}}"
+COST, LIMITS = f"{CHATS}/cost", f"{CHATS}/usage-limits"
 ORGANIZATIONS = "/api/v2/organizations"
 ORGANIZATION = f"{ORGANIZATIONS}/{{organization_id}}"
 GROUPS = f"{ORGANIZATION}/groups"
@@ -118,7 +119,15 @@ class Caller:
         tom = new_person(self.world.deployment, "tom")
         join(self.world.deployment, self.organization_id, tom)
         self.not_in_group = f"{self.group}/members/{tom.id}"
+        self._make_limits(group_id)
         self.key_id = client.get(f"{self.user}/keys/tokens").json()[0]["id"]
+
+    def _make_limits(self, group_id: str) -> None:
+        """Of what may be spent: for the admin and a group, and whom there is none for."""
+        self.group_limit = f"{LIMITS}/group-overrides/{group_id}"
+        self.user_limit = f"{LIMITS}/overrides/{self.user_id}"
+        for path in (self.group_limit, f"{LIMITS}/overrides/me"):
+            self.client.put(path, json={"spend_limit_micros": None}).raise_for_status()
 
     def _make_workspace(self) -> None:
         self.workspaces = f"{self.organization}/workspaces"
@@ -364,7 +373,7 @@ COSTS: dict[str, tuple[Step, tuple[int, int, int, int]]] = {
         lambda c: c.client.delete(f"{SERVERS}/{c.filled_id}/user-headers"),
         (2, 1, 0, 0),
     ),
-    f"POST {CHATS}": (lambda c: c.client.post(CHATS, json=c.chat), (4, 1, 0, 0)),
+    f"POST {CHATS}": (lambda c: c.client.post(CHATS, json=c.chat), (5, 1, 0, 0)),
     f"GET {CHATS}": (lambda c: c.client.get(CHATS), (3, 0, 0, 0)),
     f"GET {CHAT}": (lambda c: c.client.get(c.due), (3, 0, 0, 0)),
     f"PATCH {CHAT}": (lambda c: c.client.patch(c.due, json={"title": "New"}), (2, 1, 0, 0)),
@@ -372,15 +381,15 @@ COSTS: dict[str, tuple[Step, tuple[int, int, int, int]]] = {
     f"GET {CHAT}/messages": (lambda c: c.client.get(f"{c.due}/messages"), (3, 0, 0, 0)),
     f"POST {CHAT}/messages": (
         lambda c: c.client.post(f"{c.over}/messages", json={"content": text("And then?")}),
-        (2, 1, 0, 0),
+        (3, 1, 0, 0),
     ),
     f"PATCH {CHAT}/messages/{{message_id}}": (
         lambda c: c.client.patch(f"{c.due}/messages/1", json={"content": text("Or else?")}),
-        (3, 1, 0, 0),
+        (4, 1, 0, 0),
     ),
     f"GET {CHAT}/events": (lambda c: c.client.get(f"{c.due}/events"), (3, 0, 0, 0)),
     f"POST {CHAT}/interrupt": (lambda c: c.client.post(f"{c.due}/interrupt"), (2, 1, 0, 0)),
-    f"POST {CHAT}/retry": (lambda c: c.client.post(f"{c.failed}/retry"), (2, 1, 0, 0)),
+    f"POST {CHAT}/retry": (lambda c: c.client.post(f"{c.failed}/retry"), (3, 1, 0, 0)),
     f"POST {CHAT}/tool-approvals": (
         lambda c: c.client.post(f"{c.asking}/tool-approvals", json=DECISIONS),
         (2, 1, 0, 0),
@@ -396,6 +405,37 @@ COSTS: dict[str, tuple[Step, tuple[int, int, int, int]]] = {
     f"POST {CHATS}/files": (Caller.upload, (2, 3, 0, 0)),
     f"GET {CHATS}/files/{{file_id}}": (lambda c: c.client.get(c.file), (3, 0, 0, 0)),
     f"DELETE {CHATS}/files/{{file_id}}": (lambda c: c.client.delete(c.file), (2, 4, 0, 0)),
+    f"GET {COST}/{{user_id}}/summary": (
+        lambda c: c.client.get(f"{COST}/me/summary"),
+        (2, 0, 0, 0),
+    ),
+    f"GET {COST}/users": (lambda c: c.client.get(f"{COST}/users"), (3, 0, 0, 0)),
+    f"GET {COST}/chats/{{chat_id}}": (
+        lambda c: c.client.get(f"{COST}/chats/{c.due.rpartition('/')[2]}"),
+        (3, 0, 0, 0),
+    ),
+    f"GET {LIMITS}": (lambda c: c.client.get(LIMITS), (3, 0, 0, 0)),
+    f"PUT {LIMITS}": (
+        lambda c: c.client.put(LIMITS, json={"spend_limit_micros": 10**9}),
+        (3, 1, 0, 0),
+    ),
+    f"GET {LIMITS}/status": (lambda c: c.client.get(f"{LIMITS}/status"), (2, 0, 0, 0)),
+    f"PUT {LIMITS}/overrides/{{user_id}}": (
+        lambda c: c.client.put(c.user_limit, json={"spend_limit_micros": 10**9}),
+        (3, 1, 0, 0),
+    ),
+    f"DELETE {LIMITS}/overrides/{{user_id}}": (
+        lambda c: c.client.delete(f"{LIMITS}/overrides/me"),
+        (2, 1, 0, 0),
+    ),
+    f"PUT {LIMITS}/group-overrides/{{group_id}}": (
+        lambda c: c.client.put(c.group_limit, json={"spend_limit_micros": 10**9}),
+        (4, 1, 0, 0),
+    ),
+    f"DELETE {LIMITS}/group-overrides/{{group_id}}": (
+        lambda c: c.client.delete(c.group_limit),
+        (2, 1, 0, 0),
+    ),
     f"GET {MODELS}": (lambda c: c.client.get(MODELS), (2, 0, 0, 0)),
     f"GET {PROVIDERS}": (lambda c: c.client.get(PROVIDERS), (2, 0, 0, 0)),
     f"POST {PROVIDERS}": (lambda c: c.client.post(PROVIDERS, json=provider_body()), (2, 1, 0, 0)),
