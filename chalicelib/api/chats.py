@@ -224,7 +224,7 @@ ROUTES = (
         ),
     ),
     Route("POST", f"{_ONE}/interrupt", interrupt_chat, reply=Chat, errors=(409,)),
-    Route("POST", f"{_ONE}/retry", retry_chat, reply=Chat, errors=(403, 409)),
+    Route("POST", f"{_ONE}/retry", retry_chat, reply=Chat, errors=(400, 403, 409)),
     Route(
         "POST",
         f"{_ONE}/title/regenerate",
@@ -240,8 +240,12 @@ ROUTES = (
         reply=Chat,
         errors=(403, 409),
     ),
-    Route("DELETE", f"{_ONE}/queue/{{queued_id}}", delete_queued, status=204, errors=(409,)),
+    Route("DELETE", f"{_ONE}/queue/{{queued_id}}", delete_queued, status=204, errors=(400, 409)),
     Route(
-        "POST", f"{_ONE}/queue/{{queued_id}}/promote", promote_queued, reply=Chat, errors=(403, 409)
+        "POST",
+        f"{_ONE}/queue/{{queued_id}}/promote",
+        promote_queued,
+        reply=Chat,
+        errors=(400, 403, 409),
     ),
 )

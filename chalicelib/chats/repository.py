@@ -237,18 +237,22 @@ class ChatRepository:
         transaction.commit()
 
     def remove(self, chat_id: str, organization_id: str, most: int) -> int:
-        """Remove up to so many items of a chat; returns how many are known to be left: 0 or 1."""
+        """Remove up to so many items of a chat.
+
+        Returns:
+            How many more it might have removed; -1 if the chat has more, and is to be gone on with.
+        """
         found = list(self._places.query(chat_key(chat_id), consistent_read=True, limit=most + 1))
         if len(found) > most:
             self._database.remove_all(found[:most])
-            return 1
+            return -1
         # `meta` sorts behind everything else. It goes last, because it leads to all the others.
         places = [
             self._places(organization_key(organization_id), chat_key(chat_id)),
             self._places(active_key(chat_id), chat_key(chat_id)),
         ]
         self._database.remove_all([*found[:-1], *places, *found[-1:]])
-        return 0
+        return most - len(found)
 
     def list_deleted(self) -> list[tuple[str, str]]:
         """Chats whose removal has begun, each with its organisation."""
@@ -258,13 +262,18 @@ class ChatRepository:
     def remove_owned(self, owner_id: str, most: int) -> bool:
         """Remove a deleted user's chats with their messages; that they were deleted is recorded.
 
+        Args:
+            owner_id: whose.
+            most: how many items at most, of all the chats.
+
         Returns:
             Whether nothing is left; otherwise it is to be repeated.
         """
         for archived in (False, True):
             key = owner_key(owner_id, archived=archived)
             for chat in self._chats.query(key, index_name="lookup"):
-                if self.remove(chat.chat_id, chat.organization_id, most):
+                most = self.remove(chat.chat_id, chat.organization_id, most)
+                if most < 0:
                     return False
         return True
 

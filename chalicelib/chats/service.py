@@ -144,10 +144,13 @@ class ChatService:
 
     def remove_deleted(self) -> int:
         """Go on removing chats whose removal stopped half-way; returns how many are left."""
-        left = 0
-        for chat_id, organization_id in self._repository.list_deleted():
-            left += self._repository.remove(chat_id, organization_id, _MOST_REMOVED_AT_ONCE)
-        return left
+        most = _MOST_REMOVED_AT_ONCE
+        found = self._repository.list_deleted()
+        for number, (chat_id, organization_id) in enumerate(found):
+            most = self._repository.remove(chat_id, organization_id, most)
+            if most < 0:
+                return len(found) - number
+        return 0
 
     def remove_all_of(self, user_id: str) -> bool:
         """Remove a deleted user's chats; implements `identity.ports.Belongings`."""

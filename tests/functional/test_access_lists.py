@@ -8,6 +8,7 @@ import pytest
 
 from chalicelib.audit import NO_REQUEST, Action, ObjectType
 from chalicelib.mcp_servers.models import AccessList
+from tests.support.chats import offer_model
 from tests.support.deployment import ADMIN_TOKEN, Deployment, error_of
 from tests.support.journey import World
 from tests.support.people import ME, ORGANIZATIONS, Person, default_organization, join, new_person
@@ -397,6 +398,7 @@ def test_a_chat_gets_only_servers_of_its_organisation(deployment: Deployment) ->
     mara = new_person(deployment, "mara")
     join(deployment, ours, mara)
     join(deployment, theirs, mara)
+    offer_model(deployment)
     ids = {
         slug: new_server(deployment, slug=slug, availability=availability, organization_ids=where)
         for slug, availability, where in (
@@ -427,6 +429,7 @@ def test_a_chat_gets_only_servers_of_its_organisation(deployment: Deployment) ->
 def test_a_role_does_not_give_a_chat_another_organisations_server(deployment: Deployment) -> None:
     theirs = new_organization(deployment, "theirs")
     server_id = new_server(deployment, organization_ids=[theirs])
+    offer_model(deployment)
     body = {
         "organization_id": default_organization(deployment),
         "content": [{"type": "text", "text": "Hello"}],
@@ -440,6 +443,7 @@ def test_a_chat_keeps_a_server_that_its_owner_has_lost(deployment: Deployment) -
     ours, mara = new_organization(deployment, "ours"), new_person(deployment, "mara")
     join(deployment, ours, mara)
     server_id = new_server(deployment, organization_ids=[ours])
+    offer_model(deployment)
     body = {
         "organization_id": ours,
         "content": [{"type": "text", "text": "Hello"}],

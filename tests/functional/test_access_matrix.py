@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from chalicelib.api import ROUTES
+from tests.support.chats import offer_model
 from tests.support.journey import World
 from tests.support.people import ORGANIZATIONS, Person, join, new_person
 from tests.support.servers import SERVERS
@@ -108,6 +109,7 @@ class Scene:
 @pytest.fixture
 def scene(world: World) -> Scene:
     deployment = world.deployment
+    offer_model(deployment)
     with deployment.admin as admin:
         ours, theirs = (
             admin.post(ORGANIZATIONS, json={"name": name}).json()["id"]

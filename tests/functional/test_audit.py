@@ -6,6 +6,7 @@ from chalicelib.sdk.mcp_servers import CreateMCPServerConfigRequest
 from tests.support import aws
 from tests.support.audit import CHATS, ORGANIZATIONS, events, me
 from tests.support.authorization_server import AuthorizationServer
+from tests.support.chats import offer_model, text
 from tests.support.deployment import ADMIN_TOKEN, Deployment, error_of
 from tests.support.journey import World
 from tests.support.servers import MANUAL_OAUTH2, NOWHERE, SERVERS, create_server
@@ -158,16 +159,18 @@ def test_connecting_and_disconnecting_are_recorded_and_refreshing_is_not(world: 
 
 
 def test_a_chats_event_tells_its_servers_and_not_a_word_of_it(deployment: Deployment) -> None:
+    model_id = offer_model(deployment)
     with deployment.admin as admin:
         server_id = create_server(admin, enabled=True)["id"]
         chat = {
             "organization_id": admin.get(ORGANIZATIONS).json()[0]["id"],
-            "content": [{"type": "text", "text": "My private words"}],
+            "content": text("My private words"),
             "mcp_server_ids": [server_id],
         }
         admin.post(CHATS, json=chat).raise_for_status()
         (event,) = events(admin, object_type="chat")
-    assert event["diff"] == {"mcp_server_ids": {"new": [server_id]}}
+    expected = {"mcp_server_ids": [server_id], "model_config_id": model_id, "archived": False}
+    assert event["diff"] == {name: {"new": each} for name, each in expected.items()}
     assert event["organization_id"] == chat["organization_id"]
     assert "private" not in str(table_items("audit"))
 

@@ -13,11 +13,17 @@ from tests.support.chat_models import (
     create_provider,
     provider_body,
 )
+from tests.support.chats import CHATS, offer_model, text
 from tests.support.deployment import Deployment, error_of
 from tests.support.people import default_organization
 from tests.support.servers import NOWHERE, SERVERS, server_body
 
-CHATS = "/api/experimental/chats"
+CHAT = f"{CHATS}/{{chat_id}}"
+MESSAGE: dict[str, Any] = {
+    "content": text("x"),
+    "model_config_id": None,
+    "mcp_server_ids": [],
+}
 SERVER = {
     **server_body(custom_headers={}, tool_allow_list=[], tool_deny_list=[], enabled=False),
     **dict.fromkeys(("description", "icon_url", "api_key_header", "api_key_value"), ""),
@@ -44,10 +50,21 @@ BODIES: dict[str, dict[str, Any]] = {
     "PATCH /api/v2/organizations/{organization_id}/workspaces/{workspace_id}": WORKSPACE,
     "POST /api/v2/users/login": {"token": "x", "next": ""},
     f"POST {CHATS}": {
-        "organization_id": NOWHERE,
-        "content": [{"type": "text", "text": "x"}],
+        **MESSAGE,
+        "organization_id": "{organization_id}",
+        "system_prompt": "x",
+        "workspace_id": None,
+        "labels": {},
+    },
+    f"PATCH {CHAT}": {
+        **dict.fromkeys(("archived", "pin_order", "has_unread")),
+        "title": "x",
+        "labels": {},
         "mcp_server_ids": [],
     },
+    f"POST {CHAT}/messages": {**MESSAGE, "busy_behavior": "queue"},
+    f"PATCH {CHAT}/messages/1": MESSAGE,
+    f"POST {CHAT}/tool-approvals": {"decisions": [{"tool_call_id": "x", "approved": True}]},
     f"POST {PROVIDERS}": PROVIDER,
     f"PATCH {PROVIDERS}/{{provider_id}}": PROVIDER,
     f"POST {CONFIGS}": MODEL,
@@ -56,7 +73,7 @@ BODIES: dict[str, dict[str, Any]] = {
 QUERIES = (
     *("limit", "after_id", "before_id", "next", "code", "state", "iss", "error"),
     *("actor", "object_type", "object_id", "organization_id", "action", "from", "to", "cursor"),
-    *("q", "status"),
+    *("q", "status", "label", "wait"),
 )
 VALUES: list[Any] = [
     *(None, 1, -1, 2**70, 1.5, True, [], {}, "", "  ", "x" * 5000, "a\u0000b", "😀" * 100),
@@ -68,6 +85,12 @@ RAW = [
     *(b"", b" ", b"{", b"[]", b"null", b"NaN", b"\xff\xfe", b'{"display_name":"\\ud800"}'),
     b'{"a":' + b"[" * 50_000,
 ]
+
+
+def new_chat(deployment: Deployment) -> str:
+    offer_model(deployment)
+    body = {"organization_id": default_organization(deployment), "content": text("Hello")}
+    return str(deployment.admin.post(CHATS, json=body).raise_for_status().json()["id"])
 
 
 @pytest.mark.parametrize("endpoint", BODIES)
@@ -86,9 +109,12 @@ def test_no_body_makes_a_5xx(deployment: Deployment, endpoint: str) -> None:
             config_id=create_config(admin, provider_id)["id"],
             organization_id=organization,
             workspace_id=workspace["id"],
+            chat_id=new_chat(deployment),
         )
         odd = [
-            json.dumps({**BODIES[endpoint], name: value}).encode()
+            json.dumps({**BODIES[endpoint], name: value})
+            .replace("{organization_id}", organization)
+            .encode()
             for name in BODIES[endpoint]
             for value in VALUES
         ]
@@ -102,11 +128,13 @@ def test_no_body_makes_a_5xx(deployment: Deployment, endpoint: str) -> None:
 @pytest.mark.parametrize(
     "path",
     [
-        *(CHATS, "/login", "/api/v2/users", "/api/v2/audit"),
+        *(CHATS, f"{CHAT}/messages", f"{CHAT}/events"),
+        *("/login", "/api/v2/users", "/api/v2/audit"),
         *(f"{SERVERS}/{NOWHERE}/oauth2/callback", "/api/v2/users/oidc/callback"),
     ],
 )
 def test_no_query_makes_a_5xx(deployment: Deployment, path: str) -> None:
+    path = path.format(chat_id=new_chat(deployment)) if "{chat_id}" in path else path
     with deployment.admin as admin:
         for name in QUERIES:
             for value in ("", "x", "-1", "9" * 20, "%00", "%ff", "a%0d%0ab", f"1&{name}=2"):

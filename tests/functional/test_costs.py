@@ -406,6 +406,15 @@ COSTS: dict[str, tuple[Step, tuple[int, int, int, int]]] = {
     f"POST {CHATS}/files": (Caller.upload, (2, 3, 0, 0)),
     f"GET {CHATS}/files/{{file_id}}": (lambda c: c.client.get(c.file), (3, 0, 0, 0)),
     f"DELETE {CHATS}/files/{{file_id}}": (lambda c: c.client.delete(c.file), (2, 4, 0, 0)),
+    f"GET {COST}/{{user_id}}/summary": (
+        lambda c: c.client.get(f"{COST}/me/summary"),
+        (2, 0, 0, 0),
+    ),
+    f"GET {COST}/users": (lambda c: c.client.get(f"{COST}/users"), (3, 0, 0, 0)),
+    f"GET {COST}/chats/{{chat_id}}": (
+        lambda c: c.client.get(f"{COST}/chats/{c.due.rpartition('/')[2]}"),
+        (3, 0, 0, 0),
+    ),
     f"GET {MODELS}": (lambda c: c.client.get(MODELS), (2, 0, 0, 0)),
     f"GET {PROVIDERS}": (lambda c: c.client.get(PROVIDERS), (2, 0, 0, 0)),
     f"POST {PROVIDERS}": (lambda c: c.client.post(PROVIDERS, json=provider_body()), (2, 1, 0, 0)),

@@ -24,14 +24,16 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from tests.support.chat_models import CONFIGS, create_config, create_provider
+from tests.support.chats import CHATS, offer_model, text
 from tests.support.contract import document
 from tests.support.deployment import PUBLIC_URL
 from tests.support.journey import World
 from tests.support.people import ORGANIZATIONS, Person, default_organization, join, new_person
 from tests.support.servers import SERVERS, create_server
+from tests.support.worker import ask, claim, fail, work
 
 CASES = 3
-CHATS = "/api/experimental/chats"
+DECIDE = f"{CHATS}/{{chat_id}}/tool-approvals"
 CALL = f"{SERVERS}/{{server_id}}/tools/call"
 LOGIN = "/api/v2/users/login"
 ORGANIZATION = f"{ORGANIZATIONS}/{{organization_id}}"
@@ -77,8 +79,10 @@ class Target:
         self.person = self._new_caller()
         makers: dict[str, Callable[[], str]] = {
             "server_id": lambda: self._new_server(path),
-            "chat_id": self._new_chat,
             "file_id": self._new_file,
+            "chat_id": lambda: self._new_chat(path),
+            "message_id": lambda: "1",
+            "queued_id": lambda: "1",
             "organization_id": lambda: self.organization_id,
             "user_id": self._new_member,
             "group_id": self._new_group,
@@ -97,14 +101,15 @@ class Target:
             real["key_id"] = self._new_token(real["user_id"])
         return real
 
-    def real_members(self, path: str) -> dict[str, str]:
+    def real_members(self, path: str) -> dict[str, Any]:
         """Members of bodies that chance would never hit."""
         if path == CONFIGS:
             return {"provider_id": self._new_provider()}
-        known = {
+        known: dict[str, dict[str, Any]] = {
             CHATS: {"organization_id": self.organization_id},
             CALL: {"name": "search"},
             LOGIN: {"token": self.person.token},
+            DECIDE: {"decisions": [{"tool_call_id": "call-1", "approved": True}]},
         }
         return known.get(path, {})
 
@@ -168,13 +173,21 @@ class Target:
             answer = client.post(path, content=GIF, headers=IMAGE)
         return str(answer.raise_for_status().json()["id"])
 
-    def _new_chat(self) -> str:
-        content = [{"type": "text", "text": "Hello"}]
-        chat = {"organization_id": self.organization_id, "content": content}
+    def _new_chat(self, path: str) -> str:
+        """A chat to which the operation can be done, and whatever else is in its path."""
+        offer_model(self.deployment)
         with self.deployment.admin as admin:  # An owner's case may have let nobody spend anything.
             admin.put(f"{CHATS}/usage-limits", json={"spend_limit_micros": None})
+        body = {"organization_id": self.organization_id, "content": text("Hello")}
         with self.person.client as client:
-            return str(client.post(CHATS, json=chat).raise_for_status().json()["id"])
+            chat_id = str(client.post(CHATS, json=body).raise_for_status().json()["id"])
+            if "{queued_id}" in path:
+                answer = client.post(f"{CHATS}/{chat_id}/messages", json={"content": text("Next")})
+                answer.raise_for_status()
+        for ending, step in (("/retry", fail), ("/tool-approvals", ask("call-1"))):
+            if path.endswith(ending):
+                work(self.deployment, self.person.id, chat_id, claim, step)
+        return chat_id
 
     def send(self, case: Case[Any]) -> httpx.Response:
         """Send a case as Schemathesis writes it."""
@@ -204,7 +217,7 @@ def check(target: Target, case: Case[Any]) -> None:
     case.validate_response(answer, checks=CHECKS)
 
 
-def fill(members: dict[str, str], body: bytes | None, case: Case[Any]) -> Case[Any]:
+def fill(members: dict[str, Any], body: bytes | None, case: Case[Any]) -> Case[Any]:
     """A case that names real things in its body as well."""
     if body is not None:
         case.body = body

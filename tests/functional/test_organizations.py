@@ -1,6 +1,7 @@
 import pytest
 
 from tests.support import aws
+from tests.support.chats import offer_model
 from tests.support.deployment import Deployment, error_of
 from tests.support.people import default_organization, join, new_person
 from tests.support.tables import table_items
@@ -178,6 +179,7 @@ def test_an_organisation_with_chats_stays_until_they_are_gone(deployment: Deploy
     organization_id = new_organization(deployment)
     mara = new_person(deployment)
     join(deployment, organization_id, mara)
+    offer_model(deployment)
     chat = {"organization_id": organization_id, "content": [{"type": "text", "text": "x"}]}
     mara.client.post("/api/experimental/chats", json=chat).raise_for_status()
     one = f"{ALL}/{organization_id}"
@@ -195,6 +197,7 @@ def test_a_chat_that_is_begun_while_its_owner_leaves_is_refused(deployment: Depl
     join(deployment, organization_id, mara)
     chat = {"organization_id": organization_id, "content": [{"type": "text", "text": "x"}]}
     removed = f"{ALL}/{organization_id}/members/{mara.id}"
+    offer_model(deployment)
 
     deployment.aws_calls.meanwhile = lambda: deployment.admin.delete(removed).raise_for_status()
     refused = mara.client.post("/api/experimental/chats", json=chat)

@@ -11,6 +11,7 @@ from chalicelib.identity.repository import IdentityRepository
 from chalicelib.organizations.repository import OrganizationRepository
 from chalicelib.storage import Database
 from tests.support import aws
+from tests.support.chats import offer_model
 from tests.support.deployment import ADMIN_TOKEN, Deployment, error_of
 from tests.support.internet import Handler
 from tests.support.journey import World
@@ -39,6 +40,7 @@ def storage_of(deployment: Deployment) -> tuple[Database, AuditRepository]:
 
 
 def start_chat(person: Person, organization_id: str) -> str:
+    offer_model(person.deployment)
     body = {"organization_id": organization_id, "content": [{"type": "text", "text": "Hello"}]}
     answer = person.client.post(CHATS, json=body)
     assert answer.status_code == 201, answer.text

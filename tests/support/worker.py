@@ -61,3 +61,13 @@ def ask(*call_ids: str) -> Step:
         making.apply(lambda chat, now: states.go_on(chat, waiting, now))
 
     return step
+
+
+def take_next(deployment: Deployment) -> Step:
+    """If the turn is over, begin the next with the first message that waits."""
+
+    def step(making: Transition) -> None:
+        waiting = {each.id: each for each in deployment.services.chats.list_queued(making.chat)}
+        making.take_next(waiting.get)
+
+    return step
