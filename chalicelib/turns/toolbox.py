@@ -10,6 +10,7 @@ from typing import Any
 from chalicelib.chats.models import Chat
 from chalicelib.errors import CiboriumError
 from chalicelib.identity.models import Actor
+from chalicelib.mcp_client.errors import ToolsUnavailableError
 from chalicelib.mcp_client.governing import GovernedTool
 from chalicelib.mcp_client.service import ServerTools, ToolService
 from chalicelib.mcp_servers.models import MCPServer
@@ -107,7 +108,7 @@ class Toolboxes:
         if error.code in _CONNECT_CODES:
             url = error.extra().get("connect_url")
             return _event(server, ServerOutcome.CONNECT_REQUIRED, error.message, url)
-        if error.code in _LATE_CODES:
+        if _find_code(error) in _LATE_CODES:
             with self._lock:
                 if len(self._slow) >= _MOST_REMEMBERED:
                     self._slow.clear()
@@ -118,6 +119,12 @@ class Toolboxes:
     def _is_slow(self, actor: Actor, server: MCPServer) -> bool:
         since = self._slow.get((server.id, server.version, actor.user_id))
         return since is not None and self._clock() - since < _SKIPPED_FOR
+
+
+def _find_code(error: CiboriumError) -> str:
+    """What became of a server, also where its user is not to be told."""
+    hidden = error.__cause__ if isinstance(error, ToolsUnavailableError) else None
+    return hidden.code if isinstance(hidden, CiboriumError) else error.code
 
 
 def _offer(found: Sequence[tuple[MCPServer, GovernedTool]]) -> dict[str, TurnTool]:
