@@ -86,6 +86,7 @@ from chalicelib.turns.ports import NoSpending, TurnWorker
 from chalicelib.turns.providers import ModelClient
 from chalicelib.turns.queue import TurnQueue
 from chalicelib.turns.thinking import Thinking
+from chalicelib.turns.toolbox import PATIENCE_SECONDS as TURN_PATIENCE
 from chalicelib.turns.toolbox import Toolboxes
 from chalicelib.turns.worker import ChatWorker
 from chalicelib.workspaces.repository import WorkspaceRepository
@@ -250,7 +251,7 @@ def build_services(
     tools = ToolService(servers, caller, approvals, listing_patience)
     turns = _build_turns(
         Answering(ModelClient(egress, session.get_credentials), chat_repository, clock),
-        Toolboxes(selection, tools, clock),
+        Toolboxes(selection, tools, clock, min(listing_patience, TURN_PATIENCE)),
         tools,
         models,
         Owners(identity, organizations),

@@ -23,7 +23,7 @@ from chalicelib.turns.intent import wrap
 from chalicelib.turns.naming import build_names
 from chalicelib.turns.providers.models import ToolSpec
 
-_PATIENCE_SECONDS = 12.0  # A server has ten; a token may have to be renewed before.
+PATIENCE_SECONDS = 12.0  # A server has ten; a token may have to be renewed before.
 _SKIPPED_FOR = timedelta(seconds=60)
 _MOST_REMEMBERED = 1000
 _MOST_SERVERS = 64
@@ -64,12 +64,26 @@ class Toolbox:
 
 
 class Toolboxes:
-    """Fills toolboxes; lives as long as the container, and remembers who was too slow."""
+    """Fills toolboxes; lives as long as the container, and remembers who was too slow.
 
-    def __init__(self, selection: ServerSelection, tools: ToolService, clock: Clock) -> None:
+    Args:
+        selection: which servers a chat has.
+        tools: lists their tools.
+        clock: the time.
+        patience: for how many seconds a step waits for the slowest server.
+    """
+
+    def __init__(
+        self,
+        selection: ServerSelection,
+        tools: ToolService,
+        clock: Clock,
+        patience: float = PATIENCE_SECONDS,
+    ) -> None:
         self._selection = selection
         self._tools = tools
         self._clock = clock
+        self._patience = patience
         self._lock = threading.Lock()
         self._slow: dict[tuple[str, int, str], datetime] = {}
 
@@ -87,7 +101,7 @@ class Toolboxes:
         """
         servers = list(self.find_servers(actor, membership, chat).values())
         asked = [each for each in servers if not self._is_slow(actor, each)]
-        listings = self._tools.list_of(actor, asked, _PATIENCE_SECONDS) if asked else []
+        listings = self._tools.list_of(actor, asked, self._patience) if asked else []
         events = [
             _event(each, ServerOutcome.TIMEOUT, "It did not answer in time a moment ago.")
             for each in servers

@@ -1,8 +1,8 @@
 """A world with a model in it: chats whose turns are really taken, in this process."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
@@ -20,12 +20,19 @@ _MOST_STEPS = 60
 
 @dataclass
 class Talk:
-    """A person who talks to a scripted model, and the workers that take the turns."""
+    """A person who talks to a scripted model, and the workers that take the turns.
+
+    Attributes:
+        meanwhile: what somebody does when a model has been asked and has not answered yet; once.
+        instead: what the provider answers to the next requests in place of the model.
+    """
 
     world: World
     model: ScriptedModel
     model_id: str
     token: str = ADMIN_TOKEN
+    meanwhile: list[Callable[[], object]] = field(default_factory=list)
+    instead: list[httpx.Response] = field(default_factory=list)
 
     @property
     def client(self) -> httpx.Client:
@@ -44,6 +51,22 @@ class Talk:
         """Say something in a chat."""
         asked = {"content": text(*texts), **body}
         return self.client.post(f"{CHATS}/{chat_id}/messages", json=asked)
+
+    def post(self, chat_id: str, path: str, body: Any = None) -> httpx.Response:
+        """Ask for something to be done with a chat."""
+        return self.client.post(f"{CHATS}/{chat_id}/{path}", json=body)
+
+    def decide(self, chat_id: str, approved: bool, *calls: dict[str, Any]) -> httpx.Response:
+        """Approve or deny calls, or all that wait."""
+        waiting = calls or self.chat(chat_id)["pending_tool_calls"]
+        decisions = [
+            {"tool_call_id": each["tool_call_id"], "approved": approved} for each in waiting
+        ]
+        return self.post(chat_id, "tool-approvals", {"decisions": decisions})
+
+    def model_answers(self, status: int, **fields: Any) -> None:
+        """Have the provider answer a further request with this."""
+        self.instead.append(httpx.Response(status, **fields))
 
     def step(self, chat_id: str) -> dict[str, Any]:
         """Have a worker look at the chat once; the chat after that."""
@@ -78,6 +101,21 @@ class Talk:
         parts = [part for each in self.messages(chat_id) for part in each["content"]]
         return [part for part in parts if not kind or part["type"] == kind]
 
+    def events(self, chat_id: str) -> list[tuple[str, str]]:
+        """What the person was told of servers: their names, and what became of them."""
+        told = self.parts(chat_id, "server-event")
+        return [(each["server_name"], each["outcome"]) for each in told]
+
+    def result(self, chat_id: str) -> dict[str, Any]:
+        """The only result of a tool."""
+        [found] = self.parts(chat_id, "tool-result")
+        return found
+
+    @property
+    def offered(self) -> list[str]:
+        """The names of the tools that the model was offered last."""
+        return [each["function"]["name"] for each in self.model.requests[-1].get("tools", ())]
+
     def answer(self, chat_id: str) -> str:
         """The text of the last message of the model's."""
         said = [each for each in self.messages(chat_id) if each["role"] == "assistant"]
@@ -87,9 +125,15 @@ class Talk:
 @contextmanager
 def talking(world: World, model: str = "scripted", **config: Any) -> Iterator[Talk]:
     """Somebody to talk to, at a host of the fake internet that leads to a real server."""
+    meanwhile: list[Callable[[], object]] = []
+    instead: list[httpx.Response] = []
     with ScriptedModel() as scripted, httpx.HTTPTransport() as wire:
 
         def relay(request: httpx.Request) -> httpx.Response:
+            if meanwhile:
+                meanwhile.pop(0)()
+            if instead:
+                return instead.pop(0)
             path = request.url.raw_path.decode().removeprefix("/v1")
             headers = [pair for pair in request.headers.items() if pair[0] != "host"]
             real = httpx.Request(
@@ -104,4 +148,4 @@ def talking(world: World, model: str = "scripted", **config: Any) -> Iterator[Ta
         model_id = offer_model(
             world.deployment, f"{MODEL_HOST}/v1", model=model, display_name="Scripted", **config
         )
-        yield Talk(world, scripted, model_id)
+        yield Talk(world, scripted, model_id, meanwhile=meanwhile, instead=instead)
