@@ -1,12 +1,15 @@
 """A world with a model in it: chats whose turns are really taken, in this process."""
 
+import threading
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
 
+from chalicelib.storage import StorageUnavailableError
 from infra.local.scripted_model import ScriptedModel
 from tests.support.chats import CHATS, offer_model, text
 from tests.support.deployment import ADMIN_TOKEN
@@ -16,6 +19,7 @@ from tests.support.people import default_organization
 MODEL_HOST = "https://models.example"
 _AT_REST = {"waiting", "error", "requires_action"}
 _MOST_STEPS = 60
+_LONGEST_STEP_SECONDS = 20
 
 
 @dataclass
@@ -73,6 +77,27 @@ class Talk:
         self.world.deployment.services.turns.handle(chat_id)
         return self.chat(chat_id)
 
+    def lose_a_worker(self, chat_id: str) -> None:
+        """A worker reads the chat, takes its lease, and can do nothing from then on."""
+        calls = self.world.deployment.aws_calls
+        calls.refuse_after = 2
+        with suppress(StorageUnavailableError):
+            self.world.deployment.services.turns.handle(chat_id)
+        calls.refuse_after = None
+        assert self.chat(chat_id)["status"] == "running"
+
+    @contextmanager
+    def working(self, chat_id: str) -> Iterator["Watched"]:
+        """A worker is at the chat's next step meanwhile; it must have ended a little later."""
+        worker = self.world.deployment.services.turns
+        thread = threading.Thread(target=worker.handle, args=(chat_id,))
+        thread.start()
+        try:
+            yield Watched(self, chat_id)
+        finally:
+            thread.join(_LONGEST_STEP_SECONDS)
+        assert not thread.is_alive()
+
     def run(self, chat_id: str) -> dict[str, Any]:
         """Have workers look at the chat until it is at rest; the chat then."""
         for _ in range(_MOST_STEPS):
@@ -120,6 +145,43 @@ class Talk:
         """The text of the last message of the model's."""
         said = [each for each in self.messages(chat_id) if each["role"] == "assistant"]
         return "".join(part.get("text", "") for part in said[-1]["content"])
+
+
+@dataclass
+class Watched:
+    """A chat whose events somebody follows."""
+
+    talk: Talk
+    chat_id: str
+    cursor: str = ""
+
+    def follow(self) -> list[dict[str, Any]]:
+        """What has happened since it was asked last."""
+        path = f"{CHATS}/{self.chat_id}/events"
+        parameters = {"cursor": self.cursor} if self.cursor else {}
+        news = self.talk.client.get(path, params=parameters).raise_for_status().json()
+        self.cursor = news["cursor"]
+        return list(news["events"])
+
+    def wait_for(self, kind: str) -> list[dict[str, Any]]:
+        """All events up to the first of a kind, and those that came with it."""
+        seen: list[dict[str, Any]] = []
+        end = time.monotonic() + _LONGEST_STEP_SECONDS
+        while time.monotonic() < end:
+            seen += self.follow()
+            if any(each["type"] == kind for each in seen):
+                return seen
+        raise AssertionError(f"there was no {kind} event: {seen}")
+
+    def wait_for_parts(self) -> str:
+        """The text that the model has said before its message is there."""
+        events = self.wait_for("message_part")
+        return "".join(told(each) for each in events)
+
+
+def told(event: dict[str, Any]) -> str:
+    """The text of a preview; of another event, none."""
+    return str(event.get("message_part", {}).get("part", {}).get("text", ""))
 
 
 @contextmanager
