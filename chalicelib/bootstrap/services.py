@@ -169,9 +169,10 @@ class Services(Registry):
 
     @part
     def _toolboxes(self) -> "Toolboxes":
-        from chalicelib.turns.toolbox import Toolboxes
+        from chalicelib.turns.toolbox import PATIENCE_SECONDS, Toolboxes
 
-        return Toolboxes(self._selection, self.tools, self._clock)
+        patience = min(self._listing_patience, PATIENCE_SECONDS)
+        return Toolboxes(self._selection, self.tools, self._clock, patience)
 
     @part
     def turns(self) -> TurnWorker:

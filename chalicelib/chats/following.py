@@ -118,12 +118,13 @@ class FollowingService:
         if chat.history_version != seen.history_version:
             happened.append(Happening(StreamEventType.HISTORY_RESET))
             seen = Cursor(chat.history_version)
-        messages = self._new_messages(chat, seen.message_id)
-        happened += [Happening(StreamEventType.MESSAGE, message=each) for each in messages[1]]
-        seen = Cursor(seen.history_version, messages[0], seen.version, seen.holder, seen.sequence)
+        last_id, messages = self._new_messages(chat, seen.message_id)
+        happened += [Happening(StreamEventType.MESSAGE, message=each) for each in messages]
+        if last_id != seen.message_id:  # What was shown of a message has come true with it.
+            seen = Cursor(seen.history_version, last_id, seen.version)
         caught_up = seen.message_id >= chat.last_message_id
-        if caught_up and chat.lease is not None:
-            seen, parts = self._new_parts(chat, seen, chat.lease.holder)
+        if caught_up:
+            seen, parts = self._new_parts(chat, seen, chat.lease.holder if chat.lease else "")
             happened += parts
         if caught_up and chat.version != seen.version:
             happened += self._state(chat)
@@ -147,11 +148,16 @@ class FollowingService:
         return (found[-1].id if found else chat.last_message_id), visible
 
     def _new_parts(self, chat: Chat, seen: Cursor, holder: str) -> tuple[Cursor, list[Happening]]:
-        """What the model has just said; from the beginning if another attempt says it."""
+        """What the model has just said; from the beginning if another attempt says it.
+
+        What an attempt said that is over, and has left no message, is void.
+        """
         happened = []
         is_same = seen.holder == holder
-        if seen.holder and not is_same and seen.sequence:
+        if not is_same and seen.sequence:
             happened.append(Happening(StreamEventType.PREVIEW_RESET))
+        if not holder:
+            return Cursor(seen.history_version, seen.message_id, seen.version), happened
         message_id = chat.last_message_id + 1
         found = self._repository.list_fragments(
             chat.id, message_id, holder, seen.sequence if is_same else 0

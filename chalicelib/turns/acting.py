@@ -1,6 +1,6 @@
 """A step in which tools are called: a whole batch at once, with the owner's own connections."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from time import monotonic
@@ -18,7 +18,7 @@ from chalicelib.mcp_servers.models import MCPServer
 from chalicelib.sdk.chats import MessageRole, ToolCall, ToolResult
 from chalicelib.turns import builtin, finding
 from chalicelib.turns.builtin import BuiltinToolError
-from chalicelib.turns.results import build, convert
+from chalicelib.turns.results import build, convert, fit
 from chalicelib.turns.steps import Outcome, Step
 from chalicelib.turns.toolbox import Toolboxes
 from chalicelib.workspaces.service import WorkspaceService
@@ -27,8 +27,6 @@ CALL_SECONDS = 60.0
 _BATCH_SECONDS = 100.0
 _AT_ONCE = 8
 _LOOKED_EVERY_SECONDS = 0.1
-_MOST_CHARACTERS = 2_000_000
-"""Of all results together: they are stored in one transaction, of 4 MB at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +77,7 @@ class Acting:
         _wait(step, asked)
         threads.shutdown(wait=False, cancel_futures=True)
         done = [_result(step, call, asked[call.id]) for call in chat.open_calls]
-        results = _fit([each.result for each in done])
+        results = fit([each.result for each in done])
         made = next((each.workspace_id for each in done if each.workspace_id), None)
 
         def apply(making: Transition) -> None:
@@ -157,19 +155,3 @@ def _explain(error: CiboriumError) -> str:
     url = error.extra().get("connect_url")
     detail = f" {error.detail}" if error.detail else ""
     return f"{error.message}{detail}" + (f" The user can connect at {url}" if url else "")
-
-
-def _fit(results: Sequence[ToolResult]) -> list[ToolResult]:
-    """The results as far as there is room for them together; what is left out is said to be."""
-    room, kept = _MOST_CHARACTERS, []
-    for result in results:
-        media = sum(len(each.data) for each in result.media)
-        if media + len(result.result) > room and media:
-            note = f"{result.result}\n[images left out: too much at once]"
-            result = result.model_copy(update={"media": [], "is_media": False, "result": note})  # noqa: PLW2901
-        if len(result.result) > room:
-            cut = f"{result.result[: max(room, 0)]}\n[the rest was left out: too much at once]"
-            result = result.model_copy(update={"result": cut})  # noqa: PLW2901
-        room -= len(result.result) + sum(len(each.data) for each in result.media)
-        kept.append(result)
-    return kept

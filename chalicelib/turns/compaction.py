@@ -18,8 +18,12 @@ _REQUEST = "Summarise the conversation above."
 
 
 def is_due(history: Sequence[Message], model: ModelConfig) -> bool:
-    """Whether the last answer's prompt was so long that the next should be shorter."""
-    last = next((each for each in reversed(history) if each.usage is not None), None)
+    """Whether the last answer's prompt was so long that the next should be shorter.
+
+    What was answered before the last summary was answered to another prompt, though it may stand
+    behind the summary.
+    """
+    last = max((each for each in history if each.usage is not None), key=_id, default=None)
     if last is None or last.usage is None or find_summary(last) is not None:
         return False
     return last.usage.total_tokens >= model.compression_tokens and find_end(history) is not None
@@ -30,7 +34,7 @@ def find_end(history: Sequence[Message]) -> int | None:
 
     What came since the user last spoke stays as it is, unless there is nothing before it.
     """
-    told = [each for each in history if find_summary(each) is None]
+    told = [each for each in history if each.role is not MessageRole.SYSTEM]
     starts = [number for number, each in enumerate(told) if each.role is MessageRole.USER]
     if starts and starts[-1] > 0:
         return told[starts[-1] - 1].id
@@ -49,3 +53,7 @@ def build_request(
         messages=(*messages, PromptMessage("user", (TextPart(_REQUEST),))),
         max_output_tokens=model.max_output_tokens,
     )
+
+
+def _id(message: Message) -> int:
+    return message.id

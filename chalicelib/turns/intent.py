@@ -10,6 +10,8 @@ from typing import Any
 _INTENT = "model_intent"
 _INNER = "properties"
 _LONGEST = 500
+_PLACE = f"#/properties/{_INNER}"
+_DATA = frozenset({"const", "default", "enum", "example", "examples"})
 
 
 def wrap(schema: Mapping[str, Any]) -> dict[str, Any]:
@@ -21,7 +23,7 @@ def wrap(schema: Mapping[str, Any]) -> dict[str, Any]:
                 "type": "string",
                 "description": "In a few words, for the user: what you want to do, and why.",
             },
-            _INNER: dict(schema),
+            _INNER: _moved(dict(schema)),
         },
         "required": [_INTENT, _INNER],
     }
@@ -44,3 +46,15 @@ def unwrap(arguments: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
 def rewrap(intent: str, arguments: object) -> dict[str, Any]:
     """What the model wrote, as it is told of it again."""
     return {_INTENT: intent, _INNER: arguments}
+
+
+def _moved(schema: Any) -> Any:
+    """A schema whose references still hold where it is put: they start at the root."""
+    if isinstance(schema, Mapping):
+        return {
+            key: f"{_PLACE}{value[1:]}"
+            if key == "$ref" and isinstance(value, str) and (value == "#" or value[:2] == "#/")
+            else (value if key in _DATA else _moved(value))
+            for key, value in schema.items()
+        }
+    return [_moved(each) for each in schema] if isinstance(schema, list) else schema

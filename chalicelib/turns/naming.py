@@ -6,6 +6,7 @@ name is never taken apart again: who it belongs to is remembered beside it.
 
 import hashlib
 import re
+from collections import Counter
 from collections.abc import Iterable
 
 _LONGEST = 64
@@ -20,13 +21,18 @@ def build_names(tools: Iterable[tuple[str, str]]) -> dict[tuple[str, str], str]:
         tools: the slug of its server and its own name, of each tool.
     """
     wanted = {tool: _join(*tool) for tool in tools}
-    taken: dict[str, int] = {}
-    for name in wanted.values():
-        taken[name] = taken.get(name, 0) + 1
-    return {
+    taken = Counter(wanted.values())
+    names = {
         tool: name if taken[name] == 1 and _is_faithful(tool, name) else _with_hash(tool, name)
         for tool, name in wanted.items()
     }
+    for _ in names:  # A server may call its tool just as we call another's; it gets a hash, too.
+        taken = Counter(names.values())
+        doubled = {tool for tool, name in names.items() if taken[name] > 1 and name == wanted[tool]}
+        if not doubled:
+            break
+        names |= {tool: _with_hash(tool, wanted[tool]) for tool in doubled}
+    return names
 
 
 def _join(slug: str, tool: str) -> str:

@@ -3,7 +3,7 @@
 import json
 from base64 import b64decode
 from binascii import Error
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from chalicelib.chats.models import OpenCall
@@ -14,6 +14,10 @@ MOST_TEXT = 128 * 1024
 """Characters of one result; the rest is left out, and the text says so."""
 MOST_MEDIA = 512 * 1024
 """Bytes of one result's images."""
+MOST_TOGETHER = 3_000_000
+"""Bytes of all results of a step as they are stored: in one transaction, of 4 MB at most."""
+_BYTES_OF_A_CHARACTER = 6
+"""At most, in JSON: `\\u0001`."""
 _IMAGES = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp"})
 
 
@@ -27,10 +31,9 @@ def convert(call: OpenCall, result: ToolResult) -> chats.ToolResult:
         else:
             room -= len(image.data) * 3 // 4
             media.append(image)
-    if result.structured_content is not None:
-        told = json.dumps(result.structured_content, ensure_ascii=False)
-        if told not in texts:
-            texts.append(told)
+    structured = result.structured_content
+    if structured is not None and not any(_says(text, structured) for text in texts):
+        texts.append(json.dumps(structured, ensure_ascii=False))
     return build(call, "\n".join(filter(None, texts)), is_error=result.is_error, media=media)
 
 
@@ -56,20 +59,49 @@ def build(
     )
 
 
+def fit(results: Sequence[chats.ToolResult]) -> list[chats.ToolResult]:
+    """The results as far as there is room for them together; what is left out is said to be."""
+    room, kept = MOST_TOGETHER, []
+    for result in results:
+        fitting = result
+        if _size(fitting) > room and fitting.media:
+            note = f"{fitting.result}\n[images left out: too much at once]"
+            fitting = fitting.model_copy(update={"media": [], "is_media": False, "result": note})
+        if _size(fitting) > room:
+            start = fitting.result[: max(room, 0) // _BYTES_OF_A_CHARACTER]
+            cut = f"{start}\n[the rest was left out: too much at once]"
+            fitting = fitting.model_copy(update={"result": cut})
+        room -= _size(fitting)
+        kept.append(fitting)
+    return kept
+
+
+def _size(result: chats.ToolResult) -> int:
+    return len(result.model_dump_json().encode())
+
+
 def _find_image(block: Mapping[str, Any], room: int) -> chats.Media | None:
     """The image in a block, if it is one that models take and there is room for it."""
     source = block.get("resource") if block.get("type") == "resource" else block
     if not isinstance(source, Mapping):
         return None
     data = source.get("data" if block.get("type") == "image" else "blob")
-    media_type = source.get("mimeType")
+    media_type = str(source.get("mimeType"))
     if media_type not in _IMAGES or not isinstance(data, str) or len(data) * 3 // 4 > room:
         return None
     try:
         b64decode(data, validate=True)
     except (Error, ValueError):
         return None
-    return chats.Media(media_type=str(media_type), data=data)
+    return chats.Media(media_type=media_type, data=data)
+
+
+def _says(text: str, structured: Any) -> bool:
+    """Whether a text is the structured content: servers send both, for older clients."""
+    try:
+        return bool(json.loads(text) == structured)
+    except (ValueError, RecursionError):
+        return False
 
 
 def _describe(block: Mapping[str, Any]) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 from chalicelib.chats.models import Chat
 from chalicelib.errors import CiboriumError
 from chalicelib.identity.models import Actor
+from chalicelib.mcp_client.errors import ToolsUnavailableError
 from chalicelib.mcp_client.governing import GovernedTool
 from chalicelib.mcp_client.service import ServerTools, ToolService
 from chalicelib.mcp_servers.models import MCPServer
@@ -22,7 +23,7 @@ from chalicelib.turns.intent import wrap
 from chalicelib.turns.naming import build_names
 from chalicelib.turns.providers.models import ToolSpec
 
-_PATIENCE_SECONDS = 12.0  # A server has ten; a token may have to be renewed before.
+PATIENCE_SECONDS = 12.0  # A server has ten; a token may have to be renewed before.
 _SKIPPED_FOR = timedelta(seconds=60)
 _MOST_REMEMBERED = 1000
 _MOST_SERVERS = 64
@@ -63,12 +64,26 @@ class Toolbox:
 
 
 class Toolboxes:
-    """Fills toolboxes; lives as long as the container, and remembers who was too slow."""
+    """Fills toolboxes; lives as long as the container, and remembers who was too slow.
 
-    def __init__(self, selection: ServerSelection, tools: ToolService, clock: Clock) -> None:
+    Args:
+        selection: which servers a chat has.
+        tools: lists their tools.
+        clock: the time.
+        patience: for how many seconds a step waits for the slowest server.
+    """
+
+    def __init__(
+        self,
+        selection: ServerSelection,
+        tools: ToolService,
+        clock: Clock,
+        patience: float = PATIENCE_SECONDS,
+    ) -> None:
         self._selection = selection
         self._tools = tools
         self._clock = clock
+        self._patience = patience
         self._lock = threading.Lock()
         self._slow: dict[tuple[str, int, str], datetime] = {}
 
@@ -86,7 +101,7 @@ class Toolboxes:
         """
         servers = list(self.find_servers(actor, membership, chat).values())
         asked = [each for each in servers if not self._is_slow(actor, each)]
-        listings = self._tools.list_of(actor, asked, _PATIENCE_SECONDS) if asked else []
+        listings = self._tools.list_of(actor, asked, self._patience) if asked else []
         events = [
             _event(each, ServerOutcome.TIMEOUT, "It did not answer in time a moment ago.")
             for each in servers
@@ -107,7 +122,7 @@ class Toolboxes:
         if error.code in _CONNECT_CODES:
             url = error.extra().get("connect_url")
             return _event(server, ServerOutcome.CONNECT_REQUIRED, error.message, url)
-        if error.code in _LATE_CODES:
+        if _find_code(error) in _LATE_CODES:
             with self._lock:
                 if len(self._slow) >= _MOST_REMEMBERED:
                     self._slow.clear()
@@ -118,6 +133,12 @@ class Toolboxes:
     def _is_slow(self, actor: Actor, server: MCPServer) -> bool:
         since = self._slow.get((server.id, server.version, actor.user_id))
         return since is not None and self._clock() - since < _SKIPPED_FOR
+
+
+def _find_code(error: CiboriumError) -> str:
+    """What became of a server, also where its user is not to be told."""
+    hidden = error.__cause__ if isinstance(error, ToolsUnavailableError) else None
+    return hidden.code if isinstance(hidden, CiboriumError) else error.code
 
 
 def _offer(found: Sequence[tuple[MCPServer, GovernedTool]]) -> dict[str, TurnTool]:

@@ -99,6 +99,7 @@ class ChatWorker:
         making = Transition(chat, self._clock())
         if chat.status is ChatStatus.INTERRUPTING:
             _end(making)
+            making.take_next(lambda id_: self._repository.find_queued(chat.id, id_))
             self._write(making)
             return None
         making.apply(lambda each, now: states.claim(each, holder, now))

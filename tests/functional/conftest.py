@@ -1,5 +1,6 @@
 """Fixtures of the functional tests: a whole deployment in this process."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from tests.support.cli import Terminal, terminal_of
 from tests.support.deployment import ADMIN_TOKEN, Deployment, start_deployment
 from tests.support.identity_provider import SETTINGS
 from tests.support.journey import World, start_world
+from tests.support.turns import Talk, talking
 
 
 @pytest.fixture
@@ -20,6 +22,13 @@ def deployment(local_aws: None) -> Deployment:
 def world(local_aws: None) -> World:
     """A deployment that reaches an OAuth2-protected MCP server, and an identity provider."""
     return start_world(SETTINGS)
+
+
+@pytest.fixture
+def talk(world: World) -> Iterator[Talk]:
+    """Somebody to talk to, who has a scripted model to talk to."""
+    with talking(world) as talk:
+        yield talk
 
 
 @pytest.fixture

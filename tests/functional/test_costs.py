@@ -457,15 +457,6 @@ COSTS: dict[str, tuple[Step, tuple[int, int, int, int]]] = {
         (2, 1, 0, 0),
     ),
     f"GET {LIMITS}/status": (lambda c: c.client.get(f"{c.limits}/status"), (2, 0, 0, 0)),
-    f"GET {COST}/{{user_id}}/summary": (
-        lambda c: c.client.get(f"{COST}/me/summary"),
-        (2, 0, 0, 0),
-    ),
-    f"GET {COST}/users": (lambda c: c.client.get(f"{COST}/users"), (3, 0, 0, 0)),
-    f"GET {COST}/chats/{{chat_id}}": (
-        lambda c: c.client.get(c.due.replace(CHATS, f"{COST}/chats")),
-        (3, 0, 0, 0),
-    ),
     f"GET {AUDIT}": (lambda c: c.client.get(f"{AUDIT}?actor=me"), (2, 0, 0, 0)),
     f"GET {AUDIT}/export": (lambda c: c.client.get(f"{AUDIT}/export?actor=me"), (2, 0, 0, 0)),
 }

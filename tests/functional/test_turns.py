@@ -1,19 +1,7 @@
 """A chat's turn, step by step: the model is asked, tools are called, everything is stored."""
 
-from collections.abc import Iterator
-
-import pytest
-
 from tests.support.chats import CHATS
-from tests.support.journey import World
-from tests.support.turns import Talk, talking
-
-
-@pytest.fixture
-def talk(world: World) -> Iterator[Talk]:
-    """Somebody to talk to."""
-    with talking(world) as talk:
-        yield talk
+from tests.support.turns import Talk
 
 
 def test_a_question_is_answered(talk: Talk) -> None:

@@ -67,6 +67,7 @@ class Deployment:
     egress: Egress
     database: Database
     aws_calls: aws.CallCounter
+    sqs: Any
     log_lines: list[str] = field(default_factory=list)
 
     def client(self, token: str | None = None, **headers: str) -> httpx.Client:
@@ -153,7 +154,9 @@ def start_deployment(
     events.register(app, lambda: services)
     owner = services.identity.ensure_first_owner(ADMIN_TOKEN)
     services.organizations.ensure_default(owner)
-    deployment = Deployment(settings, services, app, clock, egress, database, counter)
+    deployment = Deployment(
+        settings, services, app, clock, egress, database, counter, clients["sqs"]
+    )
     handler = _Lines(deployment.log_lines)
     logs.get_logger().handlers[:] = [handler]
     logs.get_logger().setLevel("DEBUG")
