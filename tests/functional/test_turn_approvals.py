@@ -1,7 +1,5 @@
 """Tools that ask first: the chat waits for its owner, for as long as they may take."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from tests.support.chats import CHATS
@@ -14,9 +12,9 @@ TWO = 'use look {"n": 1} and use look {"n": 2} and use read {"n": 3}'
 
 
 @pytest.fixture
-def server(talk: Talk) -> Iterator[ToolServer]:
+def server(talk: Talk) -> ToolServer:
     """One tool of it asks, another does not."""
-    yield add_tools(talk.world, "a", "look", "read", tool_rules={"look": "ask"})
+    return add_tools(talk.world, "a", "look", "read", tool_rules={"look": "ask"})
 
 
 def numbers(server: ToolServer) -> list[int]:
