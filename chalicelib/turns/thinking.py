@@ -35,6 +35,7 @@ from chalicelib.turns.ports import ReadFileOf
 from chalicelib.turns.prompt import ReadFile, build_messages, select
 from chalicelib.turns.providers import ContextTooLongError, ModelError
 from chalicelib.turns.providers.models import (
+    Finished,
     ModelRequest,
     ToolSpec,
 )
@@ -132,7 +133,7 @@ class Thinking:
     def _store(self, step: Step, model: ModelConfig, box: Toolbox, answer: Answer) -> Outcome:
         chat, finished = step.chat, answer.finished
         if finished is not None and not answer.calls and not answer.says_something:
-            return _fail(_silence(finished.reason))
+            return self._give_up(chat, model, finished)
         calls = [_open(call, box) for call in answer.calls] if finished else []
         parts = [_unwrapped(part, box) for part in answer.parts]
         if finished is None:  # The owner has interrupted: what was said stays, calls do not.
@@ -142,10 +143,10 @@ class Thinking:
         news = _news(chat.server_outcomes, box)
 
         def apply(making: Transition) -> None:
+            if parts:  # First: its preview was shown under the next id.
+                making.say(MessageRole.ASSISTANT, parts, model_config_id=model.id, usage=usage)
             if news:
                 making.say(MessageRole.SYSTEM, news, visibility=Visibility.USER)
-            if parts:
-                making.say(MessageRole.ASSISTANT, parts, model_config_id=model.id, usage=usage)
             making.chat = replace(making.chat, server_outcomes=outcomes)
             if calls:
                 making.apply(lambda each, now: states.go_on(each, calls, now))
@@ -171,8 +172,10 @@ class Thinking:
         except ModelError as exc:
             return _after(exc, chat)
         text = "".join(part.text for part in answer.parts if isinstance(part, Text))
-        if answer.finished is None or not text.strip():
-            return _fail(_silence("stop")) if answer.finished else Outcome(_go_on_unchanged)
+        if answer.finished is None:
+            return Outcome(lambda making: making.apply(states.try_again))
+        if not text.strip():
+            return self._give_up(chat, model, answer.finished)
         usage = to_usage(answer.finished.usage, model)
         summary = Compaction(text=text, covered_message_id=end)
 
@@ -181,6 +184,12 @@ class Thinking:
             making.apply(lambda each, now: states.go_on(each, (), now))
 
         return Outcome(apply, [self._spending.counting(chat, model.id, usage)])
+
+    def _give_up(self, chat: Chat, model: ModelConfig, finished: Finished) -> Outcome:
+        """End a turn whose model said nothing; it is paid for all the same."""
+        usage = to_usage(finished.usage, model)
+        counted = self._spending.counting(chat, model.id, usage)
+        return replace(_fail(_silence(finished.reason)), extend=[counted])
 
 
 def _offer(box: Toolbox, model: ModelConfig, history: Sequence[Message]) -> list[ToolSpec]:
@@ -261,7 +270,3 @@ def _silence(reason: str) -> ChatError:
     }
     message = messages.get(reason, "The model answered nothing.")
     return ChatError(message=message, kind="empty_answer", retryable=True)
-
-
-def _go_on_unchanged(making: Transition) -> None:
-    making.apply(states.try_again)

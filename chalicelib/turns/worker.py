@@ -23,6 +23,7 @@ from chalicelib.logs import describe_exception, get_logger
 from chalicelib.organizations.errors import NotAMemberError
 from chalicelib.primitives import Clock
 from chalicelib.sdk.chats import ChatError, ChatStatus
+from chalicelib.storage import StorageUnavailableError
 from chalicelib.turns.acting import Acting
 from chalicelib.turns.lease import HeldLease
 from chalicelib.turns.owners import Owners
@@ -30,7 +31,8 @@ from chalicelib.turns.steps import Outcome, Step, StepFailedError
 from chalicelib.turns.thinking import MOST_TRIES, Thinking
 
 MOST_STEPS = 100
-_COMMITS = 8
+_COMMITS = 6
+_PAUSE_SECONDS = 0.1  # Doubled with each attempt: three seconds in all, of the lease's thirty.
 _INTERRUPTED = "The user interrupted."
 _HINT_IS_LOST_AFTER_SECONDS = 60
 
@@ -48,7 +50,9 @@ class ChatWorker:
         chats: ChatService,
         queue: TurnQueue,
         clock: Clock,
+        pause: Callable[[float], object],
     ) -> None:
+        self._pause = pause
         self._repository = repository
         self._owners = owners
         self._thinking = thinking
@@ -147,20 +151,35 @@ class ChatWorker:
         Raises:
             LeaseLostError: somebody else has the chat, or an edit took it away.
             ChatChangedError: others wrote it again and again.
+            StorageUnavailableError: the database took it none of the times.
         """
-        for _ in range(_COMMITS):
-            chat = self._repository.find(chat_id)
-            if chat is None or chat.lease is None or chat.lease.holder != holder:
-                raise LeaseLostError
-            making = Transition(chat, self._clock())
-            outcome.apply(making)
-            if chat.status is ChatStatus.INTERRUPTING:
-                _end(making)
-            making.take_next(lambda id_: self._repository.find_queued(chat_id, id_))
-            with suppress(ChatChangedError):
-                self._write(making, outcome)
+        lost: CiboriumError = ChatChangedError()
+        for attempt in range(_COMMITS):
+            try:
+                self._commit_once(chat_id, holder, outcome)
+            except LeaseLostError:
+                if attempt:  # Perhaps it was written by an attempt that was not answered.
+                    self._queue.send(chat_id)
+                raise
+            except ChatChangedError as exc:
+                lost = exc
+            except StorageUnavailableError as exc:  # The user's other chats write usage, too.
+                lost = exc
+                self._pause(_PAUSE_SECONDS * 2**attempt)
+            else:
                 return
-        raise ChatChangedError
+        raise lost
+
+    def _commit_once(self, chat_id: str, holder: str, outcome: Outcome) -> None:
+        chat = self._repository.find(chat_id)
+        if chat is None or chat.lease is None or chat.lease.holder != holder:
+            raise LeaseLostError
+        making = Transition(chat, self._clock())
+        outcome.apply(making)
+        if chat.status is ChatStatus.INTERRUPTING:
+            _end(making)
+        making.take_next(lambda id_: self._repository.find_queued(chat_id, id_))
+        self._write(making, outcome)
 
     def _write(self, making: Transition, outcome: Outcome | None = None) -> None:
         extend = outcome.extend if outcome is not None else ()

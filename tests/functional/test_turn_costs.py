@@ -1,6 +1,7 @@
 """What a turn's steps cost, warm: calls to DynamoDB, KMS and other servers, exactly.
 
-Previews and renewed leases are left out: they are written as time goes by. The section "A turn's steps" of `docs/costs.md` is the same table for people.
+Previews and renewed leases are left out: they are written as time goes by. The section "A turn's
+steps" of `docs/costs.md` is the same table for people.
 """
 
 import re
