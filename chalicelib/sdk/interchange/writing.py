@@ -43,13 +43,23 @@ def write_servers(servers: Sequence[MCPServerConfig], form: Form) -> Export:
         for server in servers
         if not server.url
     )
-    notes = tuple(
-        (server.slug, "its custom headers are secret, names and all; add them by hand")
-        for server in known
-        if server.auth_type is AuthType.CUSTOM_HEADERS
-    )
+    notes = tuple((server.slug, note) for server in known for note in _find_left_out(server))
     writer = {Form.MCP: _mcp, Form.VSCODE: _vscode, Form.REGISTRY: _registry}[form]
     return Export(writer(known), skipped, notes)
+
+
+def _find_left_out(server: MCPServerConfig) -> list[str]:
+    notes = []
+    if server.auth_type is AuthType.CUSTOM_HEADERS:
+        notes.append("its custom headers are secret, names and all; add them by hand")
+    if urlsplit(server.url).query:
+        notes.append("its URL's query may hold a key and is left out; add it by hand")
+    return notes
+
+
+def _public_url(server: MCPServerConfig) -> str:
+    """A server's URL as far as it is no secret."""
+    return urlsplit(server.url)._replace(query="").geturl()
 
 
 def _mcp(servers: Sequence[MCPServerConfig]) -> dict[str, Any]:
@@ -79,7 +89,7 @@ def _vscode(servers: Sequence[MCPServerConfig]) -> dict[str, Any]:
 
 def _entry(server: MCPServerConfig, placeholder: str) -> dict[str, Any]:
     entry: dict[str, Any] = {"type": "sse" if server.transport == "sse" else "http"}
-    entry["url"] = server.url
+    entry["url"] = _public_url(server)
     if server.api_key_header:
         entry["headers"] = {server.api_key_header: placeholder}
     return entry
@@ -95,7 +105,7 @@ def _registry(servers: Sequence[MCPServerConfig]) -> dict[str, Any]:
 
 def _server_json(server: MCPServerConfig) -> dict[str, Any]:
     types = {transport.value: name for name, transport in TYPES.items()}
-    remote: dict[str, Any] = {"type": types[server.transport], "url": server.url}
+    remote: dict[str, Any] = {"type": types[server.transport], "url": _public_url(server)}
     if server.api_key_header:
         remote["headers"] = [{"name": server.api_key_header, "isRequired": True, "isSecret": True}]
     host = re.sub("[^a-z0-9.-]", "-", urlsplit(server.url).hostname or "localhost")

@@ -382,3 +382,11 @@ def test_what_cannot_be_written_is_said() -> None:
     assert [each.name for each in written.skipped] == ["linear-prod"]
     assert [slug for slug, _ in written.notes] == ["s"]
     assert list(written.document["mcpServers"]) == ["s"]
+
+
+@pytest.mark.parametrize("form", list(Form))
+def test_a_key_in_a_urls_query_is_left_out_and_said_to_be(form: Form) -> None:
+    written = write_servers([config(url=f"{URL}?key={SECRET}&team=red")], form)
+    assert SECRET not in str(written.document)
+    assert URL in str(written.document)
+    assert [note for _, note in written.notes if "query" in note]
