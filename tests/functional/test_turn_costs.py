@@ -1,7 +1,7 @@
 """What a turn's steps cost, warm: calls to DynamoDB, KMS and other servers, exactly.
 
-Previews and renewed leases are left out: they are written as time goes by. The section "A turn's
-steps" of `docs/costs.md` is the same table for people.
+Previews and renewed leases are left out: they are written as time goes by.
+The section "A turn's steps" of `docs/costs.md` is the same table for people.
 """
 
 import re
@@ -19,10 +19,10 @@ DOCUMENT = Path(__file__).parents[2] / "docs" / "costs.md"
 READS = {"GetItem", "Query", "BatchGetItem", "Scan", "TransactGetItems"}
 Costs = tuple[int, int, int, int, int]
 COSTS: dict[str, Costs] = {
-    "a message is sent": (2, 1, 0, 1, 0),
-    "a model answers, no servers": (7, 2, 0, 0, 1),
-    "a model answers, one connected server": (8, 2, 0, 0, 2),
-    "a model calls a tool": (8, 2, 0, 1, 2),
+    "a message is sent": (3, 1, 0, 1, 0),
+    "a model answers, no servers": (8, 2, 0, 0, 1),
+    "a model answers, one connected server": (9, 2, 0, 0, 2),
+    "a model calls a tool": (9, 2, 0, 1, 2),
     "one tool is called": (8, 2, 0, 1, 2),
     "a hint for a chat at rest": (1, 0, 0, 0, 0),
     "the reaper, nothing to do": (17, 0, 0, 0, 0),
