@@ -26,9 +26,9 @@ def work(deployment: Deployment, owner_id: str, chat_id: str, *steps: Step) -> C
     return deployment.services.chats.change(owner, chat_id, make)
 
 
-def claim(making: Transition) -> None:
+def claim(making: Transition, holder: str = HOLDER) -> None:
     """Begin a step."""
-    making.apply(lambda chat, now: states.claim(chat, HOLDER, now))
+    making.apply(lambda chat, now: states.claim(chat, holder, now))
 
 
 def say(text: str, visibility: Visibility = Visibility.BOTH) -> Step:
