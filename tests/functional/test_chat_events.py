@@ -127,7 +127,7 @@ def write_fragments(owner: Owner, path: str, holder: str, *texts: str, first: in
     deployment = owner.person.deployment
     for number, each in enumerate(texts, first):
         fragment = Fragment(message_id=2, holder=holder, sequence=number, parts=(Text(text=each),))
-        deployment.services.turns._repository.add_fragment(
+        deployment.services.chats._repository.add_fragment(
             path.rpartition("/")[2], fragment, deployment.clock()
         )
 
