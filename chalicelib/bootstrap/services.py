@@ -201,4 +201,5 @@ class Services(Registry):
             chats=self.chats,
             queue=self.turn_queue,
             clock=clock,
+            lease=self._lease,
         )

@@ -44,7 +44,7 @@ from infra.local.models import (
     find_model,
 )
 from infra.local.supervisor import SupervisedWorker
-from infra.local.worker import read_intervals
+from infra.local.worker import read_intervals, read_lease
 
 HOST = "127.0.0.1"
 STAGE = "local"
@@ -81,6 +81,7 @@ def run(*, demo: bool) -> None:
         os.environ.update(_environment(aws, port))
         settings = Settings.from_environment(os.environ)
         read_intervals(os.environ)  # The worker's own; refused here, before anything is started.
+        read_lease(os.environ)
         _ensure_stack(aws, state)
         token = _admin_token(state)
         admin = ensure_first_admin(settings, token)
