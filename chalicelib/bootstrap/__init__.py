@@ -11,16 +11,18 @@ does not pay for. The parts stand in four classes, one on top of the other:
 
 import os
 from collections.abc import Callable
+from datetime import timedelta
 from functools import cache
 
 from chalicelib import logs
 from chalicelib.bootstrap.services import Services
+from chalicelib.chats.states import LEASE
 from chalicelib.config import Settings
 
 __all__ = ["Services", "services_from_environment"]
 
 
-def services_from_environment() -> Callable[[], Services]:
+def services_from_environment(lease: timedelta = LEASE) -> Callable[[], Services]:
     """The services of this process, made once.
 
     In Lambda they are made at once, so that a wrong setting fails the cold start and names itself;
@@ -31,7 +33,7 @@ def services_from_environment() -> Callable[[], Services]:
     def services() -> Services:
         settings = Settings.from_environment(os.environ)
         logs.configure(settings.log_level)
-        return Services(settings)
+        return Services(settings, lease=lease)
 
     if "AWS_LAMBDA_FUNCTION_NAME" in os.environ:
         services()

@@ -11,6 +11,7 @@ from botocore.config import Config
 
 from chalicelib.audit import AuditRepository
 from chalicelib.bootstrap.parts import part
+from chalicelib.chats.states import LEASE
 from chalicelib.config import PublicURL, Settings
 from chalicelib.egress import Egress
 from chalicelib.encryption import Vault
@@ -41,9 +42,10 @@ class Foundation:
         pause: waits for so many seconds.
         sign_in_tokens: the tokens of people's sign-ins.
         listing_patience: for how many seconds a listing of many servers waits for the slowest.
+        lease: how long a chat waits for a worker that gives no sign of life.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 -- each replaces one part
         self,
         settings: Settings,
         *,
@@ -54,6 +56,7 @@ class Foundation:
         pause: Callable[[float], object] = time.sleep,
         sign_in_tokens: SignInTokens | None = None,
         listing_patience: float = PATIENCE_SECONDS,
+        lease: timedelta = LEASE,
     ) -> None:
         self._settings = settings
         self._session = botocore.session.get_session()
@@ -65,6 +68,7 @@ class Foundation:
         self._pause = pause
         self._sign_in_tokens = sign_in_tokens
         self._listing_patience = listing_patience
+        self._lease = lease
 
     @property
     def public_url(self) -> PublicURL:

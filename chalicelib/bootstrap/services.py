@@ -202,4 +202,5 @@ class Services(Registry):
             queue=self.turn_queue,
             clock=clock,
             pause=self._pause,
+            lease=self._lease,
         )

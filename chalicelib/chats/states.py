@@ -66,12 +66,12 @@ def is_claimable(chat: Chat, now: datetime) -> bool:
     return chat.status is ChatStatus.REQUIRES_ACTION and is_late
 
 
-def claim(chat: Chat, holder: str, now: datetime) -> Chat:
+def claim(chat: Chat, holder: str, now: datetime, lease: timedelta = LEASE) -> Chat:
     """A worker takes the next step; of calls that nobody decided on in time, it denies all."""
     return replace(
         chat,
         status=ChatStatus.RUNNING,
-        lease=Lease(holder, now + LEASE),
+        lease=Lease(holder, now + lease),
         attempts=chat.attempts + 1,
         steps=chat.steps if chat.attempts else chat.steps + 1,
         open_calls=tuple(_denied_if_waiting(call) for call in chat.open_calls),

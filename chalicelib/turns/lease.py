@@ -1,6 +1,7 @@
 """Holding a chat while a step is at work, and hearing that it is to stop."""
 
 import threading
+from datetime import timedelta
 from types import TracebackType
 from typing import Self
 
@@ -17,13 +18,14 @@ RENEWED_EVERY_SECONDS = 2.0
 class HeldLease:
     """Renews a lease from a thread of its own, until the step is over.
 
-    A worker that is killed renews it no more, so another one may go on half a minute later.
+    A worker that is killed renews it no more, so another one may go on once it has run out.
 
     Args:
         repository: where the lease is kept.
         chat_id: of which chat.
         holder: the lease's name.
         clock: the time.
+        lease: for how long it is held each time.
         every: seconds between two renewals.
     """
 
@@ -33,11 +35,13 @@ class HeldLease:
         chat_id: str,
         holder: str,
         clock: Clock,
+        lease: timedelta = states.LEASE,
         every: float = RENEWED_EVERY_SECONDS,
     ) -> None:
         self._repository = repository
         self._chat_id = chat_id
         self._clock = clock
+        self._lease = lease
         self._every = every
         self._over = threading.Event()
         self._stopped = threading.Event()
@@ -65,7 +69,7 @@ class HeldLease:
     def _renew(self) -> None:
         while not self._over.wait(self._every):
             try:
-                until = self._clock() + states.LEASE
+                until = self._clock() + self._lease
                 status = self._repository.renew(self._chat_id, self.holder, until)
             except LeaseLostError:
                 self._stopped.set()

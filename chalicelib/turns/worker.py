@@ -9,6 +9,7 @@ any moment: the chat waits until its lease has run out, and the step is done aga
 import secrets
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import timedelta
 
 from chalicelib.chats import states
 from chalicelib.chats.errors import ChatChangedError, LeaseLostError
@@ -51,6 +52,7 @@ class ChatWorker:
         queue: TurnQueue,
         clock: Clock,
         pause: Callable[[float], object],
+        lease: timedelta,
     ) -> None:
         self._pause = pause
         self._repository = repository
@@ -60,6 +62,7 @@ class ChatWorker:
         self._chats = chats
         self._queue = queue
         self._clock = clock
+        self._lease = lease
 
     def handle(self, chat_id: str) -> None:
         """Perform the chat's next step, if it has one that nobody is at.
@@ -76,7 +79,7 @@ class ChatWorker:
             claimed = self._claim(chat, holder)
             if claimed is None:
                 return
-            with HeldLease(self._repository, chat.id, holder, self._clock) as lease:
+            with HeldLease(self._repository, chat.id, holder, self._clock, self._lease) as lease:
                 outcome = self._perform(claimed, lease)
             self._commit(chat.id, holder, outcome)
 
@@ -106,7 +109,7 @@ class ChatWorker:
             making.take_next(lambda id_: self._repository.find_queued(chat.id, id_))
             self._write(making)
             return None
-        making.apply(lambda each, now: states.claim(each, holder, now))
+        making.apply(lambda each, now: states.claim(each, holder, now, self._lease))
         error = _find_reason_to_stop(making.chat)
         if error is None:
             try:

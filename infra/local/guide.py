@@ -3,10 +3,12 @@
 import json
 
 _SERVERS = "/api/experimental/mcp/servers"
+_CHATS = "/api/experimental/chats"
 
 _GUIDE = """
   Ciborium    {base_url}
   Admin       {token}
+  Model       {model}
 
   The main job, in a second terminal:
 
@@ -28,18 +30,34 @@ _GUIDE = """
 
     curl -s $CIBORIUM{servers}/$SERVER/tools/call -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' -d '{call}'
 
-  5. Start a chat in your organisation with that server:
+  5. Start a chat in your organisation with that server{asking}:
 
-    curl -s $CIBORIUM/api/experimental/chats -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' -d '{{"organization_id":"{organization_id}","mcp_server_ids":["'$SERVER'"],"content":[{{"type":"text","text":"What is new?"}}]}}'
+    CHAT=$(curl -s $CIBORIUM{chats} -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' -d '{{"organization_id":"{organization_id}","mcp_server_ids":["'$SERVER'"],"content":[{content}]}}' | tee /dev/stderr | sed -n 's/.*"id":"\\([^"]*\\)".*/\\1/p')
+
+  6. See what became of it: your message{reading}:
+
+    curl -s "$CIBORIUM{chats}/$CHAT/messages?after_id=0" -H "Authorization: Bearer $TOKEN"
+
+  7. Or talk, in the folder that you started this in; Ctrl-D ends it:
+
+    CIBORIUM_URL=$CIBORIUM CIBORIUM_TOKEN=$TOKEN .venv/bin/python -m chalicelib.sdk.cli chat --server {slug}
 
   Ctrl-C stops everything and keeps what you made.
 """  # noqa: E501 -- lines to be pasted whole
 
+_NO_MODEL = "none, so chats are not answered: set OPENAI_API_KEY, or try make demo"
+
 
 def build_guide(
-    *, base_url: str, token: str, organization_id: str, server_url: str, is_demo: bool
+    *,
+    base_url: str,
+    token: str,
+    organization_id: str,
+    server_url: str,
+    is_demo: bool,
+    model: str | None,
 ) -> str:
-    """The text, with this run's addresses and token filled in."""
+    """The text, with this run's addresses, token and model filled in."""
     name, slug = ("Demo", "demo") if is_demo else ("Linear", "linear")
     body = (
         f'{{"display_name":"{name}","slug":"{slug}","url":"{server_url}",'
@@ -47,12 +65,19 @@ def build_guide(
         '"enabled":true}'
     )
     tool, arguments = ("read_note", {"title": "todo"}) if is_demo else ("list_teams", {})
+    asked = f"use {tool} {json.dumps(arguments)}"
     return _GUIDE.format(
         base_url=base_url,
         token=token,
+        model=model or _NO_MODEL,
         what="the demo server" if is_demo else "an OAuth2-protected MCP server (here Linear's)",
         servers=_SERVERS,
+        chats=_CHATS,
         body=body,
         call=json.dumps({"name": tool, "arguments": arguments}),
         organization_id=organization_id,
+        content=json.dumps({"type": "text", "text": asked}),
+        asking=" and have the model call the tool" if model else "",
+        reading=", the model's call, the tool's result, the answer" if model else "",
+        slug=slug,
     )

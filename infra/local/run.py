@@ -2,7 +2,8 @@
 
 One process serves the API and looks after two others: the local AWS (`aws_server.py`), and the
 worker on chats' turns (`worker.py`). With `--demo` a small MCP server with a sign-in of its own
-(`demo_server.py`) runs there too.
+(`demo_server.py`) runs there too, and, unless the environment names a model, a scripted one
+(`scripted_model.py`).
 """
 
 import fcntl
@@ -33,12 +34,17 @@ from infra.cloudformation import DeploymentError, deploy, find_stack, load_templ
 from infra.first_admin import FirstAdmin, ensure_first_admin
 from infra.local import guide
 from infra.local.aws import LocalAWS, LocalAWSError
-from infra.local.demo import DemoServer, DemoServerError
+from infra.local.demo import DemoError, DemoModel, DemoServer
 from infra.local.devserver import make_server
 from infra.local.environments import ROOT
-from infra.local.models import ensure_model, find_model
+from infra.local.models import (
+    disable_scripted_models,
+    ensure_model,
+    ensure_scripted_model,
+    find_model,
+)
 from infra.local.supervisor import SupervisedWorker
-from infra.local.worker import read_intervals
+from infra.local.worker import read_intervals, read_lease
 
 HOST = "127.0.0.1"
 STAGE = "local"
@@ -57,7 +63,7 @@ def main() -> None:
         run(demo="--demo" in sys.argv[1:])
     except KeyboardInterrupt:
         print("Stopped.", flush=True)
-    except (StartError, LocalAWSError, DemoServerError, DeploymentError, SettingsError) as exc:
+    except (StartError, LocalAWSError, DemoError, DeploymentError, SettingsError) as exc:
         sys.exit(f"Cannot start: {exc}")
     except CiboriumError as exc:
         sys.exit(f"Cannot start: {exc.message}")
@@ -75,6 +81,7 @@ def run(*, demo: bool) -> None:
         os.environ.update(_environment(aws, port))
         settings = Settings.from_environment(os.environ)
         read_intervals(os.environ)  # The worker's own; refused here, before anything is started.
+        read_lease(os.environ)
         _ensure_stack(aws, state)
         token = _admin_token(state)
         admin = ensure_first_admin(settings, token)
@@ -83,22 +90,22 @@ def run(*, demo: bool) -> None:
         except OSError as exc:
             raise StartError(_port_in_use(port)) from exc
         demo_server = DemoServer(state) if demo else None
+        demo_model = DemoModel(state) if demo and find_model(os.environ) is None else None
         worker = SupervisedWorker(state)
-        worker.start()
+        beside = [each for each in (worker, demo_server, demo_model) if each]
         try:
-            if demo_server:
-                demo_server.start()
+            for each in beside:
+                each.start()
             with _serving(server) as thread:
-                _set_up_model(f"http://{HOST}:{port}", token)
+                model = _set_up_model(f"http://{HOST}:{port}", token, demo_model)
                 _say(f"Ready after {time.monotonic() - started:.1f} s.")
-                _print_guide(settings, token, admin, demo_server)
+                _print_guide(settings, token, admin, demo_server, model)
                 thread.join()
         finally:
             _say("Stopping …")
             server.server_close()
-            worker.stop()
-            if demo_server:
-                demo_server.stop()
+            for each in beside:
+                each.stop()
 
 
 @contextmanager
@@ -112,20 +119,26 @@ def _serving(server: ThreadedHTTPServer) -> Iterator[threading.Thread]:
         server.shutdown()
 
 
-def _set_up_model(url: str, token: str) -> None:
-    """Give chats the model that the environment names; a wrong one is only told of."""
+def _set_up_model(url: str, token: str, demo_model: DemoModel | None) -> str | None:
+    """Give chats a model, if there is one; the default one's name. A wrong one is only told of."""
     named = find_model(os.environ)
-    if named is None:
-        return
     try:
         with Client(url, token) as client:
-            model = ensure_model(client, named.base_url, named.api_key, named.model)
+            if demo_model:
+                ensure_scripted_model(client, demo_model.url)
+            else:
+                disable_scripted_models(client)
+            if named:
+                model = ensure_model(client, named.base_url, named.api_key, named.model)
+                _say(f"Chats can use {model.display_name} at {named.base_url}.")
+            usable = client.experimental.list_chat_models()
     except (SDKError, ValidationError) as exc:
         # A ValidationError's own text would quote what was in the variables.
         why = str(exc) if isinstance(exc, SDKError) else "One of them is malformed."
-        _say(f"No model was set up from OPENAI_BASE_URL, OPENAI_API_KEY and OPENAI_MODEL: {why}")
-    else:
-        _say(f"Chats can use {model.display_name} at {named.base_url}.")
+        source = "OPENAI_BASE_URL, OPENAI_API_KEY and OPENAI_MODEL" if named else "the demo"
+        _say(f"No model was set up from {source}: {why}")
+        return None
+    return next((each.display_name for each in usable if each.is_default), None)
 
 
 def _load_app() -> Chalice:
@@ -242,7 +255,11 @@ def _private(path: str, flags: int) -> int:
 
 
 def _print_guide(
-    settings: Settings, token: str, admin: FirstAdmin, demo_server: DemoServer | None
+    settings: Settings,
+    token: str,
+    admin: FirstAdmin,
+    demo_server: DemoServer | None,
+    model: str | None,
 ) -> None:
     server_url = demo_server.url if demo_server else "https://mcp.linear.app/mcp"
     print(
@@ -252,6 +269,7 @@ def _print_guide(
             organization_id=admin.organization_id,
             server_url=server_url,
             is_demo=demo_server is not None,
+            model=model,
         ),
         flush=True,
     )

@@ -1,7 +1,8 @@
 """What starts functions in AWS, beside the local run: the queue of hints, and the clock.
 
-It calls the handlers of app.py with the events that Lambda would, several at once, and deletes a
-message only when its step is done. So it may be killed at any time: what it had taken comes again.
+It calls the handlers that app.py registers with the events that Lambda would, several at once, and
+deletes a message only when its step is done. So it may be killed at any time: what it had taken
+comes again.
 
     python -m infra.local.worker [--parent PID]
 
@@ -18,15 +19,17 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import botocore.session
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
+from chalice.app import Chalice
 from chalice.local import LambdaContext
 
 from chalicelib import events
+from chalicelib.bootstrap import services_from_environment
 from chalicelib.config import Settings, SettingsError
 from chalicelib.logs import describe_exception, get_logger
 
@@ -180,6 +183,15 @@ def read_intervals(environment: Mapping[str, str]) -> tuple[int, float]:
     return math.ceil(redelivery), _seconds(environment, "CIBORIUM_REAPER_SECONDS", "60")
 
 
+def read_lease(environment: Mapping[str, str]) -> timedelta:
+    """How long a chat waits for a worker that gives no sign of life.
+
+    Raises:
+        SettingsError: the variable is no number of seconds.
+    """
+    return timedelta(seconds=_seconds(environment, "CIBORIUM_LEASE_SECONDS", "30"))
+
+
 def _seconds(environment: Mapping[str, str], name: str, default: str) -> float:
     text = environment.get(name, "") or default
     if not re.fullmatch(r"\d+(\.\d+)?", text) or not 0 < float(text) <= _LONGEST_SECONDS:
@@ -189,12 +201,11 @@ def _seconds(environment: Mapping[str, str], name: str, default: str) -> float:
 
 def main() -> None:
     """Run until told to stop, or until its parent is gone."""
-    from app import app, services  # Not for those who only want the runner.
-
     parser = argparse.ArgumentParser()
     parser.add_argument("--parent", type=int)
     parent = parser.parse_args().parent
     try:
+        services = services_from_environment(read_lease(os.environ))
         services()  # Configures the log as well.
         settings = Settings.from_environment(os.environ)
         intervals = read_intervals(os.environ)
@@ -207,6 +218,8 @@ def main() -> None:
         retries={"total_max_attempts": 1},
     )
     client = botocore.session.get_session().create_client("sqs", config=config)
+    app = Chalice(app_name="ciborium", configure_logs=False)
+    events.register(app, services)
     runner = Runner(app.handler_map, client, settings.turns_queue, *intervals)
     for each in (signal.SIGTERM, signal.SIGINT):
         signal.signal(each, runner.stop)

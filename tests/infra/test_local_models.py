@@ -6,7 +6,12 @@ import pytest
 from pydantic import ValidationError
 
 from chalicelib.sdk import Client, InvalidRequestError
-from infra.local.models import ensure_model, find_model
+from infra.local.models import (
+    disable_scripted_models,
+    ensure_model,
+    ensure_scripted_model,
+    find_model,
+)
 from tests.support.chat_models import KEY
 from tests.support.deployment import Deployment, start_deployment
 from tests.support.sdk import sdk_client
@@ -79,6 +84,28 @@ def test_another_model_at_the_same_place_is_the_new_default(admin: Client) -> No
     ensure_model(admin, OPENAI, KEY, "gpt-4.1-mini")
     assert ensure_model(admin, OPENAI, KEY, "gpt-4.1").is_default
     assert len(admin.experimental.list_chat_providers()) == 1
+
+
+def test_a_scripted_model_is_the_default_while_it_runs_and_gives_way_when_it_does_not(
+    admin: Client,
+) -> None:
+    def usable() -> list[tuple[str, bool]]:
+        return [(each.display_name, each.is_default) for each in chats.list_chat_models()]
+
+    chats = admin.experimental
+    scripted = ensure_scripted_model(admin, LOCAL)
+    assert usable() == [("Scripted demo model", True)]
+    assert ensure_scripted_model(admin, LOCAL).id == scripted.id
+    disable_scripted_models(admin)  # As a start without it does.
+    assert usable() == []
+    ensure_model(admin, OPENAI, KEY, "gpt-4.1-mini")
+    assert usable() == [("gpt-4.1-mini", True)]
+    moved = ensure_scripted_model(admin, "http://127.0.0.1:11435/v1")
+    assert usable() == [("Scripted demo model", True), ("gpt-4.1-mini", False)]
+    assert moved.id != scripted.id
+    disable_scripted_models(admin)
+    ensure_model(admin, OPENAI, KEY, "gpt-4.1-mini")
+    assert usable() == [("gpt-4.1-mini", True)]
 
 
 def test_what_cannot_be_right_is_refused_without_the_key(admin: Client) -> None:

@@ -1,14 +1,18 @@
 """The product as a newcomer runs it, in real processes."""
 
+import json
 import re
 import signal
 import socket
+import subprocess
 from pathlib import Path
 
 import httpx
 import pytest
 
-from tests.support.local_stack import ADMIN_TOKEN, LocalRun, main_job
+from chalicelib.sdk import Client
+from chalicelib.sdk.chats import ToolResult
+from tests.support.local_stack import ADMIN_TOKEN, ROOT, LocalRun, browser_of, main_job
 
 SERVERS = "/api/experimental/mcp/servers"
 
@@ -41,11 +45,56 @@ def test_the_main_job_works_on_the_local_run_with_a_real_oauth2_server(tmp_path:
     assert "state=" not in run.output
 
 
+def paste(guide: str, *steps: int, **variables: str) -> list[str]:
+    """Paste lines of the guide into a shell, the exports first; what they print, line by line.
+
+    The last line has what `SERVER` and `CHAT` are then.
+    """
+    lines = [line for line in guide.splitlines() if line.startswith("    ")]
+    known = [f"{name}={value}" for name, value in variables.items()]
+    pasted = [lines[0], *known, *(f"{lines[step]}; echo" for step in steps)]
+    done = subprocess.run(
+        ["bash", "-c", "\n".join([*pasted, "echo $SERVER $CHAT"])],
+        cwd=ROOT,
+        input='use add_numbers {"a": 1, "b": 2}\n',  # For the chat, which reads questions.
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout.splitlines()
+
+
+def test_the_guide_of_the_demo_leads_to_answers_that_used_a_tool_without_an_account(
+    tmp_path: Path,
+) -> None:
+    """Its lines are pasted as they are."""
+    with LocalRun(tmp_path, "--demo") as run, Client(run.url, ADMIN_TOKEN) as admin:
+        assert "Model       Scripted demo model" in run.output
+        server = paste(run.output, 1)[-1]
+        connect = paste(run.output, 2, SERVER=server)[0].replace("/login?next=", "")
+        with browser_of(run.url, ADMIN_TOKEN) as browser:
+            assert "You may close this window" in browser.get(connect).text
+        assert "Connect a second server." in paste(run.output, 3, 4, SERVER=server)[1]
+        chat = paste(run.output, 5, SERVER=server)[-1].split()[-1]
+        session = admin.experimental.chat(chat)
+        followed = [event.message for event in session.stream() if event.message]
+        printed = json.loads(paste(run.output, 6, CHAT=chat)[0])["messages"]
+        assert [each["id"] for each in printed] == [each.id for each in followed] == [1, 2, 3, 4]
+        results = [part for part in followed[2].content if isinstance(part, ToolResult)]
+        assert [each.tool_name for each in results] == ["demo__read_note"]
+        assert "Connect a second server." in printed[-1]["content"][0]["text"]
+        assert "demo__add_numbers answered: 3.0" in paste(run.output, 7, SERVER=server)
+        assert run.stop() == 0
+
+
 def test_it_prints_where_it_is_the_token_and_the_main_job(tmp_path: Path) -> None:
     with LocalRun(tmp_path) as run:
         assert f"Ciborium    {run.url}" in run.output
         assert f"Admin       {ADMIN_TOKEN}" in run.output
-        assert run.output.count("curl -s $CIBORIUM") == 4
+        assert len(re.findall(r'curl -s "?\$CIBORIUM', run.output)) == 5
+        assert "Model       none" in run.output
         assert f"{SERVERS}/$SERVER/oauth2/connect" in run.output
 
 

@@ -1,14 +1,17 @@
 """A real FastMCP server for tests. It runs in the peers' own environment and prints its URL.
 
 Flags: `--legacy` hides the 2026-07-28 wire, `--stateless` gives handshake clients no session,
-`--json` answers without event streams, `--token T` asks for a bearer token.
+`--json` answers without event streams, `--token T` asks for a bearer token. `--naps FILE` adds the
+tool `nap`, which takes its time and writes to the file when it begins and ends.
 """
 
 import argparse
 import asyncio
 import json
 import socket
+import time
 from collections.abc import Awaitable, Callable, MutableMapping
+from pathlib import Path
 from typing import Any
 
 import uvicorn  # type: ignore[import-not-found,unused-ignore]  # Only the peers have it.
@@ -39,6 +42,20 @@ def build_server(token: str | None) -> FastMCP[Any]:
     return server
 
 
+def add_nap(server: FastMCP[Any], diary: Path) -> None:
+    """A tool that is slow, and whose every call is written down."""
+
+    async def nap(label: str, seconds: float) -> str:
+        """Sleep for a while."""
+        with diary.open("a", encoding="utf-8") as file:
+            print("begin", label, time.time(), file=file, flush=True)
+            await asyncio.sleep(seconds)
+            print("end", label, time.time(), file=file, flush=True)
+        return f"slept well: {label}"
+
+    server.tool(nap)
+
+
 def hide_modern_wire(app: App) -> App:
     """Refuse what a server of 2025-11-25 refuses: a version header that it does not know."""
 
@@ -63,10 +80,12 @@ async def main() -> None:
     parser.add_argument("--stateless", action="store_true")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--token")
+    parser.add_argument("--naps", type=Path)
     options = parser.parse_args()
-    app: Any = build_server(options.token).http_app(
-        json_response=options.json, stateless_http=options.stateless
-    )
+    server = build_server(options.token)
+    if options.naps:
+        add_nap(server, options.naps)
+    app: Any = server.http_app(json_response=options.json, stateless_http=options.stateless)
     if options.legacy:
         app = hide_modern_wire(app)
     # asyncio only turns Nagle's algorithm off (40 ms an answer) where the protocol is named.
