@@ -181,7 +181,7 @@ class Services(Registry):
         from chalicelib.turns.answering import Answering
         from chalicelib.turns.owners import Owners
         from chalicelib.turns.thinking import Thinking
-        from chalicelib.turns.worker import ChatWorker
+        from chalicelib.turns.worker import ChatWorker, Timing
 
         repository, clock = self._chat_repository, self._clock
         thinking = Thinking(
@@ -200,7 +200,5 @@ class Services(Registry):
             acting=Acting(repository, self._toolboxes, self.tools, self.workspaces),
             chats=self.chats,
             queue=self.turn_queue,
-            clock=clock,
-            pause=self._pause,
-            lease=self._lease,
+            timing=Timing(clock, self._pause, self._lease),
         )

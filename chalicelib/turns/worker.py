@@ -9,6 +9,7 @@ any moment: the chat waits until its lease has run out, and the step is done aga
 import secrets
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import timedelta
 
 from chalicelib.chats import states
@@ -38,6 +39,15 @@ _INTERRUPTED = "The user interrupted."
 _HINT_IS_LOST_AFTER_SECONDS = 60
 
 
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """The time, how to wait for so many seconds, and how long a worker may be silent."""
+
+    clock: Clock
+    pause: Callable[[float], object]
+    lease: timedelta
+
+
 class ChatWorker:
     """Takes chats forward; lives as long as the container. Implements `ports.TurnWorker`."""
 
@@ -50,19 +60,17 @@ class ChatWorker:
         acting: Acting,
         chats: ChatService,
         queue: TurnQueue,
-        clock: Clock,
-        pause: Callable[[float], object],
-        lease: timedelta,
+        timing: Timing,
     ) -> None:
-        self._pause = pause
         self._repository = repository
         self._owners = owners
         self._thinking = thinking
         self._acting = acting
         self._chats = chats
         self._queue = queue
-        self._clock = clock
-        self._lease = lease
+        self._clock = timing.clock
+        self._pause = timing.pause
+        self._lease = timing.lease
 
     def handle(self, chat_id: str) -> None:
         """Perform the chat's next step, if it has one that nobody is at.
