@@ -5,11 +5,12 @@ from chalicelib.api.contract import Parameter, limit
 from chalicelib.api.errors import InvalidQueryError
 from chalicelib.api.replies import Reply, json_reply
 from chalicelib.api.routing import Call, Route
-from chalicelib.chats.search import parse_search
+from chalicelib.chats.search import MOST_WORKSPACES, parse_search, parse_workspaces
 from chalicelib.sdk.chats import (
     Chat,
     ChatMessage,
     ChatMessages,
+    ChatsByWorkspace,
     CreateChatMessageReply,
     CreateChatMessageRequest,
     CreateChatRequest,
@@ -42,6 +43,13 @@ def list_chats(call: Call) -> Reply:
         after_id=call.query("after_id"),
     )
     return json_reply([to_chat(chat) for chat in chats])
+
+
+def find_by_workspace(call: Call) -> Reply:
+    """The latest changed of the caller's chats in each of some workspaces."""
+    ids = parse_workspaces("workspace_ids", call.query("workspace_ids") or "")
+    found = call.services.chats.find_by_workspace(call.actor, ids)
+    return json_reply(ChatsByWorkspace({id_: to_chat(chat) for id_, chat in found.items()}))
 
 
 def get_chat(call: Call, chat_id: str) -> Reply:
@@ -176,9 +184,19 @@ ROUTES = (
         query=(
             limit(),
             Parameter("after_id", "The last chat of the page before.", format="uuid"),
-            Parameter("q", "Words of the title, archived:true, status:error, has_unread:true."),
+            Parameter(
+                "q",
+                "Words of the title, archived:true, status:error, has_unread:true, workspace:<id>.",
+            ),
             Parameter("label", "key:value of a label; may be repeated, all must fit."),
         ),
+    ),
+    Route(
+        "GET",
+        f"{_ALL}/by-workspace",
+        find_by_workspace,
+        reply=ChatsByWorkspace,
+        query=(Parameter("workspace_ids", f"1 to {MOST_WORKSPACES} ids, separated by commas."),),
     ),
     Route("GET", _ONE, get_chat, reply=Chat),
     Route("PATCH", _ONE, update_chat, body=UpdateChatRequest, status=204, errors=(409,)),

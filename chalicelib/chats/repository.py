@@ -358,6 +358,8 @@ class ChatRepository:
         if search.has_unread is not None:
             said, read = self._chats.last_assistant_message_id, self._chats.last_read_message_id
             conditions.append(said > read if search.has_unread else said <= read)
+        if search.workspace_ids:
+            conditions.append(self._chats.workspace_id.is_in(*search.workspace_ids))
         combined: Condition | None = None
         for condition in conditions:
             combined = condition if combined is None else combined & condition

@@ -4,11 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from chalicelib.chats.errors import InvalidSearchError
+from chalicelib.primitives import parse_id
 from chalicelib.sdk.chats import ChatStatus
 
 _MOST_TERMS = 20
 _LONGEST = 1000
-_KEYS = "archived, status, has_unread, title"
+_KEYS = "archived, status, has_unread, title, workspace"
+MOST_WORKSPACES = 25
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,6 +21,7 @@ class Search:
         archived: whether the archived ones are meant; the others are left out then.
         words: that the title contains, in lower case.
         labels: pairs of a label's key and value.
+        workspace_ids: the workspaces that a chat may belong to; none: any, or none at all.
     """
 
     archived: bool = False
@@ -26,6 +29,7 @@ class Search:
     has_unread: bool | None = None
     words: tuple[str, ...] = ()
     labels: tuple[tuple[str, str], ...] = ()
+    workspace_ids: tuple[str, ...] = ()
 
 
 def parse_search(query: str, labels: Sequence[str]) -> Search:
@@ -46,7 +50,7 @@ def parse_search(query: str, labels: Sequence[str]) -> Search:
             words.append(term.lower())
         elif key == "title":
             words.append(value.lower())
-        elif key in {"archived", "status", "has_unread"}:
+        elif key in {"archived", "status", "has_unread", "workspace"}:
             found[key] = value.lower()
         else:
             raise InvalidSearchError("q", f"knows {_KEYS} and bare words")
@@ -56,7 +60,21 @@ def parse_search(query: str, labels: Sequence[str]) -> Search:
         has_unread=_switch(found, "has_unread"),
         words=tuple(word for word in words if word),
         labels=tuple(_label(each) for each in labels),
+        workspace_ids=parse_workspaces("q", found["workspace"]) if "workspace" in found else (),
     )
+
+
+def parse_workspaces(field: str, text: str) -> tuple[str, ...]:
+    """The ids of workspaces, separated by commas.
+
+    Raises:
+        InvalidSearchError: one is no id, or there are none or too many.
+    """
+    ids = tuple(dict.fromkeys(parse_id(each.strip()) for each in text.split(",")))
+    if len(ids) > MOST_WORKSPACES or None in ids:
+        detail = f"must be 1 to {MOST_WORKSPACES} ids of workspaces, separated by commas"
+        raise InvalidSearchError(field, detail)
+    return tuple(each for each in ids if each)
 
 
 def _switch(found: dict[str, str], key: str) -> bool | None:

@@ -1,6 +1,6 @@
 """Reading and removing chats, and the way in which each of them is changed."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
@@ -18,6 +18,7 @@ from chalicelib.primitives import Clock, parse_id
 from chalicelib.sdk.chats import ChatStatus
 
 _MOST_PER_PAGE = 200
+_MOST_SEARCHED = 1000
 _MOST_REMOVED_AT_ONCE = 2000  # Twenty transactions: a few seconds of the 29 that a request has.
 _ATTEMPTS = 5
 _LONGEST_WAIT = 20
@@ -59,6 +60,17 @@ class ChatService:
         chats = self._repository.list_owned(actor.user_id, limit, after, search)
         existing = self._servers.existing_ids() if chats else frozenset()
         return [_without_deleted(chat, existing) for chat in chats]
+
+    def find_by_workspace(self, actor: Actor, workspace_ids: Sequence[str]) -> dict[str, Chat]:
+        """The latest changed of the actor's chats in each of some workspaces that has any."""
+        search = Search(workspace_ids=tuple(workspace_ids))
+        chats = self._repository.list_owned(actor.user_id, _MOST_SEARCHED, None, search)
+        existing = self._servers.existing_ids() if chats else frozenset()
+        return {
+            chat.workspace_id: _without_deleted(chat, existing)
+            for chat in sorted(chats, key=lambda each: each.updated_at)
+            if chat.workspace_id is not None
+        }
 
     def get(self, actor: Actor, chat_id: str) -> Chat:
         """One of the actor's chats. Nobody reads another's, admins included.

@@ -5,7 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, StringConstraints
+from pydantic import AfterValidator, Field, RootModel, StringConstraints
 
 from .base import ID, KnownID, Reply, Request
 
@@ -197,6 +197,10 @@ class Chat(Reply):
     """When calls that nobody has decided on count as denied."""
     created_at: datetime
     updated_at: datetime
+
+
+class ChatsByWorkspace(RootModel[dict[KnownID, Chat]]):
+    """The latest changed chat of each workspace that has one, by the workspace's id."""
 
 
 class Text(Reply):

@@ -4,9 +4,11 @@ from typing import Any
 
 import pytest
 
+from chalicelib.primitives import new_id
 from tests.support.chat_owner import Owner, new_owner
 from tests.support.chats import CHATS
 from tests.support.deployment import Deployment, error_of
+from tests.support.people import ORGANIZATIONS
 
 
 @pytest.fixture
@@ -155,3 +157,19 @@ def test_archived_chats_have_pages_of_their_own(owner: Owner) -> None:
     assert pages(owner, 2, q="archived:true") == ["d", "b", "a"]
     owner.change(paths["b"], archived=False).raise_for_status()
     assert titles(owner) == ["c", "b"]
+
+
+def test_chats_are_found_by_their_workspaces(owner: Owner) -> None:
+    workspaces = f"{ORGANIZATIONS}/{owner.organization_id}/workspaces"
+    atlas, empty = (
+        owner.client.post(workspaces, json={"name": name}).json()["id"]
+        for name in ("Atlas", "Empty")
+    )
+    start(owner, "a", "b", workspace_id=atlas)
+    start(owner, "elsewhere")
+    assert titles(owner, q=f"workspace:{atlas}") == ["b", "a"]
+    found = owner.get(f"{CHATS}/by-workspace", workspace_ids=f"{atlas},{empty}")
+    assert {id_: chat["title"] for id_, chat in found.items()} == {atlas: "b"}
+    for ids in ("", "x", f"{atlas},", ",".join(new_id() for _ in range(26))):
+        refused = owner.client.get(f"{CHATS}/by-workspace", params={"workspace_ids": ids})
+        assert error_of(refused) == (400, "invalid_search")

@@ -32,6 +32,12 @@ from tests.support.worker import ask, claim, fail, finish, say, work
 DOCUMENT = Path(__file__).parents[2] / "docs" / "costs.md"
 GIF, IMAGE = b"GIF89a" + bytes(20), {"Content-Type": "image/gif"}
 CHAT = f"{CHATS}/{{chat_id}}"
+EVENTS = {"Content-Type": "text/event-stream"}
+ANSWER = """data: {"choices": [{"delta": {"content": "A title"}, "finish_reason": "stop"}]}
+
+data: [DONE]
+
+"""
 LIMITS, COST = f"{CHATS}/usage-limits", f"{CHATS}/cost"
 LIMIT = {"spend_limit_micros": 5}
 ORGANIZATIONS = "/api/v2/organizations"
@@ -67,6 +73,8 @@ class Caller:
             "mcp_server_ids": [self.server_id],
         }
         offer_model(world.deployment)
+        answer = httpx.Response(200, headers=EVENTS, content=ANSWER)
+        world.internet.add_page("https://models.example/v1/chat/completions", answer)
         self._make_chats()
         self.file = f"{CHATS}/files/{self.upload().json()['id']}"
         self.user_id = new_person(world.deployment).id
@@ -390,6 +398,16 @@ COSTS: dict[str, tuple[Step, tuple[int, int, int, int]]] = {
     ),
     f"GET {CHAT}/events": (lambda c: c.client.get(f"{c.due}/events"), (3, 0, 0, 0)),
     f"POST {CHAT}/interrupt": (lambda c: c.client.post(f"{c.due}/interrupt"), (2, 1, 0, 0)),
+    f"GET {CHATS}/by-workspace": (
+        lambda c: c.client.get(
+            f"{CHATS}/by-workspace?workspace_ids={c.workspace.rpartition('/')[2]}"
+        ),
+        (2, 0, 0, 0),
+    ),
+    f"POST {CHAT}/title/regenerate": (
+        lambda c: c.client.post(f"{c.over}/title/regenerate"),
+        (6, 1, 0, 1),
+    ),
     f"POST {CHAT}/retry": (lambda c: c.client.post(f"{c.failed}/retry"), (3, 1, 0, 0)),
     f"POST {CHAT}/tool-approvals": (
         lambda c: c.client.post(f"{c.asking}/tool-approvals", json=DECISIONS),

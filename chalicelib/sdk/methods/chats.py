@@ -8,6 +8,7 @@ from ..chats import (
     Chat,
     ChatMessage,
     ChatMessages,
+    ChatsByWorkspace,
     CreateChatMessageReply,
     CreateChatMessageRequest,
     CreateChatRequest,
@@ -60,6 +61,11 @@ class ChatMethods(Methods):
             return chats, next_after_id(chats, page_size, lambda chat: chat.id)
 
         return iterate_pages(get_page)
+
+    def get_chats_by_workspace(self, workspace_ids: Sequence[str]) -> dict[str, Chat]:
+        """The latest changed chat in each of some workspaces, where there is one."""
+        query = {"workspace_ids": ",".join(workspace_ids)}
+        return self._connection.get(ChatsByWorkspace, f"{_CHATS}/by-workspace", query).root
 
     def get_chat(self, chat_id: str) -> Chat:
         """One of the caller's chats."""
@@ -124,6 +130,10 @@ class ChatMethods(Methods):
             ConflictError: no turn is under way.
         """
         return self._connection.post(Chat, f"{_chat(chat_id)}/interrupt")
+
+    def regenerate_chat_title(self, chat_id: str) -> Chat:
+        """Have the chat's model find a title for it."""
+        return self._connection.post(Chat, f"{_chat(chat_id)}/title/regenerate")
 
     def retry_chat(self, chat_id: str) -> Chat:
         """Try the step again that the last turn failed at.
