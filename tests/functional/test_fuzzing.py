@@ -68,6 +68,7 @@ class Target:
         self.role = role
         self.organization_id = default_organization(self.deployment)
         self.person = self._new_caller()
+        self.model_id = offer_model(self.deployment)
 
     def renew(self, method: str, path: str) -> dict[str, str]:
         """A new caller and new things, for the operation before may have spoilt the old ones.
@@ -81,6 +82,7 @@ class Target:
             "server_id": lambda: self._new_server(path),
             "file_id": self._new_file,
             "chat_id": lambda: self._new_chat(path),
+            "workspace_id": self._new_workspace,
             "message_id": lambda: "1",
             "queued_id": lambda: "1",
             "organization_id": lambda: self.organization_id,
@@ -97,6 +99,10 @@ class Target:
         if path.endswith("/groups/{group_id}/members/{user_id}"):
             with self.deployment.admin as admin:
                 admin.put(path.format(**real)).raise_for_status()
+        if method == "delete" and "/usage-limits/" in path:
+            with self.deployment.admin as admin:
+                limit = {"spend_limit_micros": None}
+                admin.put(path.format(**real), json=limit).raise_for_status()
         if "{key_id}" in path:
             real["key_id"] = self._new_token(real["user_id"])
         return real
@@ -146,6 +152,12 @@ class Target:
             answer = admin.post(path, json={"name": f"group-{self.number}"})
         return str(answer.raise_for_status().json()["id"])
 
+    def _new_workspace(self) -> str:
+        path = f"{ORGANIZATIONS}/{self.organization_id}/workspaces"
+        with self.deployment.admin as admin:
+            answer = admin.post(path, json={"name": f"workspace-{self.number}"})
+        return str(answer.raise_for_status().json()["id"])
+
     def _new_provider(self) -> str:
         with self.deployment.admin as admin:
             return str(create_provider(admin)["id"])
@@ -175,9 +187,11 @@ class Target:
 
     def _new_chat(self, path: str) -> str:
         """A chat to which the operation can be done, and whatever else is in its path."""
-        offer_model(self.deployment)
-        with self.deployment.admin as admin:  # An owner's case may have let nobody spend anything.
+        # Cases may have limited what may be spent, or removed a model that they made the default.
+        with self.deployment.admin as admin:
             admin.put(f"{CHATS}/usage-limits", json={"spend_limit_micros": None})
+            config = f"{CONFIGS}/{self.model_id}"
+            admin.patch(config, json={"is_default": True}).raise_for_status()
         body = {"organization_id": self.organization_id, "content": text("Hello")}
         with self.person.client as client:
             chat_id = str(client.post(CHATS, json=body).raise_for_status().json()["id"])
