@@ -34,8 +34,16 @@ _UNUSED_FILE = re.compile(r"\.(pyi|h|c|pxd|pyc)$|/py\.typed$|(^|/)__pycache__/")
 _KEPT_METADATA = re.compile(r"/(METADATA|entry_points\.txt)$")
 # Only the SDK's wire types are the server's; the client and its command are for others.
 _CLIENT_ONLY = re.compile(
-    r"^chalicelib/sdk/((cli|interchange|methods)/|(client|connection|experimental|paging|retrying)\.py)"
+    r"^chalicelib/sdk/((cli|interchange|methods)/|(client|connection|experimental|paging)\.py)"
 )
+_IMPORT_EVERYTHING = """
+import sys
+sys.path.insert(0, {task!r})
+from app import app, turns, reaper
+import chalicelib, importlib, pkgutil
+for module in pkgutil.walk_packages(chalicelib.__path__, "chalicelib."):
+    importlib.import_module(module.name)
+"""
 _SERVICE_DATA = re.compile(r"^botocore/data/([^/]+)/")
 
 
@@ -80,7 +88,9 @@ def build() -> None:
 
 
 def smoke_test(archive: Path) -> None:
-    """Import the app in a clean interpreter that has nothing but the zip and Python itself.
+    """Import everything in a clean interpreter that has nothing but the zip and Python itself.
+
+    The app alone would not do: what only turns need is imported with the first of them.
 
     Raises:
         PackageError: the import failed, as it would in Lambda.
@@ -89,7 +99,7 @@ def smoke_test(archive: Path) -> None:
         with zipfile.ZipFile(archive) as opened:
             opened.extractall(task)
         # -I and -S: neither the environment nor site-packages lend it anything.
-        script = f"import sys; sys.path.insert(0, {task!r}); from app import app, turns, reaper"
+        script = _IMPORT_EVERYTHING.format(task=task)
         environment = {"AWS_CHALICE_CLI_MODE": "true", "PATH": os.environ["PATH"]}
         done = subprocess.run(
             [sys.executable, "-I", "-S", "-B", "-c", script],
