@@ -28,7 +28,7 @@ PYTHON = (3, 13)
 _STAGE = "api"
 _FIXED_TIME = (1980, 1, 1, 0, 0, 0)  # So that the same input gives the same bytes.
 
-_NEEDED_SERVICES = frozenset({"dynamodb", "kms", "sqs", "sts"})
+_NEEDED_SERVICES = frozenset({"apigatewaymanagementapi", "dynamodb", "kms", "sqs", "sts"})
 _UNUSED_PACKAGES = frozenset({"pip", "setuptools", "wheel", "pycparser", "bin", "_distutils_hack"})
 _UNUSED_FILE = re.compile(r"\.(pyi|h|c|pxd|pyc)$|/py\.typed$|(^|/)__pycache__/")
 _KEPT_METADATA = re.compile(r"/(METADATA|entry_points\.txt)$")
@@ -89,7 +89,9 @@ def smoke_test(archive: Path) -> None:
         with zipfile.ZipFile(archive) as opened:
             opened.extractall(task)
         # -I and -S: neither the environment nor site-packages lend it anything.
-        script = f"import sys; sys.path.insert(0, {task!r}); from app import app, turns, reaper"
+        script = (
+            f"import sys; sys.path.insert(0, {task!r}); from app import app, turns, reaper, follow"
+        )
         environment = {"AWS_CHALICE_CLI_MODE": "true", "PATH": os.environ["PATH"]}
         done = subprocess.run(
             [sys.executable, "-I", "-S", "-B", "-c", script],
@@ -132,7 +134,9 @@ def _additions() -> Template:
     return {
         "Description": "Ciborium: governed MCP tools for AI chats.",
         "Parameters": {**data["Parameters"], **api["Parameters"]},
+        "Conditions": api["Conditions"],
         "Resources": {**data["Resources"], **api["Resources"]},
+        "Outputs": api["Outputs"],
     }
 
 
