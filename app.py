@@ -9,4 +9,4 @@ from chalicelib.bootstrap import services_from_environment
 app = Chalice(app_name="ciborium", configure_logs=False)
 services = services_from_environment()
 register(app, services)
-turns, reaper = events.register(app, services)
+turns, reaper, follow = events.register(app, services)

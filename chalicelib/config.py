@@ -27,6 +27,7 @@ SETTINGS = {
     "CIBORIUM_OIDC_ALLOWED_EMAIL_DOMAINS": "Whose people may sign in; empty for everybody.",
     "CIBORIUM_OIDC_CREATE_USERS": "Whether whoever signs in for the first time becomes a user.",
     "CIBORIUM_AUDIT_RETENTION_DAYS": "How long the audit log keeps an event.",
+    "CIBORIUM_STREAM_URL": "Where chats are followed through a WebSocket; empty for nowhere.",
 }
 
 _STAGE = re.compile(r"[a-z][a-z0-9-]{0,30}")
@@ -92,6 +93,8 @@ class Settings:
     oidc: OIDCSettings | None = None
     """None: people sign in with API tokens only."""
     audit_retention_days: int = 365
+    stream_url: str = ""
+    """Of the WebSocket API; empty: chats are followed by polling only."""
 
     def table_name(self, table: str) -> str:
         """The name of a DynamoDB table; `infra/data.yaml` uses the same pattern."""
@@ -101,6 +104,11 @@ class Settings:
     def turns_queue(self) -> str:
         """The name of the SQS queue of hints that a chat may have a next step."""
         return f"ciborium-{self.stage}-turns"
+
+    @property
+    def stream_management_url(self) -> str:
+        """Where messages for open sockets are posted: API Gateway takes them at the same place."""
+        return "http" + self.stream_url.removeprefix("ws")
 
     @property
     def kms_key_alias(self) -> str:
@@ -125,6 +133,7 @@ class Settings:
             audit_retention_days=_audit_retention_days(
                 environment.get("CIBORIUM_AUDIT_RETENTION_DAYS", "") or "365"
             ),
+            stream_url=_stream_url(environment.get("CIBORIUM_STREAM_URL", "")),
         )
 
 
@@ -236,3 +245,14 @@ def _audit_retention_days(text: str) -> int:
     if days is None:
         raise SettingsError("CIBORIUM_AUDIT_RETENTION_DAYS must be a whole number from 1 to 3650.")
     return days
+
+
+def _stream_url(text: str) -> str:
+    parts = urlsplit(text)
+    is_socket = parts.scheme in {"ws", "wss"} and parts.hostname and "@" not in parts.netloc
+    if text and (not is_socket or parts.query or parts.fragment):
+        raise SettingsError(
+            "CIBORIUM_STREAM_URL must be empty, or the wss URL of the WebSocket API, such as "
+            "wss://….amazonaws.com/api."
+        )
+    return text.rstrip("/")

@@ -1,4 +1,4 @@
-"""The edge for what is no HTTP request: hints from the queue, and the clock."""
+"""The edge for what is no HTTP request: hints from the queue, the clock, and WebSockets."""
 
 import json
 import time
@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from chalice.app import Chalice, CloudWatchEvent, SQSEvent
 
-from chalicelib.errors import CiboriumError
+from chalicelib.audit import RequestContext
+from chalicelib.errors import CiboriumError, UnavailableError
+from chalicelib.identity.errors import MissingTokenError
+from chalicelib.identity.permissions import TokenScope
 from chalicelib.logs import describe_exception, get_logger
 from chalicelib.primitives import parse_id
 
@@ -16,11 +19,12 @@ if TYPE_CHECKING:
 
 TURNS = "turns"
 REAPER = "reaper"
+FOLLOW = "follow"
 Handler = Callable[[Any, Any], Any]
 
 
-def register(app: Chalice, services: "Callable[[], Services]") -> tuple[Handler, Handler]:
-    """Offer both handlers, `turns` and `reaper`; each becomes a Lambda function of its own.
+def register(app: Chalice, services: "Callable[[], Services]") -> tuple[Handler, Handler, Handler]:
+    """Offer `turns`, `reaper` and `follow`; each becomes a Lambda function of its own.
 
     Lambda looks them up in app.py by these names.
     """
@@ -35,7 +39,12 @@ def register(app: Chalice, services: "Callable[[], Services]") -> tuple[Handler,
         wake_stuck(services())
         remove_leftovers(services())
 
-    return turns, reaper
+    # All routes of the WebSocket API in infra/api.yaml lead here.
+    @app.lambda_function(name=FOLLOW)
+    def follow(event: dict[str, Any], _: object) -> dict[str, Any]:
+        return attend_socket(services(), event)
+
+    return turns, reaper, follow
 
 
 def take_hints(services: "Services", event: dict[str, Any]) -> dict[str, Any]:
@@ -73,6 +82,55 @@ def remove_leftovers(services: "Services") -> None:
         return
     if removed:
         _log("info", "leftover files removed", started, {"files": removed})
+
+
+def attend_socket(services: "Services", event: dict[str, Any]) -> dict[str, Any]:
+    """Let somebody in who wants to follow a chat through a WebSocket, or forget who has left.
+
+    What they say through it is ignored. Whoever is refused gets 403, whatever the reason: the log
+    has it, and so has the API's answer to the same token
+    (https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-api-route-keys-connect-disconnect.html).
+    """
+    started = time.perf_counter()
+    context = event["requestContext"]
+    kind, connection_id = context.get("eventType"), str(context["connectionId"])
+    fields: dict[str, object] = {"event": kind, "connection_id": connection_id}
+    status = 200
+    try:
+        if kind == "CONNECT":
+            _open_socket(services, event, connection_id)
+        elif kind == "DISCONNECT":
+            services.sockets.close(connection_id)
+    except CiboriumError as exc:
+        status = 503 if isinstance(exc, UnavailableError) else 403
+        fields["code"] = exc.code
+    except Exception as exc:  # noqa: BLE001 -- as in `wake_stuck`
+        status = 500
+        fields.update(_describe(exc))
+    if kind != "MESSAGE":
+        _log("error" if status >= 500 else "info", "socket", started, {**fields, "status": status})
+    return {"statusCode": status}
+
+
+def _open_socket(services: "Services", event: dict[str, Any], connection_id: str) -> None:
+    query = event.get("queryStringParameters") or {}
+    chat_id, ticket = str(query.get("chat_id") or ""), str(query.get("ticket") or "")
+    if ticket:
+        services.sockets.open_with_ticket(ticket, chat_id, connection_id)
+        return
+    headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
+    scheme, _, token = str(headers.get("authorization") or "").partition(" ")
+    if scheme.lower() != "bearer" or not token.strip():
+        raise MissingTokenError
+    context = event["requestContext"]
+    request = RequestContext(
+        str(context.get("requestId") or ""),
+        str((context.get("identity") or {}).get("sourceIp") or ""),
+        "",
+    )
+    actor = services.identity.authenticate(token.strip(), request)
+    actor.require_scope(TokenScope.CHATS, reading=True)
+    services.sockets.open(actor, chat_id, connection_id)
 
 
 def _take(services: "Services", record: dict[str, Any]) -> bool:

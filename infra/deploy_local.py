@@ -62,7 +62,9 @@ def deploy_to(aws: LocalAWS) -> DeployedStack:
         function["CodeUri"] = archive
     outputs = _deploy(aws, template, "http://127.0.0.1")
     url = f"{aws.endpoint}/restapis/{outputs['RestAPIId']}/api/_user_request_"
-    _deploy(aws, template, url)
+    sockets = aws.endpoint.replace("http", "ws", 1)
+    stream_url = f"{sockets}/_aws/execute-api/{outputs['FollowAPIId']}/api"
+    _deploy(aws, template, url, stream_url)
     token = "ciborium_" + secrets.token_urlsafe(32)
     os.environ.update(aws.environment())
     settings = Settings.from_environment({"CIBORIUM_STAGE": _STAGE, "CIBORIUM_PUBLIC_URL": url})
@@ -79,7 +81,9 @@ def _upload(aws: LocalAWS, archive: Path) -> str:
     return f"s3://{_BUCKET}/{key}"
 
 
-def _deploy(aws: LocalAWS, template: Template, public_url: str) -> dict[str, str]:
+def _deploy(
+    aws: LocalAWS, template: Template, public_url: str, stream_url: str = ""
+) -> dict[str, str]:
     return deploy(
         aws.client("cloudformation"),
         _STACK,
@@ -87,6 +91,7 @@ def _deploy(aws: LocalAWS, template: Template, public_url: str) -> dict[str, str
         {
             "Stage": _STAGE,
             "PublicURL": public_url,
+            "StreamURL": stream_url,
             "AllowedPrivateCIDRs": _ANY_LOOPBACK,
             "DeletionProtection": "false",
         },

@@ -28,7 +28,7 @@ PYTHON = (3, 13)
 _STAGE = "api"
 _FIXED_TIME = (1980, 1, 1, 0, 0, 0)  # So that the same input gives the same bytes.
 
-_NEEDED_SERVICES = frozenset({"dynamodb", "kms", "sqs", "sts"})
+_NEEDED_SERVICES = frozenset({"apigatewaymanagementapi", "dynamodb", "kms", "sqs", "sts"})
 _UNUSED_PACKAGES = frozenset({"pip", "setuptools", "wheel", "pycparser", "bin", "_distutils_hack"})
 _UNUSED_FILE = re.compile(r"\.(pyi|h|c|pxd|pyc)$|/py\.typed$|(^|/)__pycache__/")
 _KEPT_METADATA = re.compile(r"/(METADATA|entry_points\.txt)$")
@@ -39,7 +39,7 @@ _CLIENT_ONLY = re.compile(
 _IMPORT_EVERYTHING = """
 import sys
 sys.path.insert(0, {task!r})
-from app import app, turns, reaper
+from app import app, turns, reaper, follow
 import chalicelib, importlib, pkgutil
 for module in pkgutil.walk_packages(chalicelib.__path__, "chalicelib."):
     importlib.import_module(module.name)
@@ -142,7 +142,9 @@ def _additions() -> Template:
     return {
         "Description": "Ciborium: governed MCP tools for AI chats.",
         "Parameters": {**data["Parameters"], **api["Parameters"]},
+        "Conditions": api["Conditions"],
         "Resources": {**data["Resources"], **api["Resources"]},
+        "Outputs": api["Outputs"],
     }
 
 

@@ -1,11 +1,11 @@
 """Chats: making, listing, changing and removing them, and what is in them."""
 
-from chalicelib.api.chat_wire import to_chat, to_events, to_message, to_messages, to_queued
 from chalicelib.api.contract import Parameter, limit
 from chalicelib.api.errors import InvalidQueryError
 from chalicelib.api.replies import Reply, json_reply
 from chalicelib.api.routing import Call, Route
 from chalicelib.chats.search import MOST_WORKSPACES, parse_search, parse_workspaces
+from chalicelib.chats.wire import to_chat, to_events, to_message, to_messages, to_queued
 from chalicelib.sdk.chats import (
     Chat,
     ChatMessage,
@@ -17,6 +17,7 @@ from chalicelib.sdk.chats import (
     DecideToolCallsRequest,
     EditChatMessageRequest,
     StreamEvents,
+    StreamTicket,
     UpdateChatRequest,
 )
 
@@ -117,6 +118,14 @@ def follow(call: Call, chat_id: str) -> Reply:
         wait=call.number("wait") or 0,
     )
     return json_reply(to_events(news))
+
+
+def create_stream_ticket(call: Call, chat_id: str) -> Reply:
+    """A ticket with which a browser follows a chat through one WebSocket."""
+    ticket = call.services.sockets.issue_ticket(call.actor, chat_id)
+    return json_reply(
+        StreamTicket(ticket=ticket.text, expires_at=ticket.expires_at, url=ticket.url), 201
+    )
 
 
 def interrupt_chat(call: Call, chat_id: str) -> Reply:
@@ -241,6 +250,7 @@ ROUTES = (
             _WAIT,
         ),
     ),
+    Route("POST", f"{_ONE}/stream-tickets", create_stream_ticket, reply=StreamTicket, status=201),
     Route("POST", f"{_ONE}/interrupt", interrupt_chat, reply=Chat, errors=(409,)),
     Route("POST", f"{_ONE}/retry", retry_chat, reply=Chat, errors=(400, 403, 409)),
     Route(

@@ -23,7 +23,14 @@ def get_readiness(call: Call) -> Reply:
 
 def get_build_info(call: Call) -> Reply:
     """The version and where it is reached."""
-    return json_reply(BuildInfo(version=VERSION, dashboard_url=call.services.public_url.url("")))
+    services = call.services
+    return json_reply(
+        BuildInfo(
+            version=VERSION,
+            dashboard_url=services.public_url.url(""),
+            chat_stream_url=services.stream_url or None,
+        )
+    )
 
 
 def get_openapi(call: Call) -> Reply:

@@ -28,6 +28,10 @@ _AWS_CONFIG = Config(
 _QUEUE_CONFIG = Config(
     connect_timeout=1, read_timeout=2, retries={"mode": "standard", "total_max_attempts": 2}
 )
+SOCKETS = "apigatewaymanagementapi"
+# A step waits for nobody who follows it: what is not pushed at once, they find by themselves.
+_PUSH_CONFIG = Config(connect_timeout=1, read_timeout=2, retries={"total_max_attempts": 1})
+_CONFIGS = {"sqs": _QUEUE_CONFIG, SOCKETS: _PUSH_CONFIG}
 
 
 class Foundation:
@@ -71,6 +75,11 @@ class Foundation:
         self._lease = lease
 
     @property
+    def stream_url(self) -> str:
+        """Where chats are followed through sockets; empty for nowhere."""
+        return self._settings.stream_url
+
+    @property
     def public_url(self) -> PublicURL:
         """Where browsers reach this deployment."""
         return self._settings.public_url
@@ -102,5 +111,8 @@ class Foundation:
         return unreachable
 
     def _create_client(self, service: str) -> Any:
-        config = _QUEUE_CONFIG if service == "sqs" else _AWS_CONFIG
-        return self._session.create_client(service, region_name=self._region, config=config)
+        config = _CONFIGS.get(service, _AWS_CONFIG)
+        own = self._settings.stream_management_url if service == SOCKETS else None
+        return self._session.create_client(
+            service, region_name=self._region, config=config, endpoint_url=own
+        )

@@ -3,6 +3,7 @@
 from functools import partial
 from typing import TYPE_CHECKING
 
+from chalicelib.bootstrap.foundation import SOCKETS
 from chalicelib.bootstrap.parts import part
 from chalicelib.bootstrap.registry import Registry
 from chalicelib.chat_models.configs import ModelConfigService
@@ -17,6 +18,10 @@ from chalicelib.chats.service import ChatService
 from chalicelib.chats.starting import ChatStarter
 from chalicelib.files.service import FileService
 from chalicelib.identity.users import UserService
+from chalicelib.sockets.announcing import Announcer
+from chalicelib.sockets.pushing import Pusher
+from chalicelib.sockets.repository import SocketRepository
+from chalicelib.sockets.service import SocketService
 from chalicelib.turns.ports import TurnWorker
 from chalicelib.turns.queue import TurnQueue
 from chalicelib.usage.limits import UsageLimitService
@@ -142,6 +147,21 @@ class Services(Registry):
         return FollowingService(self.chats, self._chat_repository, self._pause)
 
     @part
+    def _socket_repository(self) -> SocketRepository:
+        return SocketRepository(self._database, self._chat_repository, self._identity_repository)
+
+    @part
+    def sockets(self) -> SocketService:
+        """Lets chats be followed through sockets."""
+        url = self._settings.stream_url
+        return SocketService(self._socket_repository, self.chats, url, self._clock)
+
+    @part
+    def _announcer(self) -> Announcer:
+        pusher = Pusher(partial(self._aws_client, SOCKETS))
+        return Announcer(self.following, self._socket_repository, pusher, self._clock)
+
+    @part
     def _model_client(self) -> "ModelClient":
         from chalicelib.turns.providers import ModelClient  # The API only names chats with it.
 
@@ -200,5 +220,6 @@ class Services(Registry):
             acting=Acting(repository, self._toolboxes, self.tools, self.workspaces),
             chats=self.chats,
             queue=self.turn_queue,
+            announcer=self._announcer,
             timing=Timing(clock, self._pause, self._lease),
         )

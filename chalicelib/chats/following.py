@@ -104,16 +104,17 @@ class FollowingService:
         chat = self._chats.require_own(actor, chat_id)
         if cursor is None:
             seen = Cursor(chat.history_version, seen.message_id)
-        news = self._look(chat, seen)
+        news = self.look(chat, seen)
         for _ in range(polls(wait)):
             if news.happenings:
                 break
             self._pause(_POLL_SECONDS)
             # Of many messages that are hidden, each look passes by some.
-            news = self._look(self._chats.require_own(actor, chat_id), news.cursor)
+            news = self.look(self._chats.require_own(actor, chat_id), news.cursor)
         return news
 
-    def _look(self, chat: Chat, seen: Cursor) -> News:
+    def look(self, chat: Chat, seen: Cursor) -> News:
+        """What has happened in a chat, as it was read just now, since a cursor."""
         happened: list[Happening] = []
         if chat.history_version != seen.history_version:
             happened.append(Happening(StreamEventType.HISTORY_RESET))

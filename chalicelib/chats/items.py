@@ -5,6 +5,7 @@ CHAT#<id> / MSG#<12 digits>         a message; 0 is the chat's own system prompt
 CHAT#<id> / PIECE#<12 digits>#<3>   what did not fit into a message's item
 CHAT#<id> / QUEUE#<12 digits>       a message that waits for its turn
 CHAT#<id> / LIVE#<12 digits>#<lease>#<6>  what a model has just said; gone after an hour
+CHAT#<id> / CONN#<connection id>    a socket that follows it; `chalicelib/sockets` has it
 ORG#<id>  / CHAT#<id>               that an organisation has a chat
 ACTIVE#<hex digit> / CHAT#<id>      that a chat has a turn under way: for the reaper
 """
@@ -75,6 +76,7 @@ class ChatItem(LookupItem):
     action_deadline = UTCDateTime(null=True)
     server_outcomes: JSONAttribute = JSONAttribute(null=True)
     last_error: JSONAttribute = JSONAttribute(null=True)
+    watched_until = UTCDateTime(null=True)
     is_deleted = BooleanAttribute(default=False)
     created_at = UTCDateTime()
     updated_at = UTCDateTime()
@@ -218,6 +220,7 @@ def chat_attributes(chat: Chat) -> dict[str, Any]:
         "action_deadline": chat.action_deadline,
         "server_outcomes": dict(chat.server_outcomes) or None,
         "last_error": chat.last_error.model_dump(mode="json") if chat.last_error else None,
+        "watched_until": chat.watched_until,
         "created_at": chat.created_at,
         "updated_at": chat.updated_at,
         "version": chat.version,
@@ -253,6 +256,7 @@ def to_chat(item: ChatItem) -> Chat:
         action_deadline=item.action_deadline,
         server_outcomes=item.server_outcomes or {},
         last_error=ChatError.model_validate(item.last_error) if item.last_error else None,
+        watched_until=item.watched_until,
         created_at=item.created_at,
         updated_at=item.updated_at,
         version=int(item.version),

@@ -70,6 +70,7 @@ class Chat:
         open_calls: tool calls that wait for their results.
         action_deadline: when calls that wait for a decision count as denied.
         server_outcomes: what became of its servers at the last step, if not all was well.
+        watched_until: when the last of the sockets that follow it is gone for certain.
         version: counts the writes; a writer states the one that it read.
     """
 
@@ -100,6 +101,7 @@ class Chat:
     action_deadline: datetime | None = None
     server_outcomes: Mapping[str, str] = field(default_factory=dict)
     last_error: ChatError | None = None
+    watched_until: datetime | None = None
     version: int = 1
 
     @property

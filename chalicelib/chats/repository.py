@@ -9,7 +9,12 @@ from pynamodb.expressions.operand import Path
 
 from chalicelib.audit import NO_REQUEST, AuditRepository, NewEvent, RequestContext
 from chalicelib.chats import items
-from chalicelib.chats.errors import ChatChangedError, ChatExistsError, LeaseLostError
+from chalicelib.chats.errors import (
+    ChatChangedError,
+    ChatExistsError,
+    ChatNotFoundError,
+    LeaseLostError,
+)
 from chalicelib.chats.items import (
     ChatItem,
     FragmentItem,
@@ -27,7 +32,6 @@ from chalicelib.chats.models import Chat, Fragment, Message, Queued
 from chalicelib.chats.search import Search
 from chalicelib.identity.repository import IdentityRepository
 from chalicelib.organizations.repository import OrganizationRepository
-from chalicelib.sdk.chats import ChatStatus
 from chalicelib.storage import Database, Item, Transaction
 from chalicelib.storage.conditions import refused_as
 
@@ -123,8 +127,8 @@ class ChatRepository:
         item = self._chats.find(chat_key(chat_id), items.META)
         return None if item is None or item.is_deleted else items.to_chat(item)
 
-    def renew(self, chat_id: str, holder: str, until: datetime) -> ChatStatus:
-        """Go on holding a chat's lease; says what has become of the chat.
+    def renew(self, chat_id: str, holder: str, until: datetime) -> Chat:
+        """Go on holding a chat's lease; returns the chat as it is now.
 
         Raises:
             LeaseLostError: somebody else holds it, or nobody.
@@ -135,7 +139,18 @@ class ChatRepository:
                 actions=[self._chats.lease_until.set(until)],
                 condition=self._chats.lease_holder == holder,
             )
-        return ChatStatus(item.status)
+        return items.to_chat(item)
+
+    def watch(self, transaction: Transaction, chat: Chat, until: datetime) -> None:
+        """Note with another package's transaction that somebody follows a chat until then.
+
+        It leaves the version alone: nothing has happened that a follower should hear of. The
+        refusal is a ChatNotFoundError.
+        """
+        item = self._chats(chat_key(chat.id), items.META)
+        is_own = self._is_there() & (self._chats.owner_id == chat.owner_id)
+        note = self._chats.watched_until.set(until)
+        transaction.update(item, [note], is_own, ChatNotFoundError())
 
     def list_owned(
         self, owner_id: str, limit: int, after: Chat | None, search: Search
@@ -282,8 +297,21 @@ class ChatRepository:
 
     def _unchanged(self, chat: Chat) -> Condition:
         names = self._chats
-        is_there = names.is_deleted.does_not_exist() | (names.is_deleted == False)  # noqa: E712
-        condition: Condition = (names.version == chat.version) & is_there
+        # A socket that was opened since the chat was read must not be forgotten.
+        until = chat.watched_until
+        is_watched_as_before = (
+            names.watched_until.does_not_exist() if until is None else names.watched_until == until
+        )
+        condition: Condition = (
+            (names.version == chat.version) & is_watched_as_before & self._is_there()
+        )
+        return condition
+
+    def _is_there(self) -> Condition:
+        is_deleted = self._chats.is_deleted
+        condition: Condition = self._chats.version.exists() & (
+            is_deleted.does_not_exist() | (is_deleted == False)  # noqa: E712
+        )
         return condition
 
     def _mark(self, transaction: Transaction, was_active: bool, after: Chat) -> None:

@@ -108,6 +108,12 @@ class ChatSession:
             APIError: the chat cannot be followed any more.
         """
         rest = _REST | {ChatStatus.REQUIRES_ACTION} if stop_for_approvals else _REST
+        try:
+            yield from self._stream(rest)
+        finally:
+            self._follower.close()
+
+    def _stream(self, rest: frozenset[ChatStatus]) -> Iterator[StreamEvent]:
         yield from self._give_out()
         silences = 0
         while silences < _MOST_SILENCES:

@@ -375,3 +375,28 @@ class StreamEvents(Reply):
     events: list[StreamEvent]
     cursor: str
     status: ChatStatus
+
+
+class StreamMessage(Reply):
+    """What comes through a socket that follows a chat; the reference's envelope, and more.
+
+    A `ping` says that something has happened; `GET …/events` tells what. `data` tells it itself,
+    but only to whoever has seen just what was there until the cursor `since`.
+    """
+
+    type: Literal["ping", "data"]
+    data: list[StreamEvent] = Field(default_factory=list)
+    since: str | None = None
+    """The cursor that the events go on from. Ours, as what follows."""
+    cursor: str | None = None
+    """The cursor after them."""
+    status: ChatStatus | None = None
+
+
+class StreamTicket(Reply):
+    """Opens one socket that follows one chat, within a minute. Ours."""
+
+    ticket: str = Field(repr=False)
+    expires_at: datetime
+    url: str
+    """Where to open it; the chat's id and the ticket are in it."""

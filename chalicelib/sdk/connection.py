@@ -14,6 +14,8 @@ from .base import Reply, Request
 from .errors import ErrorBody
 from .exceptions import APIError, NotFoundError, SDKError, UnreachableError, build_api_error
 from .retrying import RetryPolicy, parse_retry_after
+from .sockets import OpenSocket, find_opener
+from .system import BuildInfo
 from .version import VERSION
 
 T = TypeVar("T")
@@ -48,6 +50,10 @@ class Connection:
         self._timeout = timeout
         self._retries = retries or RetryPolicy()
         self._sleep = sleep
+        self._token = token
+        self._is_direct = transport is None
+        self._opener: OpenSocket | None = None
+        self._has_looked_for_opener = False
 
     def __repr__(self) -> str:
         return f"Connection({self.base_url!r})"
@@ -77,6 +83,21 @@ class Connection:
     def pause(self, seconds: float) -> None:
         """Let time pass."""
         self._sleep(seconds)
+
+    def find_socket_opener(self, path: str) -> OpenSocket | None:
+        """What opens WebSockets at the address that a deployment announces; looked for once.
+
+        None if it has none, if the package for it is missing, and if the caller has a transport of
+        their own, which is perhaps the only way out.
+        """
+        if not self._is_direct or self._has_looked_for_opener:
+            return self._opener
+        url = self.get(BuildInfo, path).chat_stream_url
+        self._has_looked_for_opener = True
+        # The token goes nowhere that it would not go through an equally safe channel here.
+        if url and (url.startswith("wss://") or not self.base_url.startswith("https://")):
+            self._opener = find_opener(url, self._token)
+        return self._opener
 
     def create(self, model: type[M], path: str, body: Request) -> M:
         """POST what creates something; it carries an idempotency key and is therefore retried."""

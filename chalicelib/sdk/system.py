@@ -18,6 +18,8 @@ class BuildInfo(Reply):
 
     version: str
     dashboard_url: str
+    chat_stream_url: str | None = None
+    """Where chats are followed through a WebSocket; without it they are polled. Ours."""
 
 
 class Message(Reply):

@@ -182,6 +182,8 @@ class _Preview:
         except CiboriumError as exc:  # A preview is no reason to lose the answer.
             fields = {"chat_id": self._step.chat.id, **describe_exception(exc)}
             get_logger().warning("A preview was not shown.", extra={"fields": fields})
+            return
+        self._step.announcements.tell(self._step.lease.chat)
 
 
 def load_arguments(text: str) -> object:

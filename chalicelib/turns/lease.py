@@ -7,6 +7,7 @@ from typing import Self
 
 from chalicelib.chats import states
 from chalicelib.chats.errors import LeaseLostError
+from chalicelib.chats.models import Chat
 from chalicelib.chats.repository import ChatRepository
 from chalicelib.logs import describe_exception, get_logger
 from chalicelib.primitives import Clock
@@ -22,7 +23,7 @@ class HeldLease:
 
     Args:
         repository: where the lease is kept.
-        chat_id: of which chat.
+        chat: of which chat, as it was claimed.
         holder: the lease's name.
         clock: the time.
         lease: for how long it is held each time.
@@ -32,14 +33,14 @@ class HeldLease:
     def __init__(
         self,
         repository: ChatRepository,
-        chat_id: str,
+        chat: Chat,
         holder: str,
         clock: Clock,
         lease: timedelta = states.LEASE,
         every: float = RENEWED_EVERY_SECONDS,
     ) -> None:
         self._repository = repository
-        self._chat_id = chat_id
+        self._chat = chat
         self._clock = clock
         self._lease = lease
         self._every = every
@@ -52,6 +53,11 @@ class HeldLease:
     def is_stopped(self) -> bool:
         """Whether the owner has interrupted the turn, or the lease is lost."""
         return self._stopped.is_set()
+
+    @property
+    def chat(self) -> Chat:
+        """The chat as it was when the lease was last renewed."""
+        return self._chat
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -70,13 +76,13 @@ class HeldLease:
         while not self._over.wait(self._every):
             try:
                 until = self._clock() + self._lease
-                status = self._repository.renew(self._chat_id, self.holder, until)
+                self._chat = self._repository.renew(self._chat.id, self.holder, until)
             except LeaseLostError:
                 self._stopped.set()
                 return
             except Exception as exc:  # noqa: BLE001 -- the lease outlives several failures
-                fields = {"chat_id": self._chat_id, **describe_exception(exc)}
+                fields = {"chat_id": self._chat.id, **describe_exception(exc)}
                 get_logger().warning("A lease was not renewed.", extra={"fields": fields})
                 continue
-            if status is ChatStatus.INTERRUPTING:
+            if self._chat.status is ChatStatus.INTERRUPTING:
                 self._stopped.set()

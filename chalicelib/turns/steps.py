@@ -9,17 +9,22 @@ from chalicelib.chats.transition import Transition
 from chalicelib.identity.models import Actor
 from chalicelib.organizations.models import Membership
 from chalicelib.sdk.chats import ChatError
+from chalicelib.sockets.announcing import Announcements
 from chalicelib.turns.lease import HeldLease
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step of a turn: of which chat, as it was claimed, for whom, under which lease."""
+    """One step of a turn: of which chat, as it was claimed, for whom, under which lease.
+
+    `announcements` tells those who follow what happens while it does.
+    """
 
     chat: Chat
     actor: Actor
     membership: Membership
     lease: HeldLease
+    announcements: Announcements
 
 
 @dataclass(frozen=True, slots=True)

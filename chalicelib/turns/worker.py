@@ -25,6 +25,7 @@ from chalicelib.logs import describe_exception, get_logger
 from chalicelib.organizations.errors import NotAMemberError
 from chalicelib.primitives import Clock
 from chalicelib.sdk.chats import ChatError, ChatStatus
+from chalicelib.sockets.announcing import Announcements, Announcer
 from chalicelib.storage import StorageUnavailableError
 from chalicelib.turns.acting import Acting
 from chalicelib.turns.lease import HeldLease
@@ -60,6 +61,7 @@ class ChatWorker:
         acting: Acting,
         chats: ChatService,
         queue: TurnQueue,
+        announcer: Announcer,
         timing: Timing,
     ) -> None:
         self._repository = repository
@@ -68,6 +70,7 @@ class ChatWorker:
         self._acting = acting
         self._chats = chats
         self._queue = queue
+        self._announcer = announcer
         self._clock = timing.clock
         self._pause = timing.pause
         self._lease = timing.lease
@@ -79,17 +82,15 @@ class ChatWorker:
             StorageUnavailableError, EncryptionUnavailableError: something is out of reach; the
                 hint should come again.
         """
-        chat = self._repository.find(chat_id)
-        if chat is None or not states.is_claimable(chat, self._clock()):
-            return
         holder = secrets.token_hex(8)
         with suppress(ChatChangedError, LeaseLostError):  # Somebody else is at it, or it is gone.
-            claimed = self._claim(chat, holder)
+            claimed = self._claim(chat_id, holder)
             if claimed is None:
                 return
-            with HeldLease(self._repository, chat.id, holder, self._clock, self._lease) as lease:
-                outcome = self._perform(claimed, lease)
-            self._commit(chat.id, holder, outcome)
+            announcements = self._announcer.begin(claimed)
+            with HeldLease(self._repository, claimed, holder, self._clock, self._lease) as lease:
+                outcome = self._perform(claimed, lease, announcements)
+            self._commit(chat_id, holder, outcome, announcements)
 
     def wake_stuck(self) -> int:
         """Wake every chat that a worker should be at and none is; how many they were."""
@@ -109,13 +110,25 @@ class ChatWorker:
             return False  # Its hint is probably on the way.
         return states.is_claimable(chat, now)
 
-    def _claim(self, chat: Chat, holder: str) -> Chat | None:
-        """The chat under a lease of ours; None if its turn ends instead."""
+    def _claim(self, chat_id: str, holder: str) -> Chat | None:
+        """The chat under a lease of ours; None if there is nothing to do, or its turn ends instead.
+
+        Who loses a race looks again: the other one may have been its owner, and no worker.
+        """
+        for _ in range(_COMMITS):
+            chat = self._repository.find(chat_id)
+            if chat is None or not states.is_claimable(chat, self._clock()):
+                return None
+            with suppress(ChatChangedError):
+                return self._try_to_claim(chat, holder)
+        return None
+
+    def _try_to_claim(self, chat: Chat, holder: str) -> Chat | None:
         making = Transition(chat, self._clock())
         if chat.status is ChatStatus.INTERRUPTING:
             _end(making)
             making.take_next(lambda id_: self._repository.find_queued(chat.id, id_))
-            self._write(making)
+            self._announcer.begin(self._write(making))
             return None
         making.apply(lambda each, now: states.claim(each, holder, now, self._lease))
         error = _find_reason_to_stop(making.chat)
@@ -129,14 +142,14 @@ class ChatWorker:
                 )
         making = Transition(chat, self._clock())
         making.apply(lambda each, now: states.fail(each, error, now))
-        self._write(making)
+        self._announcer.begin(self._write(making))
         return None
 
-    def _perform(self, chat: Chat, lease: HeldLease) -> Outcome:
+    def _perform(self, chat: Chat, lease: HeldLease, announcements: Announcements) -> Outcome:
         """Do the step; whatever goes wrong is an outcome, too."""
         try:
             actor, membership = self._owners.find(chat)
-            step = Step(chat, actor, membership, lease)
+            step = Step(chat, actor, membership, lease, announcements)
             return (self._acting if chat.open_calls else self._thinking).run(step)
         except StepFailedError as exc:
             return _failing(exc.error)
@@ -156,7 +169,9 @@ class ChatWorker:
             lambda making: making.apply(states.try_again), delay_seconds=2**chat.attempts - 1
         )
 
-    def _commit(self, chat_id: str, holder: str, outcome: Outcome) -> None:
+    def _commit(
+        self, chat_id: str, holder: str, outcome: Outcome, announcements: Announcements
+    ) -> None:
         """Write what came of a step, onto the chat as it is by now.
 
         Raises:
@@ -167,7 +182,7 @@ class ChatWorker:
         lost: CiboriumError = ChatChangedError()
         for attempt in range(_COMMITS):
             try:
-                self._commit_once(chat_id, holder, outcome)
+                announcements.tell(self._commit_once(chat_id, holder, outcome))
             except LeaseLostError:
                 if attempt:  # Perhaps it was written by an attempt that was not answered.
                     self._queue.send(chat_id)
@@ -181,7 +196,7 @@ class ChatWorker:
                 return
         raise lost
 
-    def _commit_once(self, chat_id: str, holder: str, outcome: Outcome) -> None:
+    def _commit_once(self, chat_id: str, holder: str, outcome: Outcome) -> Chat:
         chat = self._repository.find(chat_id)
         if chat is None or chat.lease is None or chat.lease.holder != holder:
             raise LeaseLostError
@@ -190,13 +205,14 @@ class ChatWorker:
         if chat.status is ChatStatus.INTERRUPTING:
             _end(making)
         making.take_next(lambda id_: self._repository.find_queued(chat_id, id_))
-        self._write(making, outcome)
+        return self._write(making, outcome)
 
-    def _write(self, making: Transition, outcome: Outcome | None = None) -> None:
+    def _write(self, making: Transition, outcome: Outcome | None = None) -> Chat:
         extend = outcome.extend if outcome is not None else ()
         chat = self._repository.write(making.to_write(extend=extend))
         if chat.status is ChatStatus.PENDING:
             self._queue.send(chat.id, outcome.delay_seconds if outcome is not None else 0)
+        return chat
 
 
 def _find_reason_to_stop(chat: Chat) -> ChatError | None:

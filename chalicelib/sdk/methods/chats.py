@@ -16,10 +16,12 @@ from ..chats import (
     EditChatMessageRequest,
     StreamEvent,
     StreamEvents,
+    StreamTicket,
     UpdateChatRequest,
 )
 from ..connection import segment
 from ..paging import PAGE_SIZE, iterate_pages, next_after_id
+from ..sockets import OpenSocket
 from .base import Methods
 
 _CHATS = "/api/experimental/chats"
@@ -168,6 +170,18 @@ class ChatMethods(Methods):
         """
         query = {"cursor": cursor, "after_id": after_id}
         return self._connection.poll(StreamEvents, f"{_chat(chat_id)}/events", query, wait)
+
+    def create_chat_stream_ticket(self, chat_id: str) -> StreamTicket:
+        """A ticket with which a browser follows a chat through one WebSocket, within a minute.
+
+        Raises:
+            NotFoundError: there is no such chat, or no WebSocket API.
+        """
+        return self._connection.post(StreamTicket, f"{_chat(chat_id)}/stream-tickets")
+
+    def find_socket_opener(self) -> OpenSocket | None:
+        """What opens sockets that follow chats, for `ChatSession`; None if chats are polled."""
+        return self._connection.find_socket_opener("/api/v2/buildinfo")
 
     def chat(self, chat_id: str, *, after_id: int = 0) -> ChatSession:
         """A chat to talk in and to follow, from after one of its messages on. Asks nothing yet."""
