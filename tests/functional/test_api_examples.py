@@ -30,6 +30,7 @@ WITHOUT_EXAMPLE = {
     *("upload_chat_file", "get_chat_file", "delete_chat_file"),  # As well.
     *("get_openapi", "export_events"),  # The whole document; lines of JSON.
     "client_metadata",  # For authorization servers.
+    "create_stream_ticket",  # It needs a WebSocket API.
     *("retry_chat", "decide_tool_calls", "regenerate_title"),  # They follow a model's turn.
 }
 TICKETS = {
@@ -121,7 +122,8 @@ class Guide:
 
     def show_workspaces(self, team: str) -> str:
         body = {"name": "Atlas", "instructions": "Answer in short sentences."}
-        workspace = f"{team}/workspaces/{self.do('POST', f'{team}/workspaces', body)['id']}"
+        self.workspace_id = self.do("POST", f"{team}/workspaces", body)["id"]
+        workspace = f"{team}/workspaces/{self.workspace_id}"
         self.do("GET", f"{team}/workspaces")
         self.do("GET", workspace)
         self.do("PATCH", workspace, {"instructions": "Answer in one sentence."})
@@ -175,6 +177,7 @@ class Guide:
         server_ids = [tickets.rpartition("/")[2]]
         body = {"organization_id": organization, "content": content, "mcp_server_ids": server_ids}
         chat = f"{CHATS}/{self.do('POST', CHATS, body)['id']}"
+        self.do("GET", f"{CHATS}/by-workspace?workspace_ids={self.workspace_id}")
         self.do("GET", f"{CHATS}?limit=10")
         self.do("GET", chat)
         self.do("PATCH", chat, {"labels": {"project": "atlas"}})
