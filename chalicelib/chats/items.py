@@ -39,6 +39,8 @@ from chalicelib.sdk.chats import ChatError, ChatStatus, MessagePart, MessageRole
 from chalicelib.storage import Item, LookupItem, UTCDateTime, time_key
 
 META = "meta"
+DELETED = "DELETED"
+"""The partition, in the lookup index, of chats whose removal has begun."""
 MOST_INLINE_BYTES = 64 * 1024
 _PIECE_CHARACTERS = 90_000  # At most 360 kB: an item holds 400 KB.
 _LATEST_PIN = 10**10

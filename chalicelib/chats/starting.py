@@ -57,10 +57,7 @@ class ChatStarter:
         membership = self._organizations.require_member(actor, request.organization_id)
         organization_id = membership.organization_id
         parts = self._choices.content.resolve(actor, organization_id, request.content)
-        preset: Sequence[str] = ()
-        if request.workspace_id is not None:
-            workspace = self._workspaces.require_in(actor, organization_id, request.workspace_id)
-            preset = workspace.default_mcp_server_ids
+        preset = self._find_preset(actor, organization_id, request.workspace_id)
         model = self._choices.models.choose(request.model_config_id)
         server_ids = self._choices.servers.for_new_chat(
             actor, membership, request.mcp_server_ids, preset
@@ -96,3 +93,12 @@ class ChatStarter:
         chat = self._repository.write(replace(write, before=None))
         self._queue.send(chat.id)
         return chat
+
+    def _find_preset(
+        self, actor: Actor, organization_id: str, workspace_id: str | None
+    ) -> Sequence[str]:
+        """The servers that the chats of a workspace begin with."""
+        if workspace_id is None:
+            return ()
+        workspace = self._workspaces.require_in(actor, organization_id, workspace_id)
+        return workspace.default_mcp_server_ids
