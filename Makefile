@@ -6,7 +6,7 @@ BIN := .venv/bin
 # A file stays in one worker: some of its tests share a folder, as those of the package do.
 RUN_TESTS := $(BIN)/python -m pytest -n 2 --dist loadfile
 
-.PHONY: help run demo test conformance rules-table bench-listing api-docs check package sdk deploy-local format clean setup setup-peers setup-node need-python
+.PHONY: help run demo test conformance rules-table bench-listing bench-chats api-docs check package sdk deploy-local format clean setup setup-peers setup-node need-python
 
 help: ## What the commands do
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
@@ -28,6 +28,9 @@ rules-table: setup setup-peers setup-node ## Run the tests of the MCP rules and 
 
 bench-listing: setup ## Time the listing of many MCP servers against the slowest of them
 	$(BIN)/python -m tests.bench.listing
+
+bench-chats: setup setup-peers ## Time chats' answers on the local run and on the deployed stack
+	$(BIN)/python -m tests.bench.chats
 
 api-docs: setup ## Record the API's examples and write docs/api.md from the routes and wire types
 	$(BIN)/python -m pytest -q tests/functional/test_api_examples.py --write-examples
