@@ -16,6 +16,8 @@ from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
+import pytest
+
 from chalicelib.sdk import Client
 from chalicelib.sdk.chats import (
     Chat,
@@ -124,6 +126,7 @@ def question(chat: int, turn: int) -> str:
     return f'use nap {{"label": "{chat}-{turn}", "seconds": {seconds:.1f}}}'
 
 
+@pytest.mark.timeout(300)  # On a busy machine every new worker takes seconds to get ready.
 def test_chats_survive_a_worker_that_is_killed_twenty_times(tmp_path: Path) -> None:
     """At random moments, and in every other case while a tool is at work."""
     chance = random.Random(5)
