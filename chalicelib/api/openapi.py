@@ -30,6 +30,7 @@ _JSON = "application/json"
 _FORM = "application/x-www-form-urlencoded"
 _TEMPLATE = "#/components/schemas/{model}"
 _EVERYWHERE = (415, 500, 503)
+_TOLD_IDS = ("{server_id}", "{provider_id}", "{config_id}")
 _REFUSALS = {
     400: "The request is malformed; `validations` names the fields.",
     401: "No credentials were sent, or they are unknown, expired or revoked.",
@@ -174,9 +175,9 @@ def refusals_of(route: Route) -> list[int]:
     found = {*_EVERYWHERE, *route.errors}
     if not route.public:
         found |= {401, 403}
-    # Of ids in paths, only a server's is told from one that does not exist.
+    # Of ids in paths, only these are told from those that do not exist.
     takes_malformed = route.body or route.query or route.creates or route.conditional
-    if takes_malformed or route.images or "{server_id}" in route.path:
+    if takes_malformed or route.images or any(each in route.path for each in _TOLD_IDS):
         found.add(400)
     if "{" in route.path:
         found.add(404)
