@@ -45,7 +45,7 @@ _GUIDE = """
   Ctrl-C stops everything and keeps what you made.
 """  # noqa: E501 -- lines to be pasted whole
 
-_NO_MODEL = "none, so chats are not answered: set OPENAI_API_KEY, or try make demo"
+_NO_MODEL = "none, so chats cannot be started: set OPENAI_API_KEY, or try make demo"
 
 
 def build_guide(
