@@ -218,6 +218,7 @@ def test_the_template_asks_for_no_more_than_it_needs(built: Path) -> None:
         "ciborium-${Stage}-api": 29,
         "ciborium-${Stage}-turns": 180,
         "ciborium-${Stage}-reaper": 60,
+        "ciborium-${Stage}-follow": 10,
     }
 
 
