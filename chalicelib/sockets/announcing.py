@@ -36,10 +36,10 @@ class Announcer:
         self.pusher = pusher
         self.clock = clock
 
-    def begin(self, chat: Chat) -> "Announcements":
-        """Tell that something has happened in a chat: a step begins, or has ended at once."""
-        announcements = Announcements(self, chat)
-        announcements.ping(chat)
+    def begin(self, before: Chat, after: Chat) -> "Announcements":
+        """Tell the first thing that a worker has done in a chat; the rest of the step follows."""
+        announcements = Announcements(self, before)
+        announcements.tell(after)
         return announcements
 
 
@@ -48,34 +48,24 @@ class Announcements:
 
     Args:
         by: who tells.
-        chat: as the step begins. Whoever asks the API then is here, too.
+        chat: as it was before. Whoever has followed it until then is there, too.
     """
 
     def __init__(self, by: Announcer, chat: Chat) -> None:
         self._by = by
-        holder = chat.lease.holder if chat.lease else ""
-        self._cursor = Cursor(
-            chat.history_version, chat.last_message_id, chat.version, holder, sequence=0
-        )
+        self._cursor = Cursor(chat.history_version, chat.last_message_id, chat.version)
         self._connection_ids: list[str] = []
         self._listed_at = float("-inf")
         self._is_broken = False
 
-    def ping(self, chat: Chat) -> None:
-        """Tell that something has happened, not what."""
-        self._attempt(chat, tells=False)
-
     def tell(self, chat: Chat) -> None:
         """Tell what has happened since the last time in a chat, as it is now."""
-        self._attempt(chat, tells=True)
-
-    def _attempt(self, chat: Chat, *, tells: bool) -> None:
         watched_until = chat.watched_until
         if self._is_broken or watched_until is None or watched_until <= self._by.clock():
             return
         try:
             if self._find_connections(chat.id):
-                self._post(chat.id, self._next_message(chat) if tells else _PING)
+                self._post(chat.id, self._next_message(chat))
         except Exception as exc:  # noqa: BLE001 -- a push is no reason to lose a step
             self._is_broken = True
             fields = {"chat_id": chat.id, **describe_exception(exc)}

@@ -87,9 +87,9 @@ class ChatWorker:
             claimed = self._claim(chat_id, holder)
             if claimed is None:
                 return
-            announcements = self._announcer.begin(claimed)
-            with HeldLease(self._repository, claimed, holder, self._clock, self._lease) as lease:
-                outcome = self._perform(claimed, lease, announcements)
+            chat, announcements = claimed
+            with HeldLease(self._repository, chat, holder, self._clock, self._lease) as lease:
+                outcome = self._perform(chat, lease, announcements)
             self._commit(chat_id, holder, outcome, announcements)
 
     def wake_stuck(self) -> int:
@@ -110,7 +110,7 @@ class ChatWorker:
             return False  # Its hint is probably on the way.
         return states.is_claimable(chat, now)
 
-    def _claim(self, chat_id: str, holder: str) -> Chat | None:
+    def _claim(self, chat_id: str, holder: str) -> tuple[Chat, Announcements] | None:
         """The chat under a lease of ours; None if there is nothing to do, or its turn ends instead.
 
         Who loses a race looks again: the other one may have been its owner, and no worker.
@@ -123,18 +123,19 @@ class ChatWorker:
                 return self._try_to_claim(chat, holder)
         return None
 
-    def _try_to_claim(self, chat: Chat, holder: str) -> Chat | None:
+    def _try_to_claim(self, chat: Chat, holder: str) -> tuple[Chat, Announcements] | None:
         making = Transition(chat, self._clock())
         if chat.status is ChatStatus.INTERRUPTING:
             _end(making)
             making.take_next(lambda id_: self._repository.find_queued(chat.id, id_))
-            self._announcer.begin(self._write(making))
+            self._announcer.begin(chat, self._write(making))
             return None
         making.apply(lambda each, now: states.claim(each, holder, now, self._lease))
         error = _find_reason_to_stop(making.chat)
         if error is None:
             try:
-                return self._repository.write(making.to_write(requires_member=True))
+                claimed = self._repository.write(making.to_write(requires_member=True))
+                return claimed, self._announcer.begin(chat, claimed)
             except (InvalidTokenError, NotAMemberError):
                 error = ChatError(
                     message="You may not use this organisation's chats any more.",
@@ -142,7 +143,7 @@ class ChatWorker:
                 )
         making = Transition(chat, self._clock())
         making.apply(lambda each, now: states.fail(each, error, now))
-        self._announcer.begin(self._write(making))
+        self._announcer.begin(chat, self._write(making))
         return None
 
     def _perform(self, chat: Chat, lease: HeldLease, announcements: Announcements) -> Outcome:

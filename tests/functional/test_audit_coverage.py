@@ -40,6 +40,7 @@ EXCEPTIONS = {
         ),
         "It is the owner's own conversation, and changes nothing of what the chat may do.",
     ),
+    f"POST {CHAT}/stream-tickets": "It opens one socket within a minute, to what its maker reads.",
 }
 ENDPOINTS = {f"{route.method} {route.path}" for route in ROUTES}
 RECORDED = sorted(

@@ -18,7 +18,11 @@ def test_health_asks_for_nothing_and_build_info_tells_the_version(deployment: De
     with deployment.client() as anybody:
         assert anybody.get("/healthz").json() == {"status": "ok"}
         info = anybody.get("/api/v2/buildinfo").json()
-    assert info == {"version": "0.1.0", "dashboard_url": "https://ciborium.example/prod"}
+    assert info == {
+        "version": "0.1.0",
+        "dashboard_url": "https://ciborium.example/prod",
+        "chat_stream_url": "wss://stream.ciborium.example/api",
+    }
 
 
 def test_ready_means_that_dynamodb_and_kms_answer(deployment: Deployment) -> None:

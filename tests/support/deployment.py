@@ -13,6 +13,7 @@ from chalice.test import Client as ChaliceClient
 from chalicelib import events, logs
 from chalicelib.api import register
 from chalicelib.bootstrap import Services
+from chalicelib.bootstrap.foundation import SOCKETS
 from chalicelib.config import Settings
 from chalicelib.egress import Egress
 from chalicelib.mcp_client.credentials import SignInTokens
@@ -21,9 +22,11 @@ from chalicelib.storage import Database
 from tests.support import aws
 from tests.support.clock import FakeClock
 from tests.support.contract import check_answer
+from tests.support.sockets import Sockets
 
 ADMIN_TOKEN = "admin-token-for-tests-0123456789abcdef"
 PUBLIC_URL = "https://ciborium.example/prod"
+STREAM_URL = "wss://stream.ciborium.example/api"
 
 
 class InProcessTransport(httpx.BaseTransport):
@@ -68,6 +71,7 @@ class Deployment:
     database: Database
     aws_calls: aws.CallCounter
     sqs: Any
+    sockets: Sockets
     log_lines: list[str] = field(default_factory=list)
 
     def client(self, token: str | None = None, **headers: str) -> httpx.Client:
@@ -80,6 +84,11 @@ class Deployment:
             base_url=base.origin + base.path,
             headers=headers,
         )
+
+    def attend(self, event: dict[str, Any]) -> int:
+        """Give the WebSocket API's function an event; the status that it answers."""
+        answer: dict[str, int] = self.app.handler_map["follow"](event, None)
+        return answer["statusCode"]
 
     @property
     def admin(self) -> httpx.Client:
@@ -126,7 +135,12 @@ def start_deployment(
 ) -> Deployment:
     """A deployment over the in-process AWS; `transport` or `egress` is its internet."""
     settings = Settings.from_environment(
-        {"CIBORIUM_STAGE": aws.STAGE, "CIBORIUM_PUBLIC_URL": public_url, **environment}
+        {
+            "CIBORIUM_STAGE": aws.STAGE,
+            "CIBORIUM_PUBLIC_URL": public_url,
+            "CIBORIUM_STREAM_URL": STREAM_URL,
+            **environment,
+        }
     )
     counter, clock = aws.CallCounter(), clock or FakeClock()
     database = Database(settings.table_name, aws.REGION)
@@ -134,6 +148,9 @@ def start_deployment(
     clients = {service: aws.client(service) for service in ("kms", "sqs")}
     for client in clients.values():
         counter.watch(client)
+
+    sockets = Sockets()
+    clients[SOCKETS] = sockets.client()
 
     def aws_client(service: str) -> Any:
         return kms_client() if kms_client and service == "kms" else clients[service]
@@ -155,7 +172,7 @@ def start_deployment(
     owner = services.identity.ensure_first_owner(ADMIN_TOKEN)
     services.organizations.ensure_default(owner)
     deployment = Deployment(
-        settings, services, app, clock, egress, database, counter, clients["sqs"]
+        settings, services, app, clock, egress, database, counter, clients["sqs"], sockets
     )
     handler = _Lines(deployment.log_lines)
     logs.get_logger().handlers[:] = [handler]

@@ -61,6 +61,9 @@ def test_links_and_cookie_paths_stand_below_the_public_url() -> None:
         ("CIBORIUM_SESSION_HOURS", "soon"),
         ("CIBORIUM_SESSION_HOURS", "\u00b2"),
         ("CIBORIUM_SESSION_HOURS", "9" * 5000),
+        ("CIBORIUM_STREAM_URL", "https://stream.example"),
+        ("CIBORIUM_STREAM_URL", "wss://user@stream.example"),
+        ("CIBORIUM_STREAM_URL", "wss://stream.example/api?a=b"),
         ("CIBORIUM_AUDIT_RETENTION_DAYS", "0"),
         ("CIBORIUM_AUDIT_RETENTION_DAYS", "3651"),
         ("CIBORIUM_AUDIT_RETENTION_DAYS", "1.5"),
@@ -87,3 +90,9 @@ def test_a_provider_is_taken_as_it_spells_itself_and_its_secret_is_not_shown() -
 
 def test_without_an_issuer_there_is_no_provider() -> None:
     assert Settings.from_environment({**GOOD, "CIBORIUM_OIDC_CREATE_USERS": "on"}).oidc is None
+
+
+def test_messages_for_sockets_are_posted_where_the_sockets_are() -> None:
+    settings = Settings.from_environment({**GOOD, "CIBORIUM_STREAM_URL": "wss://s.example/api/"})
+    assert settings.stream_url == "wss://s.example/api"
+    assert settings.stream_management_url == "https://s.example/api"
