@@ -193,6 +193,7 @@ class Guide:
         ]
         self.do("DELETE", f"{chat}/queue/{queued[1]}")
         self.do("POST", f"{chat}/queue/{queued[0]}/promote")
+        self.do("POST", f"{chat}/stream-tickets")
         self.do("POST", f"{chat}/interrupt")
         first = self.do("GET", f"{chat}/messages?after_id=0")["messages"][0]["id"]
         self.do("PATCH", f"{chat}/messages/{first}", {"content": text("What is open here?")})

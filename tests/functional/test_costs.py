@@ -397,6 +397,10 @@ COSTS: dict[str, tuple[Step, tuple[int, int, int, int]]] = {
         (4, 1, 0, 0),
     ),
     f"GET {CHAT}/events": (lambda c: c.client.get(f"{c.due}/events"), (3, 0, 0, 0)),
+    f"POST {CHAT}/stream-tickets": (
+        lambda c: c.client.post(f"{c.over}/stream-tickets"),
+        (2, 1, 0, 0),
+    ),
     f"POST {CHAT}/interrupt": (lambda c: c.client.post(f"{c.due}/interrupt"), (2, 1, 0, 0)),
     f"GET {CHATS}/by-workspace": (
         lambda c: c.client.get(

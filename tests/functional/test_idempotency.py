@@ -95,6 +95,7 @@ def test_every_post_says_whether_it_creates() -> None:
         "call_tool",
         "approve_tools",
         "rediscover",
+        "create_stream_ticket",
         "interrupt_chat",
         "retry_chat",
         "regenerate_title",

@@ -18,7 +18,7 @@ TABLES = {
 }
 
 
-FUNCTIONS = {"api": "APIHandler", "turns": "Turns", "reaper": "Reaper"}
+FUNCTIONS = {"api": "APIHandler", "turns": "Turns", "reaper": "Reaper", "follow": "Follow"}
 
 
 def policy_of(function: str) -> list[dict[str, Any]]:
@@ -71,6 +71,7 @@ def test_every_table_survives_the_stack_and_can_be_restored() -> None:
         ("api", {"dynamodb:PutItem", "dynamodb:Query"}),
         ("turns", {"dynamodb:PutItem"}),
         ("reaper", {"dynamodb:PutItem"}),
+        ("follow", set()),
     ],
 )
 def test_functions_may_add_audit_events_and_the_api_read_them_and_nothing_else(
@@ -126,6 +127,49 @@ def test_only_the_turns_function_asks_models() -> None:
     assert actions_of("turns", "bedrock") == {"InvokeModel", "InvokeModelWithResponseStream"}
     assert actions_of("api", "bedrock") == set()
     assert actions_of("reaper", "bedrock") == set()
+    assert actions_of("follow", "bedrock") == set()
+
+
+def test_only_the_turns_function_pushes_and_only_through_our_own_api() -> None:
+    others = {function for function in FUNCTIONS if actions_of(function, "execute-api")}
+    assert others == {"turns"}
+    [statement] = [each for each in policy_of("turns") if each["Sid"] == "PushToSockets"]
+    assert statement["Action"] == ["execute-api:ManageConnections"]
+    [resource] = statement["Resource"]
+    assert resource["Fn::Sub"].endswith(":${FollowAPI}/api/POST/@connections/*")
+
+
+def test_whoever_opens_a_socket_meets_the_function_that_authenticates() -> None:
+    """An API without its `$connect` route, or whose function it may not call, lets all in."""
+    resources = load_template("api.yaml")["Resources"]
+    routes = {
+        name: each["Properties"]
+        for name, each in resources.items()
+        if each.get("Type") == "AWS::ApiGatewayV2::Route"
+    }
+    assert {each["RouteKey"] for each in routes.values()} == {"$connect", "$default", "$disconnect"}
+    target = {"Fn::Sub": "integrations/${FollowIntegration}"}
+    assert all(each["Target"] == target for each in routes.values())
+    uri = resources["FollowIntegration"]["Properties"]["IntegrationUri"]["Fn::Sub"]
+    assert uri.endswith("/functions/${Follow.Arn}/invocations")
+    stage = resources["FollowStage"]
+    assert stage["Properties"]["AutoDeploy"]
+    assert stage["Properties"]["DefaultRouteSettings"]["ThrottlingRateLimit"]
+    assert set(stage["DependsOn"]) == {*routes, "FollowPermission"}
+
+
+def test_the_function_for_sockets_sees_tokens_and_chats_and_nothing_else() -> None:
+    tables = {
+        json.dumps(resource)
+        for statement in policy_of("follow")
+        if any(action.startswith("dynamodb:") for action in statement["Action"])
+        for resource in statement["Resource"]
+    }
+    assert tables == {
+        json.dumps({"Fn::GetAtt": [table, "Arn"]}) for table in ("IdentityTable", "ChatsTable")
+    }
+    assert actions_of("follow", "kms") == {"Decrypt"}
+    assert actions_of("follow", "sqs") == set()
 
 
 def test_a_step_may_touch_the_tables_that_a_request_may() -> None:

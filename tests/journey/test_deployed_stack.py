@@ -11,9 +11,18 @@ from typing import Any
 
 import httpx
 import pytest
+import websocket
 
 from chalicelib.primitives import new_id
 from chalicelib.sdk import Client
+from chalicelib.sdk.chats import (
+    ChatStatus,
+    CreateChatMessageRequest,
+    CreateChatRequest,
+    InputPart,
+    StreamEventType,
+    TextPart,
+)
 from infra import package
 from infra.deploy_local import DeployedStack, deployed_stack
 from infra.local.demo import DemoServer
@@ -23,11 +32,18 @@ from tests.support.chat_journey import ask, start
 from tests.support.local_stack import main_job
 from tests.support.mcp_peers import running_mcp_server
 from tests.support.servers import create_server
+from tests.support.socket_journey import (
+    connections_of,
+    messages_until_rest,
+    open_socket,
+    wait_until_nobody_follows,
+)
 
 pytestmark = pytest.mark.skipif(
     sys.version_info[:2] != package.PYTHON,
     reason="Chalice packages for the Python that it runs in, and the Lambda's is 3.13",
 )
+STORY = "a story that takes its time #model:slow"
 TICK = {
     "version": "0",
     "id": "0b1f0f5e-0000-4000-8000-000000000000",
@@ -252,6 +268,46 @@ def test_the_clock_starts_the_deployed_reaper(stack: DeployedStack) -> None:
     answer = functions.invoke(FunctionName=reaper["FunctionName"], Payload=json.dumps(TICK))
     assert "FunctionError" not in answer
     assert wait_for_log_line(stack, reaper["FunctionName"], "reaper")["woken"] == 0
+
+
+def test_a_turn_is_followed_through_a_websocket_on_the_deployed_stack(
+    stack: DeployedStack,
+) -> None:
+    """By a real client of the WebSocket API; then by the SDK, which needs no telling."""
+    with ScriptedModel() as model, Client(stack.url, stack.admin_token) as client:
+        ensure_model(client, model.base_url, "", "scripted")
+        chats = client.experimental
+        words: list[InputPart] = [TextPart(type="text", text=STORY)]
+        chat_id = chats.create_chat(
+            CreateChatRequest(organization_id=stack.organization_id, content=words)
+        ).id
+        address = f"{client.get_build_info().chat_stream_url}?chat_id={chat_id}"
+        for token in ("", "garbage"):
+            with pytest.raises(websocket.WebSocketBadStatusException):
+                open_socket(address, token)
+        follower = open_socket(address, stack.admin_token)
+        pushed = list(messages_until_rest(follower))
+        kinds = [event.type for message in pushed for event in message.data]
+        assert kinds.count(StreamEventType.MESSAGE_PART) > 1
+        assert kinds[-3:] == ["message", "queue_update", "status"]
+
+        ticket = chats.create_chat_stream_ticket(chat_id)
+        browser = open_socket(ticket.url)
+        with pytest.raises(websocket.WebSocketBadStatusException):
+            open_socket(ticket.url)
+        session = chats.chat(chat_id, after_id=2)
+        session.send(CreateChatMessageRequest(content=words))
+        most, answer = 0, []
+        for event in session.stream():
+            answer += [event.message] if event.message else []
+            if event.type is StreamEventType.MESSAGE_PART:
+                most = max(most, len(connections_of(stack, chat_id)))
+        assert most == 3, "the follower, the browser and the SDK"
+        assert [each.role for each in answer] == ["user", "assistant"]
+        assert list(messages_until_rest(browser))[-1].status is ChatStatus.WAITING
+        for socket in (follower, browser):
+            socket.close()
+        wait_until_nobody_follows(stack, chat_id)
 
 
 def wait_for_log_line(
