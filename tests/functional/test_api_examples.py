@@ -30,7 +30,7 @@ WITHOUT_EXAMPLE = {
     *("upload_chat_file", "get_chat_file", "delete_chat_file"),  # As well.
     *("get_openapi", "export_events"),  # The whole document; lines of JSON.
     "client_metadata",  # For authorization servers.
-    "create_stream_ticket",  # It needs a WebSocket API.
+    "create_stream_ticket",  # What it answers is a secret, another one each time.
     *("retry_chat", "decide_tool_calls", "regenerate_title"),  # They follow a model's turn.
 }
 TICKETS = {
@@ -193,7 +193,6 @@ class Guide:
         ]
         self.do("DELETE", f"{chat}/queue/{queued[1]}")
         self.do("POST", f"{chat}/queue/{queued[0]}/promote")
-        self.do("POST", f"{chat}/stream-tickets")
         self.do("POST", f"{chat}/interrupt")
         first = self.do("GET", f"{chat}/messages?after_id=0")["messages"][0]["id"]
         self.do("PATCH", f"{chat}/messages/{first}", {"content": text("What is open here?")})
