@@ -16,7 +16,7 @@ from tests.support.servers import NOWHERE
 PATH = "/api/v2/openapi.json"
 WITHOUT_BODY = {
     *("logout", "rediscover", "suspend_user", "activate_user", "add_group_member"),
-    *("interrupt_chat", "promote_queued", "retry_chat", "regenerate_title"),
+    *("create_stream_ticket", "interrupt_chat", "promote_queued", "retry_chat", "regenerate_title"),
 }
 
 
