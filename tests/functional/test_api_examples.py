@@ -29,6 +29,7 @@ WITHOUT_EXAMPLE = {
     *("get_icon", "put_icon", "delete_icon"),  # Images.
     *("upload_chat_file", "get_chat_file", "delete_chat_file"),  # As well.
     *("get_openapi", "export_events"),  # The whole document; lines of JSON.
+    "create_stream_ticket",  # No two are alike; infra/api_guide.md has one.
     "client_metadata",  # For authorization servers.
     "create_stream_ticket",  # What it answers is a secret, another one each time.
     *("retry_chat", "decide_tool_calls", "regenerate_title"),  # They follow a model's turn.

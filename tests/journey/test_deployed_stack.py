@@ -17,7 +17,6 @@ from chalicelib.primitives import new_id
 from chalicelib.sdk import Client
 from chalicelib.sdk.chats import (
     ChatStatus,
-    CreateChatMessageRequest,
     CreateChatRequest,
     InputPart,
     StreamEventType,
@@ -43,7 +42,6 @@ pytestmark = pytest.mark.skipif(
     sys.version_info[:2] != package.PYTHON,
     reason="Chalice packages for the Python that it runs in, and the Lambda's is 3.13",
 )
-STORY = "a story that takes its time #model:slow"
 TICK = {
     "version": "0",
     "id": "0b1f0f5e-0000-4000-8000-000000000000",
@@ -277,35 +275,35 @@ def test_a_turn_is_followed_through_a_websocket_on_the_deployed_stack(
     with ScriptedModel() as model, Client(stack.url, stack.admin_token) as client:
         ensure_model(client, model.base_url, "", "scripted")
         chats = client.experimental
-        words: list[InputPart] = [TextPart(type="text", text=STORY)]
+        words: list[InputPart] = [TextPart(type="text", text="hello")]
         chat_id = chats.create_chat(
             CreateChatRequest(organization_id=stack.organization_id, content=words)
         ).id
+        session = chats.chat(chat_id)
+        assert list(session.stream())[-1].status is ChatStatus.WAITING
+
         address = f"{client.get_build_info().chat_stream_url}?chat_id={chat_id}"
         for token in ("", "garbage"):
             with pytest.raises(websocket.WebSocketBadStatusException):
                 open_socket(address, token)
         follower = open_socket(address, stack.admin_token)
-        pushed = list(messages_until_rest(follower))
-        kinds = [event.type for message in pushed for event in message.data]
-        assert kinds.count(StreamEventType.MESSAGE_PART) > 1
-        assert kinds[-3:] == ["message", "queue_update", "status"]
-
         ticket = chats.create_chat_stream_ticket(chat_id)
         browser = open_socket(ticket.url)
         with pytest.raises(websocket.WebSocketBadStatusException):
             open_socket(ticket.url)
-        session = chats.chat(chat_id, after_id=2)
-        session.send(CreateChatMessageRequest(content=words))
+
+        session.send("a story that takes its time, and then some more of it #model:slow")
         most, answer = 0, []
         for event in session.stream():
-            answer += [event.message] if event.message else []
-            if event.type is StreamEventType.MESSAGE_PART:
-                most = max(most, len(connections_of(stack, chat_id)))
+            answer += [event.message.role] if event.message else []
+            most = max(most, len(connections_of(stack, chat_id)))
         assert most == 3, "the follower, the browser and the SDK"
-        assert [each.role for each in answer] == ["user", "assistant"]
-        assert list(messages_until_rest(browser))[-1].status is ChatStatus.WAITING
+        assert answer == ["user", "assistant"]
         for socket in (follower, browser):
+            pushed = [event for each in messages_until_rest(socket) for event in each.data]
+            kinds = [event.type for event in pushed]
+            assert kinds.count(StreamEventType.MESSAGE_PART) > 1
+            assert kinds[-3:] == ["message", "queue_update", "status"]
             socket.close()
         wait_until_nobody_follows(stack, chat_id)
 
