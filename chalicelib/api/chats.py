@@ -258,7 +258,7 @@ ROUTES = (
         f"{_ONE}/title/regenerate",
         regenerate_title,
         reply=Chat,
-        errors=(400, 409, 502, 504),
+        errors=(400, 403, 409, 502, 504),
     ),
     Route(
         "POST",

@@ -179,6 +179,7 @@ class Services(Registry):
         from chalicelib.turns.titles import TitleService
 
         return TitleService(
+            self.organizations,
             self.chats,
             self._chat_repository,
             self.models,

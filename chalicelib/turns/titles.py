@@ -12,6 +12,7 @@ from chalicelib.chats.repository import ChatRepository, ChatWrite
 from chalicelib.chats.service import ChatService
 from chalicelib.chats.transition import Transition
 from chalicelib.identity.models import Actor
+from chalicelib.organizations.service import OrganizationService
 from chalicelib.sdk.chats import MessageRole, Text
 from chalicelib.turns.providers import ModelClient
 from chalicelib.turns.providers.models import (
@@ -39,6 +40,7 @@ class TitleService:
 
     def __init__(
         self,
+        organizations: OrganizationService,
         chats: ChatService,
         repository: ChatRepository,
         models: ModelRegistry,
@@ -46,6 +48,7 @@ class TitleService:
         budget: Budget,
         spending: Spending,
     ) -> None:
+        self._organizations = organizations
         self._chats = chats
         self._repository = repository
         self._models = models
@@ -58,12 +61,14 @@ class TitleService:
 
         Raises:
             ChatNotFoundError: there is no such chat, or it is somebody else's.
+            NotAMemberError: the actor has left its organisation.
             ChatStateError: nothing has been said in it.
             InvalidModelError: its model is not available any more.
             UsageLimitError: the actor has spent what they may.
             ModelError: the model did not answer.
         """
         chat = self._chats.require_own(actor, chat_id)
+        self._organizations.require_member(actor, chat.organization_id)
         self._budget.require(actor)
         usable = self._models.find_usable(chat.model_config_id or "")
         if usable is None:

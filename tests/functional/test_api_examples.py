@@ -31,7 +31,6 @@ WITHOUT_EXAMPLE = {
     *("get_openapi", "export_events"),  # The whole document; lines of JSON.
     "create_stream_ticket",  # No two are alike; infra/api_guide.md has one.
     "client_metadata",  # For authorization servers.
-    "create_stream_ticket",  # What it answers is a secret, another one each time.
     *("retry_chat", "decide_tool_calls", "regenerate_title"),  # They follow a model's turn.
 }
 TICKETS = {

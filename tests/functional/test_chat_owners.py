@@ -47,7 +47,7 @@ def test_no_route_leads_to_another_ones_chat_and_none_tells_that_it_is_there(
 
 
 def test_the_routes_of_a_chat_are_as_many_as_this_file_thinks() -> None:
-    assert len(OF_A_CHAT) == 12
+    assert len(OF_A_CHAT) == 14
     assert BODIES.keys() <= set(OF_A_CHAT)
 
 
@@ -66,6 +66,7 @@ def test_whoever_left_the_organisation_reads_their_chats_and_begins_no_turn(
         owner.say(running, "More"),
         owner.edit(waiting, 1, "Or else"),
         client.post(f"{failed}/retry"),
+        client.post(f"{waiting}/title/regenerate"),
         client.post(f"{asking}/tool-approvals", json=DECISIONS),
         client.post(f"{running}/queue/1/promote"),
         owner.change(waiting, mcp_server_ids=[]),

@@ -410,7 +410,7 @@ COSTS: dict[str, tuple[Step, tuple[int, int, int, int]]] = {
     ),
     f"POST {CHAT}/title/regenerate": (
         lambda c: c.client.post(f"{c.over}/title/regenerate"),
-        (6, 1, 0, 1),
+        (7, 1, 0, 1),
     ),
     f"POST {CHAT}/retry": (lambda c: c.client.post(f"{c.failed}/retry"), (3, 1, 0, 0)),
     f"POST {CHAT}/tool-approvals": (
