@@ -195,6 +195,7 @@ def run_examples(installed: Path, url: str, mcp_url: str) -> None:
         r"signed in as admin\nopen in a browser: http",
         r".* What is new",
         CONVERSATION,
+        r"image/gif 43",
         r"\['linear'\]",
     ]
     for example, output in zip(examples, expected, strict=True):
