@@ -7,6 +7,9 @@ from chalicelib.errors import InvalidInputError, Validation
 from chalicelib.identity.models import Actor
 from chalicelib.sdk.chats import File, FilePart, MessagePart, Text, TextPart
 
+MOST_IMAGES = 20
+"""In one message: a worker holds them all in its memory."""
+
 
 class InvalidContentError(InvalidInputError):
     """A message holds something that it cannot."""
@@ -26,9 +29,12 @@ class InputContent:
         """The parts of a message of the actor's to a chat of an organisation.
 
         Raises:
-            InvalidContentError: a file is not the actor's, or not of this organisation.
+            InvalidContentError: a file is not the actor's, or not of this organisation; or there
+                are too many.
         """
         file_ids = [part.file_id for part in content if isinstance(part, FilePart)]
+        if len(file_ids) > MOST_IMAGES:
+            raise InvalidContentError(f"A message shows at most {MOST_IMAGES} images.")
         types = self._files.find_media_types(actor, organization_id, file_ids) if file_ids else {}
         missing = [
             Validation(f"content.{number}.file_id", "is no file of yours in this organisation")

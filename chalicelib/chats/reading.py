@@ -1,5 +1,6 @@
 """Reading chats and messages; `repository.py` writes them, and `items.py` says how they lie."""
 
+import secrets
 from collections.abc import Iterable
 
 from pynamodb.expressions.condition import Condition
@@ -109,7 +110,9 @@ class ChatReader:
 
     def iterate_active(self) -> Iterable[str]:
         """The ids of all chats with a turn under way."""
-        for digit in "0123456789abcdef":
+        for digit in secrets.SystemRandom().sample(
+            "0123456789abcdef", 16
+        ):  # So that none is always the last.
             for place in self._places.query(f"ACTIVE#{digit}", consistent_read=True):
                 yield place.SK.removeprefix("CHAT#")
 

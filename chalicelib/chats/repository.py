@@ -29,7 +29,7 @@ from chalicelib.chats.reading import ChatReader
 from chalicelib.identity.repository import IdentityRepository
 from chalicelib.organizations.repository import OrganizationRepository
 from chalicelib.storage import Database, Transaction
-from chalicelib.storage.conditions import refused_as
+from chalicelib.storage.conditions import refusal_ignored, refused_as
 
 Extend = Callable[[Transaction], None]
 
@@ -109,6 +109,14 @@ class ChatRepository(ChatReader):
             extend(transaction)
         transaction.commit()
         return after
+
+    def write_beside(self, extend: Sequence[Extend]) -> None:
+        """Write what belongs to a transition that is not made, such as what it has cost."""
+        if extend:
+            transaction = self._database.transaction()
+            for each in extend:
+                each(transaction)
+            transaction.commit()
 
     def renew(self, chat_id: str, holder: str, until: datetime) -> Chat:
         """Go on holding a chat's lease; returns the chat as it is now.
@@ -190,6 +198,10 @@ class ChatRepository(ChatReader):
         for archived in (False, True):
             key = owner_key(owner_id, archived=archived)
             for chat in self._chats.query(key, index_name="lookup"):
+                with refusal_ignored():  # From now on no worker adds to it.
+                    chat.update(
+                        actions=[self._chats.is_deleted.set(True)], condition=self._chats.present()
+                    )
                 most = self.remove(chat.chat_id, chat.organization_id, most)
                 if most < 0:
                     return False

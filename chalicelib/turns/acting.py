@@ -145,6 +145,8 @@ def _result(step: Step, call: OpenCall, asked: "Future[_Done]") -> _Done:
     if asked.done() and not asked.cancelled():
         return asked.result()
     text = "The call took too long."
+    if asked.cancelled():
+        text = "The call was not made: the others took too long."
     if step.lease.is_stopped:
         text = "The user interrupted the call; it may have had its effect."
     return _Done(build(call, text, is_error=True))

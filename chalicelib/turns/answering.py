@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 from chalicelib.chats.models import Fragment
 from chalicelib.chats.repository import ChatRepository
-from chalicelib.errors import CiboriumError
 from chalicelib.logs import describe_exception, get_logger
 from chalicelib.primitives import Clock
 from chalicelib.sdk.chats import MessagePart, Reasoning, Text, ToolCall
@@ -179,7 +178,7 @@ class _Preview:
         self._spoken = Spoken()
         try:
             self._repository.add_fragment(self._step.chat.id, fragment, self._clock())
-        except CiboriumError as exc:  # A preview is no reason to lose the answer.
+        except Exception as exc:  # noqa: BLE001 -- a preview is no reason to lose the answer
             fields = {"chat_id": self._step.chat.id, **describe_exception(exc)}
             get_logger().warning("A preview was not shown.", extra={"fields": fields})
             return

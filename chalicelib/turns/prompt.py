@@ -20,6 +20,7 @@ from chalicelib.turns.providers.models import (
 
 ReadFile = Callable[[str], tuple[str, bytes] | None]
 """Gives the media type and bytes of a file by its id; None if it is gone."""
+MOST_IMAGE_BYTES = 20 * 1024 * 1024
 _LOST = "There is no result: the call was cut short."
 _SUMMARY = "This is a summary of the conversation so far:\n\n"
 _ROLES: dict[MessageRole, Role] = {
@@ -27,6 +28,22 @@ _ROLES: dict[MessageRole, Role] = {
     MessageRole.ASSISTANT: "assistant",
     MessageRole.TOOL: "tool",
 }
+
+
+def limited(read_file: ReadFile, most_bytes: int = MOST_IMAGE_BYTES) -> ReadFile:
+    """Reads each file once, and of all of them no more than a worker has memory for."""
+    known: dict[str, tuple[str, bytes] | None] = {}
+    room = most_bytes
+
+    def read(file_id: str) -> tuple[str, bytes] | None:
+        nonlocal room
+        if file_id not in known:
+            known[file_id] = read_file(file_id) if room > 0 else None
+        found = known[file_id]
+        room -= len(found[1]) if found else 0
+        return found if room >= 0 else None
+
+    return read
 
 
 def select(chat: Chat, messages: Iterable[Message]) -> list[Message]:
@@ -96,7 +113,11 @@ def _convert(parts: Iterable[chats.MessagePart], read_file: ReadFile) -> Iterabl
             yield TextPart(part.text)
         elif isinstance(part, chats.File):
             found = read_file(part.file_id)
-            yield TextPart("[an image that was deleted]") if found is None else ImagePart(*found)
+            yield (
+                TextPart("[an image that was deleted, or one too many]")
+                if found is None
+                else ImagePart(*found)
+            )
         elif isinstance(part, chats.ToolCall):
             arguments = part.args if part.intent is None else rewrap(part.intent, part.args)
             text = arguments if isinstance(arguments, str) else json.dumps(arguments)

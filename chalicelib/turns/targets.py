@@ -1,8 +1,20 @@
 """Between the models that admins set up and those that are called."""
 
+import json
+from collections.abc import Sequence
+
 from chalicelib.chat_models.models import ModelConfig, UsableModel
-from chalicelib.sdk.chats import MessageUsage
-from chalicelib.turns.providers.models import ModelTarget, ProviderKind, Usage
+from chalicelib.sdk.chats import MessagePart, MessageUsage, Reasoning, Text
+from chalicelib.turns.providers.models import (
+    ModelRequest,
+    ModelTarget,
+    ProviderKind,
+    TextPart,
+    ToolResultPart,
+    Usage,
+)
+
+_CHARACTERS_PER_TOKEN = 4
 
 
 def build_target(usable: UsableModel) -> ModelTarget:
@@ -13,6 +25,22 @@ def build_target(usable: UsableModel) -> ModelTarget:
         base_url=provider.base_url,
         api_key=usable.api_key,
         region=provider.region,
+    )
+
+
+def estimate(request: ModelRequest, parts: Sequence[MessagePart]) -> Usage:
+    """What an answer took that was stopped before its provider told: four characters a token."""
+    shown = [
+        part.text
+        for each in request.messages
+        for part in each.parts
+        if isinstance(part, TextPart | ToolResultPart)
+    ]
+    tools = [tool.description + json.dumps(tool.input_schema) for tool in request.tools]
+    said = [part.text for part in parts if isinstance(part, Text | Reasoning)]
+    return Usage(
+        input_tokens=len("".join([request.system, *shown, *tools])) // _CHARACTERS_PER_TOKEN,
+        output_tokens=len("".join(said)) // _CHARACTERS_PER_TOKEN,
     )
 
 

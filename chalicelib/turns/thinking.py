@@ -32,7 +32,7 @@ from chalicelib.turns import builtin, compaction, finding
 from chalicelib.turns.answering import Answer, Answering
 from chalicelib.turns.intent import unwrap
 from chalicelib.turns.ports import ReadFileOf
-from chalicelib.turns.prompt import ReadFile, build_messages, select
+from chalicelib.turns.prompt import ReadFile, build_messages, limited, select
 from chalicelib.turns.providers import ContextTooLongError, ModelError
 from chalicelib.turns.providers.models import (
     Finished,
@@ -41,7 +41,7 @@ from chalicelib.turns.providers.models import (
 )
 from chalicelib.turns.spending import Spending
 from chalicelib.turns.steps import Outcome, Step, failed
-from chalicelib.turns.targets import build_target, to_usage
+from chalicelib.turns.targets import build_target, estimate, to_usage
 from chalicelib.turns.toolbox import Toolbox, Toolboxes
 from chalicelib.workspaces.repository import WorkspaceRepository
 
@@ -85,7 +85,7 @@ class Thinking:
             chat.id, after_id=-1, before_id=None, limit=_MOST_MESSAGES, ascending=True
         )
         history = select(chat, everything)
-        read_file = partial(self._read_file, chat.owner_id, chat.organization_id)
+        read_file = limited(partial(self._read_file, chat.owner_id, chat.organization_id))
         try:
             if compaction.is_due(history, usable.config):
                 return self._condense(step, usable, history, read_file)
@@ -104,7 +104,7 @@ class Thinking:
             return self._condense(step, usable, history, read_file)
         except ModelError as exc:
             return _after(exc, chat)
-        return self._store(step, usable.config, box, answer)
+        return self._store(step, usable.config, box, request, answer)
 
     def _find_model(self, chat: Chat) -> UsableModel:
         """The chat's model.
@@ -130,7 +130,14 @@ class Thinking:
         told += [find_text(each.parts) for each in messages if each.id == SYSTEM_PROMPT_ID]
         return "\n\n".join(told)
 
-    def _store(self, step: Step, model: ModelConfig, box: Toolbox, answer: Answer) -> Outcome:
+    def _store(
+        self,
+        step: Step,
+        model: ModelConfig,
+        box: Toolbox,
+        request: ModelRequest,
+        answer: Answer,
+    ) -> Outcome:
         chat, finished = step.chat, answer.finished
         if finished is not None and not answer.calls and not answer.says_something:
             return self._give_up(chat, model, finished)
@@ -153,7 +160,8 @@ class Thinking:
             else:
                 making.apply(states.finish)
 
-        counted = [self._spending.counting(chat, model.id, usage)] if usage else []
+        spent = usage or to_usage(estimate(request, answer.parts), model)
+        counted = [self._spending.counting(chat, model.id, spent)] if finished or parts else []
         return Outcome(apply, counted)
 
     def _condense(

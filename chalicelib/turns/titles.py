@@ -26,7 +26,7 @@ from chalicelib.turns.spending import Spending
 from chalicelib.turns.targets import build_target, to_usage
 
 _SECONDS = 20.0  # Of the 29 that API Gateway waits.
-_MOST_TOKENS = 100
+_MOST_TOKENS = 1000  # With what the model thinks before.
 _MOST_MESSAGES = 20
 _MOST_CHARACTERS = 4000
 _INSTRUCTIONS = (
@@ -95,7 +95,8 @@ class TitleService:
         title = build_title("".join(said).strip().strip("\"'"))
 
         def make(making: Transition) -> ChatWrite:
-            making.chat = replace(making.chat, title=title[:TITLE_CHARACTERS])
+            if "".join(said).strip():  # Otherwise it keeps the one that it has; it was paid for.
+                making.chat = replace(making.chat, title=title[:TITLE_CHARACTERS])
             return making.to_write(extend=extend)
 
         return self._chats.change(actor, chat.id, make)

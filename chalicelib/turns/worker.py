@@ -96,10 +96,14 @@ class ChatWorker:
         """Wake every chat that a worker should be at and none is; how many they were."""
         woken = 0
         for chat_id in self._repository.iterate_active():
-            chat = self._repository.find(chat_id)
-            if chat is not None and self._is_stuck(chat):
-                self._queue.send(chat_id)
-                woken += 1
+            try:
+                chat = self._repository.find(chat_id)
+                if chat is not None and self._is_stuck(chat):
+                    self._queue.send(chat_id)
+                    woken += 1
+            except Exception as exc:  # noqa: BLE001 -- one chat must not stop the others
+                fields = {"chat_id": chat_id, **describe_exception(exc)}
+                get_logger().error("A chat cannot be looked at.", extra={"fields": fields})
         self._chats.remove_deleted()
         return woken
 
@@ -187,9 +191,12 @@ class ChatWorker:
             except LeaseLostError:
                 if attempt:  # Perhaps it was written by an attempt that was not answered.
                     self._queue.send(chat_id)
+                else:  # An edit took the chat away; what the step has cost is spent.
+                    self._repository.write_beside(outcome.extend)
                 raise
             except ChatChangedError as exc:
                 lost = exc
+                self._pause(_PAUSE_SECONDS * 2**attempt)
             except StorageUnavailableError as exc:  # The user's other chats write usage, too.
                 lost = exc
                 self._pause(_PAUSE_SECONDS * 2**attempt)

@@ -47,6 +47,10 @@ from chalicelib.turns.providers.prompts import (
 
 _REGION = re.compile(r"[a-z0-9-]{1,30}")
 _AWS_SUFFIX = ".amazonaws.com"
+# Bedrock's own hosts, and those of endpoints in a VPC: others may lead to anybody's gateway at AWS.
+_AWS_HOST = re.compile(
+    r"(vpce-[a-z0-9-]+\.)?bedrock-runtime(-fips)?\.[a-z0-9-]+(\.vpce)?\.amazonaws\.com"
+)
 _REASONS: Final[dict[str, FinishReason]] = {
     "tool_use": "tool_calls",
     "max_tokens": "length",
@@ -102,10 +106,10 @@ def sign(outgoing: Outgoing, target: ModelTarget, credentials: Any) -> Outgoing:
         ModelCredentialsError: there are none.
     """
     url = urlsplit(outgoing.url)
-    if url.scheme != "https" or not (url.hostname or "").endswith(_AWS_SUFFIX):
+    if url.scheme != "https" or not _AWS_HOST.fullmatch(url.hostname or ""):
         raise ModelRejectedError(
             target.kind,
-            f"Without an API key, Bedrock's base URL must be one of AWS (https, {_AWS_SUFFIX}). "
+            f"Without an API key, Bedrock's base URL must be Bedrock's own (https, bedrock-runtime…{_AWS_SUFFIX}). "
             "An admin can correct it.",
         )
     try:

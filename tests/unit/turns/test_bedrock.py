@@ -288,6 +288,7 @@ def signature_of(request: httpx.Request) -> str:
         "https://bedrock.example",
         "https://amazonaws.com.example",
         "https://evilamazonaws.com",
+        "https://abc.execute-api.eu-central-1.amazonaws.com",
         "http://bedrock-runtime.eu-central-1.amazonaws.com",
     ],
 )
