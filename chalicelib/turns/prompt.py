@@ -113,11 +113,7 @@ def _convert(parts: Iterable[chats.MessagePart], read_file: ReadFile) -> Iterabl
             yield TextPart(part.text)
         elif isinstance(part, chats.File):
             found = read_file(part.file_id)
-            yield (
-                TextPart("[an image that was deleted, or one too many]")
-                if found is None
-                else ImagePart(*found)
-            )
+            yield (TextPart("[an image that is missing]") if found is None else ImagePart(*found))
         elif isinstance(part, chats.ToolCall):
             arguments = part.args if part.intent is None else rewrap(part.intent, part.args)
             text = arguments if isinstance(arguments, str) else json.dumps(arguments)

@@ -424,4 +424,4 @@ def test_the_model_is_shown_the_image_as_long_as_it_is_there(world: World) -> No
         assert talk.run(chat_id)["status"] == "waiting"
         asked = json.dumps(talk.model.requests[-1])
         assert sent not in asked
-        assert "[an image that was deleted, or one too many]" in asked
+        assert "[an image that is missing]" in asked

@@ -109,7 +109,8 @@ def sign(outgoing: Outgoing, target: ModelTarget, credentials: Any) -> Outgoing:
     if url.scheme != "https" or not _AWS_HOST.fullmatch(url.hostname or ""):
         raise ModelRejectedError(
             target.kind,
-            f"Without an API key, Bedrock's base URL must be Bedrock's own (https, bedrock-runtime…{_AWS_SUFFIX}). "
+            "Without an API key, Bedrock's base URL must be AWS's own "
+            f"(https://bedrock-runtime.<region>{_AWS_SUFFIX}). "
             "An admin can correct it.",
         )
     try:

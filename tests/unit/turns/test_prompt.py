@@ -98,7 +98,7 @@ def test_images_are_shown_and_deleted_ones_mentioned() -> None:
     [built] = build(said)
     assert built.parts == (
         ImagePart("image/png", b"png"),
-        TextPart("[an image that was deleted, or one too many]"),
+        TextPart("[an image that is missing]"),
     )
 
 
