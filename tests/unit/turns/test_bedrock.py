@@ -293,7 +293,7 @@ def signature_of(request: httpx.Request) -> str:
     ],
 )
 def test_only_aws_is_sent_what_our_role_signs(url: str) -> None:
-    with pytest.raises(ModelRejectedError, match="must be one of AWS"):
+    with pytest.raises(ModelRejectedError, match="must be AWS's own"):
         signed_by(Role(), replace(ROLE_TARGET, base_url=url))
 
 
