@@ -53,7 +53,10 @@ class DevRequestHandler(ChaliceRequestHandler):
 
     def _refuse(self, status: int, code: str, message: str) -> None:
         body = {"message": message, "code": code, "request_id": str(uuid.uuid4())}
-        self._send_http_response(status, {"Cache-Control": "no-store"}, json.dumps(body))
+        # Or a client would send its next request into a connection that is going.
+        headers = {"Cache-Control": "no-store", "Connection": "close"}
+        self.close_connection = True
+        self._send_http_response(status, headers, json.dumps(body))
 
     do_GET = do_POST = do_PUT = _generic_handle  # noqa: N815 -- names that http.server looks for
     do_HEAD = do_DELETE = do_PATCH = do_OPTIONS = _generic_handle  # noqa: N815

@@ -32,7 +32,7 @@ from tests.support.people import ORGANIZATIONS, Person, default_organization, jo
 from tests.support.servers import SERVERS, create_server
 from tests.support.worker import ask, claim, fail, work
 
-CASES = 3
+CASES = 2
 DECIDE = f"{CHATS}/{{chat_id}}/tool-approvals"
 CALL = f"{SERVERS}/{{server_id}}/tools/call"
 LOGIN = "/api/v2/users/login"
