@@ -123,9 +123,9 @@ def test_only_the_turns_function_takes_hints_and_all_may_send_them() -> None:
     assert actions_of("turns", "sqs") == send | receive
 
 
-def test_only_the_turns_function_asks_models() -> None:
+def test_only_who_takes_turns_or_names_chats_asks_models() -> None:
     assert actions_of("turns", "bedrock") == {"InvokeModel", "InvokeModelWithResponseStream"}
-    assert actions_of("api", "bedrock") == set()
+    assert actions_of("api", "bedrock") == {"InvokeModelWithResponseStream"}
     assert actions_of("reaper", "bedrock") == set()
     assert actions_of("follow", "bedrock") == set()
 
