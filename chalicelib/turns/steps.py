@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from chalicelib.chats import states
 from chalicelib.chats.models import Chat
 from chalicelib.chats.repository import Extend
 from chalicelib.chats.transition import Transition
@@ -52,6 +53,16 @@ class StepFailedError(Exception):
     def __init__(self, error: ChatError) -> None:
         super().__init__(error.kind)
         self.error = error
+
+
+def failing(error: ChatError) -> Outcome:
+    """The end of a turn without an answer."""
+    return Outcome(lambda making: making.apply(lambda chat, now: states.fail(chat, error, now)))
+
+
+def trying_again(delay_seconds: int = 0) -> Outcome:
+    """The same step once more."""
+    return Outcome(lambda making: making.apply(states.try_again), delay_seconds=delay_seconds)
 
 
 def failed(kind: str, message: str) -> StepFailedError:

@@ -8,7 +8,6 @@ from chalicelib.sdk.chats import MessagePart, MessageUsage, Reasoning, Text
 from chalicelib.turns.providers.models import (
     ModelRequest,
     ModelTarget,
-    ProviderKind,
     TextPart,
     ToolResultPart,
     Usage,
@@ -21,7 +20,7 @@ def build_target(usable: UsableModel) -> ModelTarget:
     """Where requests to a model go, and with what."""
     provider = usable.provider
     return ModelTarget(
-        kind=ProviderKind(provider.kind.value),
+        kind=provider.kind,
         base_url=provider.base_url,
         api_key=usable.api_key,
         region=provider.region,

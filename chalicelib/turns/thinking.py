@@ -40,7 +40,7 @@ from chalicelib.turns.providers.models import (
     ToolSpec,
 )
 from chalicelib.turns.spending import Spending
-from chalicelib.turns.steps import Outcome, Step, failed
+from chalicelib.turns.steps import Outcome, Step, failed, failing, trying_again
 from chalicelib.turns.targets import build_target, estimate, to_usage
 from chalicelib.turns.toolbox import Toolbox, Toolboxes
 from chalicelib.workspaces.repository import WorkspaceRepository
@@ -181,7 +181,7 @@ class Thinking:
             return _after(exc, chat)
         text = "".join(part.text for part in answer.parts if isinstance(part, Text))
         if answer.finished is None:
-            return Outcome(lambda making: making.apply(states.try_again))
+            return trying_again()
         if not text.strip():
             return self._give_up(chat, model, answer.finished)
         usage = to_usage(answer.finished.usage, model)
@@ -197,7 +197,7 @@ class Thinking:
         """End a turn whose model said nothing; it is paid for all the same."""
         usage = to_usage(finished.usage, model)
         counted = self._spending.counting(chat, model.id, usage)
-        return replace(_fail(_silence(finished.reason)), extend=[counted])
+        return replace(failing(_silence(finished.reason)), extend=[counted])
 
 
 def _offer(box: Toolbox, model: ModelConfig, history: Sequence[Message]) -> list[ToolSpec]:
@@ -262,13 +262,9 @@ def _after(error: ModelError, chat: Chat) -> Outcome:
         status_code=error.status_code,
     )
     if not error.retryable or chat.attempts >= MOST_TRIES:
-        return _fail(told)
+        return failing(told)
     pause = min(max(error.retry_after, 2**chat.attempts - 1), _LONGEST_PAUSE_SECONDS)
-    return Outcome(lambda making: making.apply(states.try_again), delay_seconds=pause)
-
-
-def _fail(error: ChatError) -> Outcome:
-    return Outcome(lambda making: making.apply(lambda chat, now: states.fail(chat, error, now)))
+    return trying_again(pause)
 
 
 def _silence(reason: str) -> ChatError:

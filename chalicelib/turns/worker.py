@@ -30,7 +30,7 @@ from chalicelib.storage import StorageUnavailableError
 from chalicelib.turns.acting import Acting
 from chalicelib.turns.lease import HeldLease
 from chalicelib.turns.owners import Owners
-from chalicelib.turns.steps import Outcome, Step, StepFailedError
+from chalicelib.turns.steps import Outcome, Step, StepFailedError, failing, trying_again
 from chalicelib.turns.thinking import MOST_TRIES, Thinking
 
 MOST_STEPS = 100
@@ -157,7 +157,7 @@ class ChatWorker:
             step = Step(chat, actor, membership, lease, announcements)
             return (self._acting if chat.open_calls else self._thinking).run(step)
         except StepFailedError as exc:
-            return _failing(exc.error)
+            return failing(exc.error)
         except CiboriumError as exc:
             fields = {"chat_id": chat.id, **describe_exception(exc)}
             get_logger().warning("A step failed.", extra={"fields": fields})
@@ -169,10 +169,8 @@ class ChatWorker:
                 message="Something went wrong on our side.", kind="internal", retryable=True
             )
         if chat.attempts >= MOST_TRIES:
-            return _failing(told)
-        return Outcome(
-            lambda making: making.apply(states.try_again), delay_seconds=2**chat.attempts - 1
-        )
+            return failing(told)
+        return trying_again(2**chat.attempts - 1)
 
     def _commit(
         self, chat_id: str, holder: str, outcome: Outcome, announcements: Announcements
@@ -191,14 +189,13 @@ class ChatWorker:
             except LeaseLostError:
                 if attempt:  # Perhaps it was written by an attempt that was not answered.
                     self._queue.send(chat_id)
-                else:  # An edit took the chat away; what the step has cost is spent.
+                elif self._repository.find(chat_id) is not None:
+                    # An edit took it away: what the step has cost is spent. What is counted for a
+                    # chat that was removed would stay for ever.
                     self._repository.write_beside(outcome.extend)
                 raise
-            except ChatChangedError as exc:
-                lost = exc
-                self._pause(_PAUSE_SECONDS * 2**attempt)
-            except StorageUnavailableError as exc:  # The user's other chats write usage, too.
-                lost = exc
+            except (ChatChangedError, StorageUnavailableError) as exc:
+                lost = exc  # The user's other chats write usage, too.
                 self._pause(_PAUSE_SECONDS * 2**attempt)
             else:
                 return
@@ -243,10 +240,3 @@ def _end(making: Transition) -> None:
     """End an interrupted turn: no call of it stays open."""
     making.close_calls(_INTERRUPTED)
     making.apply(states.finish)
-
-
-def _failing(error: ChatError) -> Outcome:
-    apply: Callable[[Transition], None] = lambda making: making.apply(  # noqa: E731
-        lambda chat, now: states.fail(chat, error, now)
-    )
-    return Outcome(apply)

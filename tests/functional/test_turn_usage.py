@@ -4,8 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.chats import CHATS
+from tests.support.chats import CHATS, text
 from tests.support.journey import World
+from tests.support.tables import table_items
 from tests.support.turns import Talk, talking
 
 LIMITS = f"{CHATS}/usage-limits"
@@ -56,3 +57,33 @@ def test_a_running_turn_stops_between_steps_when_the_limit_is_reached_and_goes_o
     talk.client.put(LIMITS, json={"spend_limit_micros": None})
     talk.client.post(retry).raise_for_status()
     assert talk.run(chat_id)["status"] == "waiting"
+
+
+def test_an_answer_that_the_user_interrupts_is_counted_by_its_length(talk: Talk) -> None:
+    chat_id = talk.start("Hello #model:stall")
+    with talk.working(chat_id) as step:
+        step.wait_for_parts()
+        talk.client.post(f"{CHATS}/{chat_id}/interrupt").raise_for_status()
+    total = talk.client.get(f"{CHATS}/cost/chats/{chat_id}").json()
+    assert total["messages"] == 1
+    assert min(total["input_tokens"], total["cost_micros"]) > 0
+
+
+def test_an_answer_that_an_edit_takes_away_is_counted(talk: Talk) -> None:
+    chat_id = talk.start("Hello")
+    edit = {"content": text("Hello again")}
+    talk.meanwhile.append(
+        lambda: talk.client.patch(f"{CHATS}/{chat_id}/messages/1", json=edit).raise_for_status()
+    )
+    talk.run(chat_id)
+    total = talk.client.get(f"{CHATS}/cost/chats/{chat_id}").json()
+    assert total["messages"] == 2
+    assert [each["role"] for each in talk.messages(chat_id)] == ["user", "assistant"]
+
+
+def test_an_answer_in_a_chat_that_is_removed_leaves_nothing_behind(talk: Talk) -> None:
+    chat_id = talk.start("Hello")
+    talk.meanwhile.append(lambda: talk.client.delete(f"{CHATS}/{chat_id}").raise_for_status())
+    talk.world.deployment.services.turns.handle(chat_id)
+    left = [each for each in table_items("chats") if chat_id in str(each)]
+    assert all("expires_at" in each for each in left)  # A preview, for an hour.

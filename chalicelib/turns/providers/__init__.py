@@ -1,5 +1,6 @@
 """The APIs of model providers, behind one interface."""
 
+from chalicelib.sdk.chat_models import ProviderKind
 from chalicelib.turns.providers.client import AWSCredentials, ModelClient
 from chalicelib.turns.providers.errors import (
     ContextTooLongError,
@@ -22,7 +23,6 @@ from chalicelib.turns.providers.models import (
     ModelTarget,
     Part,
     PromptMessage,
-    ProviderKind,
     ReasoningDelta,
     TextDelta,
     TextPart,

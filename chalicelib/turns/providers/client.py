@@ -11,6 +11,7 @@ from chalicelib.egress import (
     EgressResponseError,
     EgressTimeoutError,
 )
+from chalicelib.sdk.chat_models import ProviderKind
 from chalicelib.turns.providers.answer import Answer
 from chalicelib.turns.providers.errors import (
     ModelAnswerError,
@@ -21,7 +22,7 @@ from chalicelib.turns.providers.errors import (
     ModelUnavailableError,
 )
 from chalicelib.turns.providers.failures import read_failure
-from chalicelib.turns.providers.models import Event, ModelRequest, ModelTarget, ProviderKind
+from chalicelib.turns.providers.models import Event, ModelRequest, ModelTarget
 from chalicelib.turns.providers.outgoing import Outgoing
 
 MAX_STREAM_BYTES: Final = 64 * 1024 * 1024

@@ -2,19 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Any, Literal
 
-
-class ProviderKind(StrEnum):
-    """Which API a model provider speaks."""
-
-    OPENAI = "openai"
-    """Chat Completions, of OpenAI and of the many that speak it."""
-    ANTHROPIC = "anthropic"
-    """Anthropic's Messages."""
-    BEDROCK = "bedrock"
-    """Amazon Bedrock's Converse."""
+from chalicelib.sdk.chat_models import ProviderKind
 
 
 @dataclass(frozen=True, slots=True)
