@@ -6,7 +6,7 @@ page's business, and the JSON file keeps what was measured.
 
 from dataclasses import dataclass, field
 
-type Cell = str | int | float
+Cell = str | int | float
 
 
 @dataclass(frozen=True)
