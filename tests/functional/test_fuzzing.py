@@ -1,8 +1,8 @@
 """Schemathesis sends whatever the OpenAPI document allows, and what it does not allow.
 
 Each answer is compared with the document twice: by `contract`, as in every functional test, and by
-Schemathesis. The cases are the same in every run: `CASES` of each kind for every operation, one in the
-gate, which has no time for more.
+Schemathesis. The cases are the same in every run: `CASES` of each kind for every operation, one
+in the gate, which has no time for more.
 """
 
 import os
