@@ -13,7 +13,7 @@ from typing import Any
 import ministack.app
 from ministack.core import persistence
 from ministack.services import lambda_svc
-from ministack.services.cloudformation import provisioners
+from ministack.services.cloudformation import handlers, helpers, provisioners
 
 _SAVE_SECONDS = 2.0
 _WATCH_SECONDS = 0.25
@@ -46,6 +46,19 @@ def _keep_versions() -> None:
     handler["create"] = create_or_update
 
 
+def _answer_whole() -> None:
+    """Let the deletion of a change set answer as AWS does: ministack leaves out the result."""
+    delete = handlers._ACTION_HANDLERS["DeleteChangeSet"]  # noqa: SLF001
+
+    def delete_change_set(params: Any) -> Any:
+        answer = delete(params)
+        result = "<DeleteChangeSetResult></DeleteChangeSetResult>"
+        ok = answer[0] == 200
+        return helpers._xml(200, "DeleteChangeSetResponse", result) if ok else answer  # noqa: SLF001
+
+    handlers._ACTION_HANDLERS["DeleteChangeSet"] = delete_change_set  # noqa: SLF001
+
+
 def _end_with_parent(parent: int) -> None:
     while os.getppid() == parent:
         time.sleep(_WATCH_SECONDS)
@@ -59,6 +72,7 @@ def main() -> None:
     threading.Thread(target=_end_with_parent, args=(parent,), daemon=True).start()
     threading.Thread(target=_save_for_ever, daemon=True).start()
     _keep_versions()
+    _answer_whole()
     ministack.app.main()
 
 
