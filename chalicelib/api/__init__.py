@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from chalice.app import Chalice, Response
+from chalice.app import Chalice, Request, Response
 
 from chalicelib.api import (
     audit,
@@ -25,6 +25,8 @@ from chalicelib.api import (
 )
 from chalicelib.api.errors import plain_error_reply
 from chalicelib.api.routing import add_route, to_response
+from chalicelib.invocations import observed
+from chalicelib.metrics import note
 from chalicelib.primitives import new_id
 
 if TYPE_CHECKING:
@@ -64,17 +66,28 @@ def register(app: Chalice, services: "Callable[[], Services]") -> None:
     app.api.binary_types.extend(("image/webp", "image/avif"))
     for route in ROUTES:
         add_route(app, route, services)
-    app.middleware("http")(_own_error_bodies)
+    app.middleware("http")(_observed)
 
 
-def _own_error_bodies(event: Any, get_response: Callable[[Any], Response]) -> Response:
+def _observed(event: Any, get_response: Callable[[Any], Response]) -> Response:
+    """A request with its log line, whoever answers it."""
+    request: Request = event
+    # Views and refusals shall call it the same.
+    request_id = request.context["requestId"] = str(request.context.get("requestId") or new_id())
+    with observed("api", "request", request.lambda_context, request_id):
+        response = _own_error_body(get_response(event), request_id)
+        route = request.context.get("resourcePath")
+        note(method=request.method, route=route, status=response.status_code)
+        return response
+
+
+def _own_error_body(response: Response, request_id: str) -> Response:
     """Chalice's own refusals, which never reach a view, in our error body."""
-    response = get_response(event)
     if not isinstance(response.body, dict):
         return response
     status = response.status_code
     code, message = _FRAMEWORK_ERRORS.get(status, ("error", "The request was refused."))
-    request_id = str(event.context.get("requestId") or new_id())
+    note(code=code)
     reply = plain_error_reply(status, code, message, request_id)
     reply.headers["X-Request-Id"] = request_id
     return to_response(reply)

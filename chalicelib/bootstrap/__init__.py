@@ -28,13 +28,14 @@ def services_from_environment(lease: timedelta = LEASE) -> Callable[[], Services
     In Lambda they are made at once, so that a wrong setting fails the cold start and names itself;
     elsewhere at the first request, since tools import the app only to read its routes.
     """
+    is_lambda = "AWS_LAMBDA_FUNCTION_NAME" in os.environ
 
     @cache
     def services() -> Services:
         settings = Settings.from_environment(os.environ)
-        logs.configure(settings.log_level)
+        logs.configure(settings.log_level, settings.stage if is_lambda else None)
         return Services(settings, lease=lease)
 
-    if "AWS_LAMBDA_FUNCTION_NAME" in os.environ:
+    if is_lambda:
         services()
     return services

@@ -10,6 +10,7 @@ import botocore.session
 from botocore.config import Config
 
 from chalicelib.audit import AuditRepository
+from chalicelib.aws_calls import watch
 from chalicelib.bootstrap.parts import part
 from chalicelib.chats.states import LEASE
 from chalicelib.config import PublicURL, Settings
@@ -64,6 +65,7 @@ class Foundation:
     ) -> None:
         self._settings = settings
         self._session = botocore.session.get_session()
+        watch(self._session)
         self._region = self._session.get_config_variable("region") or "us-east-1"
         self._database = database or Database(settings.table_name, self._region)
         self._aws_client = aws_client or cache(self._create_client)
