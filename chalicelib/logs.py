@@ -19,6 +19,8 @@ _INVOCATIONS = "ciborium.invocations"
 # httpx logs whole URLs; authorization codes travel in them.
 _TALKATIVE = ("httpx", "httpcore", "botocore", "pynamodb", "urllib3")
 _MASK = "***"
+# Others are left out when there is nothing to tell: each metric that is sent costs money.
+_ALWAYS = frozenset({Metric.REQUESTS, Metric.DURATION, Metric.SERVER_ERRORS})
 
 Kind = Callable[[object], bool]
 
@@ -56,7 +58,9 @@ def _numbers(*names: str) -> Kind:
 _HEX, _ALPHANUMERIC = string.hexdigits.lower(), string.ascii_letters + string.digits
 _snake_case = _made_of(string.ascii_lowercase + string.digits + "_", 64)
 _aws_id = _made_of(_ALPHANUMERIC + "_=-", 40)
-_frame = _made_of(_ALPHANUMERIC + "_/.:<>- ", 400)
+_place = _made_of(_ALPHANUMERIC + "_/.:<>- ", 400)
+_model_name = _made_of(_ALPHANUMERIC + "_.:/@+-", 128)
+_path = _made_of(_ALPHANUMERIC + "/_{}.-", 200)
 _hyphenated_hex = _made_of(_HEX + "-", 36)
 
 
@@ -75,6 +79,19 @@ def _issuer(value: object) -> bool:
     )
 
 
+def _route(value: object) -> bool:
+    return isinstance(value, str) and value.startswith("/") and _path(value)
+
+
+def _model(value: object) -> bool:
+    return _model_name(value) and "//" not in str(value)
+
+
+def _frame(value: object) -> bool:
+    """A place and what it is called, such as `/var/task/app.py:12 handler`."""
+    return _place(value) and str(value).rpartition(" ")[0].rpartition(":")[2].isdecimal()
+
+
 def _frames(value: object) -> bool:
     return isinstance(value, list) and all(map(_frame, value))
 
@@ -85,7 +102,7 @@ FIELDS: Mapping[str, Kind] = {
     "lambda_request_id": _aws_id,
     "trace_id": _made_of(_HEX + "-", 35),
     "method": _one_of("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"),
-    "route": _made_of(_ALPHANUMERIC + "/_{}.-", 200),
+    "route": _route,
     "event": _one_of("CONNECT", "DISCONNECT", "MESSAGE"),
     "status": _number,
     "outcome": _one_of("done", "failed", "dropped"),
@@ -98,7 +115,7 @@ FIELDS: Mapping[str, Kind] = {
     "message_id": _aws_id,
     "connection_id": _aws_id,
     "step": _one_of("model", "tools"),
-    "model": _made_of(_ALPHANUMERIC + "_.:/@+-", 128),
+    "model": _model,
     "model_config_id": _uuid,
     "input_tokens": _number,
     "output_tokens": _number,
@@ -111,14 +128,16 @@ FIELDS: Mapping[str, Kind] = {
     "exception": _made_of(_ALPHANUMERIC + "_.<>", 128),
     "frames": _frames,
     "aws_code": _made_of(_ALPHANUMERIC + "_.", 64),
-    "host": _made_of(_ALPHANUMERIC + ".-:[]", 255),
+    "host": _made_of(string.ascii_lowercase + string.digits + ".-:[]", 255),
     "from": _issuer,
     "to": _issuer,
     "pid": _number,
     "operation": _snake_case,
-    "masked": _number,
 }
-"""What a line may tell beside `time`, `level`, `message` and `logger`, and of which kind it is."""
+"""What a line may tell, and of which kind it is.
+
+Beside them `time`, `level`, `message` and `logger` are there, and `masked`: how many were not good.
+"""
 
 
 class JSONFormatter(logging.Formatter):
@@ -153,8 +172,9 @@ class JSONFormatter(logging.Formatter):
 
         https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
         """
-        published = {each.value: counts[each] for each in UNITS if counts.get(each)}
-        published.setdefault(Metric.SERVER_ERRORS.value, 0)  # So that a share of none is none.
+        published = {
+            each.value: counts.get(each, 0) for each in UNITS if counts.get(each) or each in _ALWAYS
+        }
         if self._stage is None:
             return dict(published)
         directive = {
