@@ -95,7 +95,11 @@ class Foundation:
     def _session(self) -> Session:
         from botocore.session import get_session
 
-        return get_session()
+        from chalicelib.aws_calls import watch
+
+        session = get_session()
+        watch(session)
+        return session
 
     @part
     def _region(self) -> str:

@@ -8,6 +8,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.encryption.errors import EncryptionUnavailableError, SealedValueError
 from chalicelib.encryption.models import DataKey, DataKeyRecord
+from chalicelib.metrics import Metric, count
 
 
 class KMSKeyring:
@@ -82,6 +83,7 @@ class KMSKeyring:
 
 
 def _unavailable() -> EncryptionUnavailableError:
+    count(Metric.ENCRYPTION_FAILURES)
     return EncryptionUnavailableError(
         "Encryption is unavailable: the key service did not answer or refused. "
         "Nothing was changed; try again."
