@@ -4,12 +4,12 @@ import time
 from collections.abc import Callable
 from datetime import timedelta
 from functools import cache, partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import botocore.session
 from botocore.config import Config
 
-from chalicelib.audit import AuditRepository
+from chalicelib.audit import AuditRepository, NewEvent
 from chalicelib.bootstrap.parts import part
 from chalicelib.chats.states import LEASE
 from chalicelib.config import PublicURL, Settings
@@ -21,6 +21,11 @@ from chalicelib.mcp_client.credentials import SignInTokens
 from chalicelib.mcp_client.service import PATIENCE_SECONDS
 from chalicelib.primitives import Clock, utc_now
 from chalicelib.storage import Database, StorageUnavailableError
+
+if TYPE_CHECKING:
+    from chalicelib.encryption.resealing import Resealer
+    from chalicelib.encryption.rotation import KeyRotation
+    from chalicelib.storage.rows import Rows
 
 _AWS_CONFIG = Config(
     connect_timeout=2, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 3}
@@ -85,11 +90,37 @@ class Foundation:
         return self._settings.public_url
 
     @part
-    def _vault(self) -> Vault:
-        settings = self._settings
+    def _keyring(self) -> KMSKeyring:
         kms = partial(self._aws_client, "kms")
-        keyring = KMSKeyring(kms, settings.kms_key_alias, settings.stage)
-        return Vault(DataKeyRepository(self._database), keyring, self._clock)
+        return KMSKeyring(kms, self._settings.kms_key_alias, self._settings.stage)
+
+    @part
+    def _data_keys(self) -> DataKeyRepository:
+        return DataKeyRepository(self._database)
+
+    @part
+    def _vault(self) -> Vault:
+        return Vault(self._data_keys, self._keyring, self._clock)
+
+    @part
+    def rows(self) -> "Rows":
+        """The tables as DynamoDB has them, for the operator's program."""
+        from chalicelib.storage.rows import Rows
+
+        return Rows(self._database)
+
+    @part
+    def key_rotation(self) -> "KeyRotation":
+        """The life of data keys, for the operator's program; no request is about it."""
+        from chalicelib.encryption.rotation import KeyRotation
+
+        return KeyRotation(self._data_keys, self._keyring, self.rows, self._clock)
+
+    def resealer(self, *, dry_run: bool) -> "Resealer":
+        """Puts values under the active data keys, for the operator's program."""
+        from chalicelib.encryption.resealing import Resealer
+
+        return Resealer(self.rows, self._vault, self._data_keys, self._clock, dry_run=dry_run)
 
     @part
     def _audit_retention(self) -> timedelta:
@@ -98,6 +129,10 @@ class Foundation:
     @part
     def _audit(self) -> AuditRepository:
         return AuditRepository(self._database, self._clock, self._audit_retention)
+
+    def record(self, event: NewEvent) -> None:
+        """Record what the operator's program does where no transaction can: before, in its own."""
+        self._audit.transaction(event).commit()
 
     def find_unreachable(self) -> list[str]:
         """The names of what we depend on and cannot reach."""
