@@ -18,6 +18,7 @@ _ENVIRONMENTS = {
     "project": (".venv", ("requirements.txt", "requirements-dev.txt")),
     "aws": (".local/venvs/aws", ("infra/local/requirements-aws.txt",)),
     "peers": (".local/venvs/peers", ("infra/local/requirements-peers.txt",)),
+    "checkov": (".local/venvs/checkov", ("infra/local/requirements-checkov.txt",)),
     "node": (".local/node", ("tests/node/package.json", "tests/node/package-lock.json")),
 }
 
