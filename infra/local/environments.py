@@ -19,6 +19,7 @@ _ENVIRONMENTS = {
     "aws": (".local/venvs/aws", ("infra/local/requirements-aws.txt",)),
     "peers": (".local/venvs/peers", ("infra/local/requirements-peers.txt",)),
     "lambda": (".local/venvs/lambda", ("infra/local/requirements-lambda.txt",)),
+    "checkov": (".local/venvs/checkov", ("infra/local/requirements-checkov.txt",)),
     "node": (".local/node", ("tests/node/package.json", "tests/node/package-lock.json")),
 }
 
