@@ -37,7 +37,8 @@ def find_conditions(compared: Iterable[tuple[str, str]] = ()) -> Conditions:
 
 def _commit() -> str:
     def git(*arguments: str) -> str:
-        done = subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True)
+        command = ["git", *arguments]
+        done = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True)
         return done.stdout.strip()
 
     is_changed = git("status", "--porcelain", "--untracked-files=no", "--", ".", ":!docs")

@@ -18,9 +18,10 @@ from tests.support.turns import Talk, talking
 from tests.support.worker import say, work
 
 SIZES = (10, 100, 1000)
-TEXT = """The same requests with ten, a hundred and a thousand servers, members of the organisation, chats of one user, and messages
-in one chat, the others staying few. Calls, read units and bytes are exact. The time is the median in a warm process without
-AWS's own time, divided by that at the smallest size: the noise of a busy machine is in it. A line that grows says why."""
+TEXT = """The same requests with ten, a hundred and a thousand servers, members of the
+organisation, chats of one user, and messages in one chat, the others staying few. Calls, read
+units and bytes are exact. The time is the median in a warm process without AWS's own time, divided
+by that at the smallest size: the noise of a busy machine is in it. A line that grows says why."""
 _AT_ONCE = 20  # Messages in one transaction.
 
 
@@ -73,7 +74,9 @@ class Place:
 
     def new_messages(self) -> None:
         """Messages in the one chat, all in one transaction."""
-        said = [say(f"There are {number} open tickets, and more." * 3) for number in range(_AT_ONCE)]
+        said = [
+            say(f"There are {number} open tickets, and more." * 3) for number in range(_AT_ONCE)
+        ]
         work(self.bench.deployment, self.me, self.chat_id, *said)
 
     def look(self, method: str, path: str, body: Any = None) -> Call:
@@ -207,7 +210,9 @@ def measure(sizes: tuple[int, ...] = SIZES, runs: int = 40) -> Section:
                 ]
             )
         tables.append(Table(f"More {name}", columns, rows))
-    chart = Chart("Time with more of them, by their number", "× time at the smallest size", lines)
+    chart = Chart(
+        "Time with more of them, by their number", "times that at the smallest size", lines
+    )
     return Section("growth", "Growth", TEXT, tables, chart)
 
 

@@ -79,10 +79,15 @@ class Measured:
     @classmethod
     def from_json(cls, kept: dict[str, Any]) -> "Measured":
         """What `to_json` made."""
-        section, chart = dict(kept["section"]), kept["section"]["chart"]
-        section["tables"] = [Table(**each) for each in section["tables"]]
-        section["targets"] = [Target(**each) for each in section["targets"]]
-        if chart:
-            points = {name: [(x, y) for x, y in line] for name, line in chart["series"].items()}
-            section["chart"] = Chart(chart["caption"], chart["unit"], points)
-        return cls(Section(**section), Conditions(**kept["conditions"]))
+        return cls(section_from_json(kept["section"]), Conditions(**kept["conditions"]))
+
+
+def section_from_json(kept: dict[str, Any]) -> Section:
+    """A section of which `asdict` made JSON."""
+    tables = [Table(**each) for each in kept["tables"]]
+    targets = [Target(**each) for each in kept["targets"]]
+    chart = kept["chart"]
+    if chart:
+        lines = {name: [(x, y) for x, y in line] for name, line in chart["series"].items()}
+        chart = Chart(chart["caption"], chart["unit"], lines)
+    return Section(kept["name"], kept["title"], kept["text"], tables, chart, targets)

@@ -22,9 +22,9 @@ def draw(chart: Chart) -> str:
     y_of, y_ticks = _axis([y for _, y in points], _TOP + _HEIGHT, _TOP, from_zero=True)
     bottom = _TOP + _HEIGHT
     height = bottom + 40 + _LEGEND_LINE * len(chart.series)
+    box = f'viewBox="0 0 {_LEFT + _WIDTH + 30} {height}"'
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_LEFT + _WIDTH + 30} {height}" '
-        'font-family="sans-serif" font-size="12">',
+        f'<svg xmlns="http://www.w3.org/2000/svg" {box} font-family="sans-serif" font-size="12">',
         '<rect width="100%" height="100%" fill="#ffffff"/>',
         _text(_LEFT, 20, f"{chart.caption} ({chart.unit})", "start", 'font-weight="bold"'),
     ]
@@ -62,9 +62,10 @@ def _axis(
     if least > 0 and most / least >= _LOGARITHMIC_FROM:
         first, last = math.floor(math.log10(least)), math.ceil(math.log10(most))
         ticks = [10.0**exponent for exponent in range(first, last + 1)]
-        return lambda value: start + (end - start) * (math.log10(value) - first) / (
-            last - first
-        ), ticks
+        return (
+            lambda value: start + (end - start) * (math.log10(value) - first) / (last - first),
+            ticks,
+        )
     step = _round_step(most - (0 if from_zero else least) or 1)
     first = 0 if from_zero else math.floor(least / step)
     last = max(math.ceil(most / step), first + 1)

@@ -32,11 +32,13 @@ ENDPOINTS = (
     f"GET {CHATS}/files/{{file_id}}",
     "GET /api/v2/audit",
 )
-TEXT = """Each endpoint's handler, called as Lambda calls it, in a warm process. DynamoDB, KMS and SQS take
-no time: what moto answered the first time is given to botocore again where it would send. Everything before that is
-ours to answer for and is in the figures: Chalice, validation, PynamoDB, botocore's signing and parsing, and the work of
-in-process MCP, authorization and model servers where a request goes out. After each request one to a Chalice app with a
-single empty route is timed; the ratio is that of the medians. An account adds the way to DynamoDB and back for each call."""
+TEXT = """Each endpoint's handler, called as Lambda calls it, in a warm process. DynamoDB, KMS and
+SQS take no time: what moto answered the first time is given to botocore again where it would send.
+Everything before that is ours to answer for and is in the figures: Chalice, validation, PynamoDB,
+botocore's signing and parsing, and the work of MCP and authorization servers in the same process,
+where a request goes out. After each request one to a Chalice app with a single empty route is
+timed; the ratio is that of the medians. In an account, the way to DynamoDB and back comes on top
+for each call."""
 
 
 def look_at(endpoint: str, runs: int) -> Call:
@@ -57,6 +59,6 @@ def measure(runs: int = 300, endpoints: tuple[str, ...] = ENDPOINTS) -> Section:
         ratio = median / statistics.median(call.empty)
         p95 = percentile(call.milliseconds, 0.95)
         rows.append([f"`{endpoint}`", median, p95, ratio, call.database_calls, call.body_bytes])
-    columns = ["endpoint", "p50 ms", "p95 ms", "× empty route", "DynamoDB calls", "body bytes"]
+    columns = ["endpoint", "p50 ms", "p95 ms", "÷ empty route", "DynamoDB calls", "body bytes"]
     caption = f"{runs} requests each, one after the other"
     return Section("warm", "Warm requests", TEXT, [Table(caption, columns, rows)])
