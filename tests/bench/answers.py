@@ -100,6 +100,7 @@ def in_process_aws() -> Iterator[None]:
         # thousand rows take seconds, not minutes; transactions here do not fail.
         quick = types.SimpleNamespace(deepcopy=lambda table: table, copy=copy.copy)
         patch.setattr(moto.dynamodb.models, "copy", quick)
+        aws.spare_time(patch)
         with mock_aws():
             aws.create_stack()
             yield

@@ -104,6 +104,7 @@ class Axis:
 
 
 ALL_SERVERS = "the answer has every server; DynamoDB gives one MB with each call"
+ANY_SERVER = "reads every server, since each could be forced upon all chats; so does a worker"
 AXES = {
     "servers": Axis(
         Place.new_server,
@@ -113,7 +114,7 @@ AXES = {
             "create a server": Look(lambda p: p.bench.look_at(p.new_server, p.runs)),
             "change a server": Look(lambda p: p.look("PATCH", p.server, {"description": "New"})),
             "list a server's tools": Look(lambda p: p.look("GET", f"{p.server}/tools")),
-            "start a chat": Look(lambda p: p.bench.look_at(p.new_chat, p.runs)),
+            "start a chat": Look(lambda p: p.bench.look_at(p.new_chat, p.runs), ANY_SERVER),
         },
     ),
     "members": Axis(
