@@ -6,7 +6,7 @@ BIN := .venv/bin
 # A file stays in one worker: some of its tests share a folder, as those of the package do.
 RUN_TESTS := $(BIN)/python -m pytest -n 2 --dist loadfile
 
-.PHONY: help run demo test conformance rules-table bench-listing bench-chats api-docs check package sdk deploy-local format clean setup setup-peers setup-node need-python
+.PHONY: help run demo test conformance rules-table bench-listing bench-chats api-docs check package sdk deploy-local format clean setup setup-peers setup-gateway setup-node need-python
 
 help: ## What the commands do
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
@@ -64,6 +64,9 @@ setup: need-python
 
 setup-peers: need-python
 	@$(PYTHON) infra/local/environments.py peers
+
+setup-gateway: need-python
+	@$(PYTHON) infra/local/environments.py gateway
 
 setup-node: need-python
 	@$(PYTHON) infra/local/environments.py node
