@@ -3,6 +3,7 @@
 import ipaddress
 import itertools
 import time
+import uuid
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -21,7 +22,7 @@ CREATE_AND_LIST = "create a server and show its tools"
 TOOLS_KNOWN = "list a server's tools, known ones"
 TOOLS_ASKED = "list a server's tools, asking it"
 CALL = "call a tool"
-CALL_KNOWN = "call a tool, list still fresh"
+CALL_KNOWN = "call a tool, at its best"
 
 REGISTERED = 20
 KINDS = ("fresh", "plain")
@@ -114,6 +115,7 @@ class ContextForge:
     def __init__(self, side: Side, urls: Mapping[str, Sequence[str]]) -> None:
         self.side = side
         self._slugs: dict[str, str] = {}
+        self._run = uuid.uuid4()
         with side.client() as client:
             self._servers = Servers(lambda slug, url: self._register(client, slug, url), urls)
 
@@ -129,9 +131,7 @@ class ContextForge:
             ),
             TOOLS_ASKED: self._refresh,
             CALL: lambda client, attempt: self._call(client, self._servers.id("plain", attempt)),
-            CALL_KNOWN: lambda client, attempt: self._call(
-                client, self._servers.id("fresh", attempt)
-            ),
+            CALL_KNOWN: self._call_in_session,
         }
 
     def _register(self, client: httpx.Client, slug: str, url: str) -> str:
@@ -158,15 +158,22 @@ class ContextForge:
         _expect_length(found, TOOLS)
 
     def _refresh(self, client: httpx.Client, attempt: int) -> None:
-        """Asking the server changes its database; the tools are in the answer to another request."""
+        """Asking a server changes the database; another request shows the tools."""
         gateway_id = self._servers.id("plain", attempt)
         assert _json(client.post(f"/v1/gateways/{gateway_id}/tools/refresh"))["success"]
         self._list(client, gateway_id)
 
-    def _call(self, client: httpx.Client, gateway_id: str) -> None:
+    def _call_in_session(self, client: httpx.Client, attempt: int) -> None:
+        """It keeps a session with the server for each MCP session that a caller names."""
+        headers = {"Mcp-Session-Id": f"{self._run}-{id(client)}"}
+        self._call(client, self._servers.id("fresh", attempt), headers)
+
+    def _call(
+        self, client: httpx.Client, gateway_id: str, headers: Mapping[str, str] | None = None
+    ) -> None:
         params = {"name": f"{self._slugs[gateway_id]}-add", "arguments": _ADDENDS}
         body = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
-        found = _json(client.post("/rpc", json=body))
+        found = _json(client.post("/rpc", json=body, headers=headers))
         assert found.get("result", {}).get("content", [{}])[0].get("text") == _SUM, found
 
 

@@ -41,7 +41,7 @@ def running_gateway(folder: Path) -> Iterator[Side]:
     token = _make_token(python, folder, environment)
     port = free_port()
     url = f"http://127.0.0.1:{port}"
-    command = [python.with_name("mcpgateway"), "--host", "127.0.0.1", "--port", str(port)]
+    command = [str(python.with_name("mcpgateway")), "--host", "127.0.0.1", "--port", str(port)]
     log = folder / "gateway.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
@@ -82,7 +82,7 @@ def _environment(folder: Path) -> dict[str, str]:
 
 
 def _make_token(python: Path, folder: Path, environment: dict[str, str]) -> str:
-    command = [python, "-m", "mcpgateway.utils.create_jwt_token", "--username", _ADMIN]
+    command = [str(python), "-m", "mcpgateway.utils.create_jwt_token", "--username", _ADMIN]
     done = subprocess.run(
         [*command, "--exp", _TOKEN_MINUTES, "--secret", environment["JWT_SECRET_KEY"]],
         cwd=folder,

@@ -19,7 +19,6 @@ back undoes it, and is called when nobody's time is taken.
 """
 
 _UNCOUNTED_TURNS = 2
-_ATTEMPTS_A_TURN = 2
 _TIMEOUT_SECONDS = 60.0
 
 
@@ -32,10 +31,13 @@ class Side:
     headers: dict[str, str] = field(repr=False)
 
     def client(self) -> httpx.Client:
-        """A client with a connection of its own, which is kept while the others have their turn."""
+        """A client with a connection of its own, which is kept while the others have their turn.
+
+        It takes no compressed answers, which only some sides can give.
+        """
         return httpx.Client(
             base_url=self.url,
-            headers=self.headers,
+            headers={**self.headers, "Accept-Encoding": "identity"},
             timeout=_TIMEOUT_SECONDS,
             limits=httpx.Limits(max_connections=1, keepalive_expiry=None),
         )
@@ -53,12 +55,18 @@ class Timings:
         return 1000 * percentile(self.seconds, share) if self.seconds else "-"
 
 
+def attempts_a_turn(clients: int) -> int:
+    """How many attempts each client makes before the other sides have their turn."""
+    return 4 if clients == 1 else 2
+
+
 class _Runner:
     """The clients of one side, and what they do."""
 
     def __init__(self, operation: Operation, clients: Sequence[httpx.Client]) -> None:
         self._operation = operation
         self._clients = clients
+        self._attempts_a_turn = attempts_a_turn(len(clients))
         self._turn = 0
         self.timings = Timings()
 
@@ -66,15 +74,18 @@ class _Runner:
         """All clients at the same time, each making one attempt after the other."""
         for undos in list(threads.map(self._attempt, range(len(self._clients)))):
             for undo in undos:
-                undo()
+                try:
+                    undo()
+                except httpx.HTTPError as exc:
+                    self.timings.failures.append(f"undoing it: {exc!r}")
         self._turn += 1
         if self._turn == _UNCOUNTED_TURNS:
             self.timings = Timings()
 
     def _attempt(self, client: int) -> list[Undo]:
         undos = []
-        for number in range(_ATTEMPTS_A_TURN):
-            attempt = client + len(self._clients) * (_ATTEMPTS_A_TURN * self._turn + number)
+        for number in range(self._attempts_a_turn):
+            attempt = client + len(self._clients) * (self._attempts_a_turn * self._turn + number)
             started = time.perf_counter()
             try:
                 undo = self._operation(self._clients[client], attempt)
@@ -100,7 +111,7 @@ def time_in_turn(
             _Runner(operation, [stack.enter_context(side.client()) for _ in range(clients)])
             for side, operation in sides
         ]
-        for _ in range(_UNCOUNTED_TURNS - (-attempts // (clients * _ATTEMPTS_A_TURN))):
+        for _ in range(_UNCOUNTED_TURNS - (-attempts // (clients * attempts_a_turn(clients)))):
             for runner in runners:
                 runner.take_turn(threads)
         return [runner.timings for runner in runners]

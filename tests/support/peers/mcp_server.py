@@ -3,8 +3,8 @@
 Flags: `--legacy` hides the 2026-07-28 wire, `--stateless` gives handshake clients no session,
 `--json` answers without event streams, `--token T` asks for a bearer token. `--naps FILE` adds the
 tool `nap`, which takes its time and writes to the file when it begins and ends. `--ports N` listens
-on so many ports, as if it were so many servers, and prints an URL for each. `--fresh-seconds S` lets
-clients use its lists again for so long. `--tools N` and `--page-size N` say how much it lists.
+on so many ports, as if it were so many servers, and prints an URL for each. `--fresh-seconds S`
+lets clients use its lists again for so long. `--tools N` and `--page-size N` say how much it lists.
 """
 
 import argparse

@@ -2,10 +2,10 @@
 
 Each line of its input is `{"how": ..., "urls": [...]}`, each line of its output
 `{"seconds": ..., "tools": ...}`: all servers at the same time, all pages. `how` is one of
-`session` (a transport and a `ClientSession` for this once, which shakes hands), `client` (a `Client`
-for this once, which tries the newest revision first), `shared` (the same, and all of them use one
-HTTP client from one line to the next) and `kept` (a `Client` that stays connected from one line to
-the next, and uses lists again for as long as their servers allow).
+`session` (a transport and a `ClientSession` for this once, which shakes hands), `client` (a
+`Client` for this once, which tries the newest revision first), `shared` (the same, and all of them
+use one HTTP client from one line to the next) and `kept` (a `Client` that stays connected from one
+line to the next, and uses lists again for as long as their servers allow).
 """
 
 import asyncio
