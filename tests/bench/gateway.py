@@ -137,33 +137,43 @@ def _tell_failures(timed: dict[tuple[str, int], list[Timings]]) -> list[Table]:
 
 
 TEXT = """\
-The same work by Ciborium and by [ContextForge](https://pypi.org/project/mcp-contextforge-gateway/), a gateway that is a process with a
-database. Both had the same 20 servers registered (FastMCP on loopback, 20 tools each, one page) and were asked over HTTP by the same
-program, with a bearer token and connections that are kept, in turn: a few requests to one, then to the other. Requests that failed are
-counted and have no time.
+The same work by Ciborium and by
+[ContextForge](https://pypi.org/project/mcp-contextforge-gateway/), a gateway that is a process
+with a database. Both had the same 20 servers registered (FastMCP on loopback, 20 tools each, one
+page) and were asked over HTTP by the same program, with a bearer token and connections that are
+kept, in turn: a few requests to one, then to the other. Requests that failed are counted and have
+no time.
 
-What they are here: Ciborium is `make run`, this code in one Python process with threads and DynamoDB and KMS emulated by a second
-process. ContextForge is `mcpgateway` as its documentation starts it, one uvicorn worker and SQLite in a file; it may reach loopback, and
-its limit of requests a minute is off. Neither compressed its answers. The program, both gateways, the emulator and the servers share this
-machine's cores. So the table says what the code of each does for a request; it says nothing about DynamoDB, Lambda or PostgreSQL, and
-nothing of how many requests either can serve when it has more machines: a Lambda has a process for each request at the same time,
-ContextForge can have more workers.
+What they are here: Ciborium is `make run`, this code in one Python process with threads and
+DynamoDB and KMS emulated by a second process. ContextForge is `mcpgateway` as its documentation
+starts it, one uvicorn worker and SQLite in a file; it may reach loopback, and its limit of
+requests a minute is off. Neither compressed its answers. The program, both gateways, the emulator
+and the servers share this machine's cores. So the table compares what each has to do for a request,
+with Ciborium's round trips to the emulator in its times and SQLite in ContextForge's. It says
+nothing about DynamoDB or PostgreSQL, and nothing of how many requests either can serve when it has
+more machines: in Lambda each request has a process of its own, and ContextForge can have more
+workers.
 
 What they do differently:
 
-- Ciborium caches nothing of users, rights and servers: three reads of the database before every answer. ContextForge keeps users and
-  roles for up to 60 seconds and lists of servers for up to 20 in its process, and has its database in a file beside it.
-- ContextForge asks a server when it is created and stores the tools; Ciborium stores the server and asks it when its tools are wanted.
-  The fair comparison is "create a server and show its tools".
-- "Known ones": ContextForge answers from its database with what the server offered when it was last asked. Ciborium uses a list again
-  only for as long as the server calls it fresh, here an hour, and asks again otherwise.
-- "Asking it": one request to Ciborium; two to ContextForge, whose first compares what the server offers with its database.
-- "Call a tool": Ciborium asks for the list, for the annotations of the tool's schema, and calls, both over a connection that it keeps.
-  ContextForge makes a new connection and session for each call.
-- "At its best": the list is still fresh, so Ciborium sends the call only; to ContextForge the caller named an MCP session, for which it
-  keeps the session with the server.
-- Ciborium writes a line of log for each request. ContextForge, as it starts by itself, writes errors only, and counts each call in
-  its database in batches."""
+- Ciborium caches nothing of users, rights and servers: three reads of the database before every
+  answer. ContextForge keeps users, roles and which tool is which in its process, each for up to
+  60 seconds; the rest it reads from a file beside it.
+- ContextForge asks a server when it is created and stores the tools; Ciborium stores the server
+  and asks it when its tools are wanted. The fair comparison is "create a server and show its
+  tools".
+- "Known ones": ContextForge answers from its database with what the server offered when it was
+  last asked. Ciborium uses a list again only for as long as the server calls it fresh, here an
+  hour, and asks again otherwise.
+- "Asking it": one request to Ciborium; two to ContextForge, whose first compares what the server
+  offers with its database.
+- "Call a tool": Ciborium asks for the list, for the annotations of the tool's schema, and calls,
+  both over a connection that it keeps. ContextForge makes a new connection and session for each
+  call.
+- "At its best": the list is still fresh, so Ciborium sends the call only; to ContextForge the
+  caller named an MCP session, for which it keeps the session with the server.
+- Ciborium writes a line of log for each request. ContextForge, as it starts by itself, writes
+  errors only, and counts each call in its database in batches."""
 
 
 if __name__ == "__main__":

@@ -183,19 +183,24 @@ def measure(runs: int = RUNS) -> Section:
 
 
 TEXT = """\
-The tools of 1, 5 and 20 real MCP servers (FastMCP, 20 tools each, one page; one process on as many ports, so they share a core), by each
-of these in turn, all servers at the same time. Every listing was checked for its tools.
+The tools of 1, 5 and 20 real MCP servers (FastMCP, 20 tools each, one page; one process on as
+many ports, so they share a core), by each of these in turn, all servers at the same time. Every
+listing was checked for its tools.
 
-- *Ciborium's API*: one request to `GET /api/experimental/mcp/tools` of `make run`, with all that belongs to it: the token, the caller's
-  rights, three reads of the (emulated) database. The servers allow nobody to use a list again; with *lists remembered* others, which do,
-  are listed.
-- *Ciborium's MCP client alone*: what the API uses, without the API. Its connections are kept; revision 2026-07-28 needs no session.
-- *SDK*: the MCP Python SDK in a process of its own, timed there, with `asyncio.gather`. *New ClientSessions* connect, shake hands and list;
-  *new Clients* try revision 2026-07-28 first; both make an HTTP client with a TLS context for each connection, which is most of their
-  time, so there are also new Clients *on one HTTP client*. *Connected Clients* are the best that a program can do which keeps one for each
-  server; such a program answers from its memory what Ciborium, where every caller is checked, answers with three reads.
+- *Ciborium's API*: one request to `GET /api/experimental/mcp/tools` of `make run`, with all that
+  belongs to it: the token, the caller's rights, three reads of the (emulated) database. The
+  servers allow nobody to use a list again; with *lists remembered* others, which do, are listed.
+- *Ciborium's MCP client alone*: what the API uses, without the API. Its connections are kept;
+  revision 2026-07-28 needs no session.
+- *SDK*: the MCP Python SDK in a process of its own, timed there, with `asyncio.gather`. *New
+  ClientSessions* connect, shake hands and list; *new Clients* try revision 2026-07-28 first; both
+  make an HTTP client with a TLS context for each connection, which is most of their time, so
+  there are also new Clients *on one HTTP client*. *Connected Clients* are the best that a program
+  can do which keeps one for each server; such a program answers from its memory what Ciborium,
+  where every caller is checked, answers with three reads.
 
-The last table is the API alone, against servers that take a while: the slowest decides, not the sum."""
+The last table is the API alone, against servers that take a while: the slowest decides, not the
+sum."""
 
 
 if __name__ == "__main__":
