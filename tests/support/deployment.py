@@ -11,7 +11,7 @@ from chalice.app import Chalice
 from chalice.test import Client as ChaliceClient
 
 from chalicelib import events, logs
-from chalicelib.api import register
+from chalicelib.api import API, register
 from chalicelib.bootstrap import Services
 from chalicelib.bootstrap.foundation import SOCKETS
 from chalicelib.config import Settings
@@ -166,7 +166,7 @@ def start_deployment(
         pause=pause,
         listing_patience=listing_patience,
     )
-    app = Chalice(app_name="ciborium", configure_logs=False)
+    app = API(app_name="ciborium", configure_logs=False)
     register(app, lambda: services)
     events.register(app, lambda: services)
     owner = services.identity.ensure_first_owner(ADMIN_TOKEN)
