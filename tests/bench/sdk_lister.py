@@ -7,6 +7,8 @@ from contextlib import contextmanager
 
 from tests.support.mcp_peers import PEERS, peers_python
 
+_STOP_SECONDS = 10
+
 
 class SDKLister:
     """Lists servers' tools, one listing after the other."""
@@ -36,9 +38,9 @@ def running_sdk_lister() -> Iterator[SDKLister]:
     )
     assert process.stdout
     with process:
-        process.stdout.readline()
         try:
+            process.stdout.readline()
             yield SDKLister(process)
-        except BaseException:
+            process.communicate(timeout=_STOP_SECONDS)
+        finally:
             process.kill()
-            raise
