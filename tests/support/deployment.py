@@ -12,6 +12,7 @@ from chalice.test import Client as ChaliceClient
 
 from chalicelib import events, logs
 from chalicelib.api import API, register
+from chalicelib.aws_calls import watch
 from chalicelib.bootstrap import Services
 from chalicelib.bootstrap.foundation import SOCKETS
 from chalicelib.config import Settings
@@ -118,7 +119,9 @@ class _Lines(logging.Handler):
         self._lines = lines
 
     def emit(self, record: logging.LogRecord) -> None:
-        self._lines.append(self.format(record))
+        line = self.format(record)
+        self._lines.append(line)
+        assert '"masked"' not in line, "a field is not declared, or not of its kind"
 
 
 def start_deployment(
@@ -148,6 +151,7 @@ def start_deployment(
     clients = {service: aws.client(service) for service in ("kms", "sqs")}
     for client in clients.values():
         counter.watch(client)
+        watch(client.meta.events)
 
     sockets = Sockets()
     clients[SOCKETS] = sockets.client()
