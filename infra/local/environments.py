@@ -18,6 +18,7 @@ _ENVIRONMENTS = {
     "project": (".venv", ("requirements.txt", "requirements-dev.txt")),
     "aws": (".local/venvs/aws", ("infra/local/requirements-aws.txt",)),
     "peers": (".local/venvs/peers", ("infra/local/requirements-peers.txt",)),
+    "gateway": (".local/venvs/gateway", ("infra/local/requirements-gateway.txt",)),
     "lambda": (".local/venvs/lambda", ("infra/local/requirements-lambda.txt",)),
     "checkov": (".local/venvs/checkov", ("infra/local/requirements-checkov.txt",)),
     "bench": (
