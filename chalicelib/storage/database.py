@@ -64,6 +64,10 @@ class Database:
         )
         self._tables: dict[str, TableConnection] = {}
 
+    def name_of(self, table: str) -> str:
+        """The deployed name of one of our tables."""
+        return self._table_name(table)
+
     def bind(self, item: type[I], table: str) -> type[I]:
         """The item's class, tied to one of this deployment's tables."""
         name = self._table_name(table)
