@@ -13,7 +13,9 @@ import pytest
 from botocore.awsrequest import AWSResponse
 from botocore.compat import HTTPHeaders
 from botocore.loaders import create_loader
+from moto.core import DEFAULT_ACCOUNT_ID
 from moto.core.botocore_stubber import BotocoreStubber
+from moto.kms.models import kms_backends
 from moto.kms.utils import generate_private_key
 
 DATA_TEMPLATE = Path(__file__).parents[2] / "infra" / "data.yaml"
@@ -77,6 +79,11 @@ def lose_table(table: str) -> None:
     name, dynamodb = f"ciborium-{STAGE}-{table}", client("dynamodb")
     dynamodb.update_table(TableName=name, DeletionProtectionEnabled=False)
     dynamodb.delete_table(TableName=name)
+
+
+def lose_kms_key(arn: str) -> None:
+    """Forget a KMS key: moto's disabled and deleted ones go on decrypting."""
+    del kms_backends[DEFAULT_ACCOUNT_ID][REGION].keys[arn.rpartition("/")[2]]
 
 
 class CallCounter:
