@@ -21,11 +21,8 @@ from chalicelib.config import Settings
 from infra import package
 from infra.cloudformation import DeploymentError, Template, deploy, load_json
 from infra.local.aws import LocalAWS, LocalAWSError
-<<<<<<< HEAD
-from infra.template import functions
-=======
 from infra.operator.first_admin import ensure_first_admin
->>>>>>> a6d05b0 (Data keys are rotated, re-sealed, moved, revoked and destroyed, and tables backed up, by an operator's program)
+from infra.template import functions
 
 _STAGE = "local"
 _STACK = "ciborium-local"

@@ -46,12 +46,12 @@ def spare_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("botocore.session.create_loader", cache(create_loader))
 
 
-def create_stack() -> None:
+def create_stack(stage: str = STAGE) -> None:
     """Create what `infra/data.yaml` describes, through CloudFormation."""
     client("cloudformation").create_stack(
-        StackName="ciborium-test",
+        StackName=f"ciborium-{stage}",
         TemplateBody=DATA_TEMPLATE.read_text(encoding="utf-8"),
-        Parameters=[{"ParameterKey": "Stage", "ParameterValue": STAGE}],
+        Parameters=[{"ParameterKey": "Stage", "ParameterValue": stage}],
         Capabilities=["CAPABILITY_NAMED_IAM"],
     )
     # moto keeps a key policy that comes through CloudFormation as an object, and then cannot
@@ -59,8 +59,8 @@ def create_stack() -> None:
     kms = client("kms")
     statement = {"Effect": "Allow", "Principal": "*", "Action": "kms:*", "Resource": "*"}
     policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-    key_id = kms.list_keys()["Keys"][0]["KeyId"]
-    kms.put_key_policy(KeyId=key_id, PolicyName="default", Policy=policy)
+    for key in kms.list_keys()["Keys"]:
+        kms.put_key_policy(KeyId=key["KeyId"], PolicyName="default", Policy=policy)
 
 
 def client(service: str) -> Any:

@@ -60,9 +60,10 @@ class Office:
         self.file = self._upload(self.mara, self.organization_id)
         self.kept = self.create_under_key(self.deployment).content
 
-    def another_container(self) -> Deployment:
-        """A cold one beside the first."""
-        return start_deployment(self.world.internet, clock=self.deployment.clock, **SETTINGS)
+    def another_container(self, **environment: str) -> Deployment:
+        """A cold one beside the first; perhaps of another stage."""
+        settings: dict[str, Any] = {**SETTINGS, **environment}
+        return start_deployment(self.world.internet, clock=self.deployment.clock, **settings)
 
     def run(self, *arguments: str, stage: str = aws.STAGE, typed: str = "") -> Ran:
         """Run the operator's program."""
