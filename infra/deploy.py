@@ -241,8 +241,8 @@ def _say_what_next(
         print(
             "\nMake the first admin (docs/operations.md):\n\n"
             f"  export CIBORIUM_STAGE={stage} CIBORIUM_PUBLIC_URL={url}\n"
-            "  openssl rand -base64 33 | tee admin-token"
-            " | .venv/bin/python -m infra.operator first-admin"
+            "  (umask 077 && openssl rand -base64 33 > ~/admin-token)\n"
+            "  .venv/bin/python -m infra.operator first-admin < ~/admin-token"
         )
     elif before and before != chosen.id:
         print(f"\nTo go back: make deploy STAGE={stage} PACKAGE={before}")

@@ -20,8 +20,8 @@ from types import FrameType
 from chalicelib.config import Settings
 from infra import package
 from infra.cloudformation import DeploymentError, Template, deploy, load_json
-from infra.first_admin import ensure_first_admin
 from infra.local.aws import LocalAWS, LocalAWSError
+from infra.operator.first_admin import ensure_first_admin
 from infra.template import functions, release
 
 _STAGE = "local"

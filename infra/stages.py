@@ -17,7 +17,7 @@ UNKNOWN_URL = "https://not-known-yet.invalid"
 """For a first deployment without a domain: only that makes the address."""
 _OVERRIDES = "CIBORIUM_PARAMETER_"
 _STAGE = re.compile(r"[a-z][a-z0-9-]{0,30}")
-_OURS = frozenset({"Stage", "Release"})
+_OURS = frozenset({"Stage", "Release"})  # Set by whoever deploys.
 
 
 @dataclass(frozen=True)
@@ -103,8 +103,8 @@ def _read(file: Path, stage: str, template: Template) -> dict[str, str]:
         raise DeploymentError(f"infra/stages/{stage}.json is not JSON: {exc}") from None
     if not isinstance(found, dict):
         raise DeploymentError(f"infra/stages/{stage}.json must be an object.")
-    for name in sorted(_OURS & found.keys()):
-        raise DeploymentError(f"{name} is not for infra/stages/{stage}.json: it is set by itself.")
+    if found.pop("Stage", stage) != stage:
+        raise DeploymentError(f"infra/stages/{stage}.json is for another stage: see its Stage.")
     for name in found:
         if template["Parameters"].get(name, {}).get("NoEcho") and not _is_reference(found[name]):
             raise DeploymentError(

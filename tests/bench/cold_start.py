@@ -21,9 +21,9 @@ from infra import package
 from infra.archive import write_archive
 from infra.cloudformation import deploy, load_template
 from infra.distributions import install
-from infra.first_admin import ensure_first_admin
 from infra.local.aws import LocalAWS
 from infra.local.environments import ensure
+from infra.operator.first_admin import ensure_first_admin
 from tests.bench.report import Section, Table, Target
 from tests.support.runtime_api import ColdStart, start_cold
 
