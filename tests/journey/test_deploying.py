@@ -15,10 +15,13 @@ from infra import deploy, destroy, package
 from infra.local.aws import LocalAWS
 from infra.releases import read_package
 
-pytestmark = pytest.mark.skipif(
-    sys.version_info[:2] != package.PYTHON,
-    reason="Chalice packages for the Python that it runs in, and the Lambda's is 3.13",
-)
+pytestmark = [
+    pytest.mark.skipif(
+        sys.version_info[:2] != package.PYTHON,
+        reason="Chalice packages for the Python that it runs in, and the Lambda's is 3.13",
+    ),
+    pytest.mark.timeout(600),  # A busy machine takes a minute or two for each package.
+]
 STAGE = "dev"
 
 
