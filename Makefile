@@ -6,7 +6,7 @@ BIN := .venv/bin
 # A file stays in one worker: some of its tests share a folder, as those of the package do.
 RUN_TESTS := $(BIN)/python -m pytest -n 2 --dist loadfile
 
-.PHONY: help run demo test conformance rules-table bench bench-listing bench-gateway bench-chats api-docs check package checkov sdk deploy-local deploy destroy lock audit format clean setup setup-peers setup-checkov setup-gateway setup-bench setup-node setup-supply need-python
+.PHONY: help run demo test conformance rules-table bench bench-listing bench-gateway bench-chats api-docs check package checkov sdk deploy-local deploy packages destroy lock audit format clean setup setup-peers setup-checkov setup-gateway setup-bench setup-node setup-supply need-python
 
 help: ## What the commands do
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
@@ -66,6 +66,9 @@ deploy-local: setup setup-supply ## Deploy the package to a local AWS and keep i
 
 deploy: setup setup-supply ## Deploy STAGE=… to the AWS account whose credentials are here, after showing what would change
 	@$(BIN)/python -m infra.deploy
+
+packages: setup ## List the packages that were deployed to the AWS account, and can be again
+	@$(BIN)/python -m infra.packages
 
 destroy: setup ## Remove STAGE=… again; its data stays unless DATA=delete
 	@$(BIN)/python -m infra.destroy
