@@ -6,7 +6,7 @@ BIN := .venv/bin
 # A file stays in one worker: some of its tests share a folder, as those of the package do.
 RUN_TESTS := $(BIN)/python -m pytest -n 2 --dist loadfile
 
-.PHONY: help run demo test conformance rules-table bench-listing bench-chats api-docs check package sdk deploy-local format clean setup setup-peers setup-node need-python
+.PHONY: help run demo test conformance rules-table bench api-docs check package sdk deploy-local format clean setup setup-peers setup-node setup-bench need-python
 
 help: ## What the commands do
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
@@ -26,11 +26,8 @@ conformance: setup setup-node ## Run the official MCP conformance suite against 
 rules-table: setup setup-peers setup-node ## Run the tests of the MCP rules and write docs/mcp-conformance.md
 	$(BIN)/python -m tests.conformance.table
 
-bench-listing: setup ## Time the listing of many MCP servers against the slowest of them
-	$(BIN)/python -m tests.bench.listing
-
-bench-chats: setup setup-peers ## Time chats' answers on the local run and on the deployed stack
-	$(BIN)/python -m tests.bench.chats
+bench: setup setup-peers setup-bench ## Measure, and write docs/performance.md; ONLY=warm,growth for these alone
+	$(BIN)/python -m tests.bench.run $(ONLY)
 
 api-docs: setup ## Record the API's examples and write docs/api.md from the routes and wire types
 	$(BIN)/python -m pytest -q tests/functional/test_api_examples.py --write-examples
@@ -64,6 +61,9 @@ setup: need-python
 
 setup-peers: need-python
 	@$(PYTHON) infra/local/environments.py peers
+
+setup-bench: need-python
+	@$(PYTHON) infra/local/environments.py bench
 
 setup-node: need-python
 	@$(PYTHON) infra/local/environments.py node

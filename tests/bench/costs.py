@@ -2,7 +2,8 @@
 
 import statistics
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
 from infra.template import additions
 from tests.bench import prices
@@ -37,8 +38,12 @@ MIX = {
     f"POST {CHAT}/messages": 10,
 }
 QUESTION = 'use search {"q": "open"}'
-ONCE = {"GET /api/experimental/mcp/servers/{server_id}/oauth2/callback"}  # A code is good for one.
-ONCE.add("GET /api/v2/users/oidc/callback")
+# Not repeated: a code is good for one callback, and KMS is not watched.
+ONCE = {
+    "GET /api/experimental/mcp/servers/{server_id}/oauth2/callback",
+    "GET /api/v2/users/oidc/callback",
+    "GET /readyz",
+}
 _RUNS = 8
 _SLOW_MILLISECONDS = 10.0  # Of our own work in what cannot be repeated.
 REAPER = "the reaper, each minute"
@@ -53,6 +58,7 @@ class Cost:
     queue_requests: int
     milliseconds: float
     is_request: bool = True
+    kms_requests: int = 0
 
     def dollars(self, architecture: str = "x86") -> float:
         """Its price."""
@@ -63,6 +69,7 @@ class Cost:
             + memory * ARCHITECTURES[architecture].dollars
             + self.read_units * prices.READ_UNIT.dollars
             + self.write_units * prices.WRITE_UNIT.dollars
+            + self.kms_requests * prices.KMS_REQUEST.dollars
             + self.queue_requests * prices.SQS_REQUEST.dollars
             + prices.LOG_BYTES / 1e9 * prices.LOG_GB.dollars
         )
@@ -82,7 +89,7 @@ def cost_of(call: Call, own: float, waiting: float, *, is_request: bool = True) 
     return Cost(consumed.read_units, consumed.write_units, sent, took, is_request)
 
 
-def look_at_endpoints(endpoints: list[str], runs: int = _RUNS) -> dict[str, Cost]:
+def look_at_endpoints(endpoints: list[str], runs: int) -> dict[str, Cost]:
     """What each endpoint costs; those that only read share a deployment."""
     harmless = [each for each in endpoints if each.startswith("GET ") and each not in ONCE]
     groups = [harmless, *([each] for each in endpoints if each not in harmless)]
@@ -99,11 +106,12 @@ def _look_at_some(bench: Bench, endpoints: list[str], runs: int) -> dict[str, Co
         caller = Caller(bench.world, client, browser)
         caller.prepare_callback()
         for endpoint in endpoints:
-            step, (*_, outbound) = COSTS[endpoint]
-            call = bench.look_at(lambda: step(caller), 0 if endpoint in ONCE else runs)  # noqa: B023 It is called here.
+            step, (_, _, kms, outbound) = COSTS[endpoint]
+            call = bench.look_at(partial(step, caller), 0 if endpoint in ONCE else runs)
             times = call.milliseconds or [_SLOW_MILLISECONDS]
             waiting = outbound * prices.OUTBOUND_MILLISECONDS
-            found[endpoint] = cost_of(call, statistics.median(times), waiting)
+            cost = cost_of(call, statistics.median(times), waiting)
+            found[endpoint] = replace(cost, kms_requests=kms)
     return found
 
 
@@ -158,10 +166,10 @@ def container_month() -> dict[str, float]:
     }
 
 
-def measure(endpoints: tuple[str, ...] = tuple(COSTS)) -> Section:
+def measure(endpoints: tuple[str, ...] = tuple(COSTS), runs: int = _RUNS) -> Section:
     """Reckon it all."""
     wanted = list(dict.fromkeys([*endpoints, *MIX]))
-    costs, steps = look_at_endpoints(wanted), look_at_turn()
+    costs, steps = look_at_endpoints(wanted, runs), look_at_turn()
     reaper = steps.pop(REAPER)
     mixed = {
         name: sum(share * costs[each].dollars(name) for each, share in MIX.items()) / 100

@@ -118,7 +118,7 @@ class Bench:
         answer = self.app._app(event, context)
         seconds = time.perf_counter() - started
         if answer["statusCode"] != status:
-            raise RuntimeError(f"{answer}, where it was {status} the first time")
+            raise RuntimeError(f"{answer['statusCode']}, where it was {status} the first time")
         return seconds
 
 
