@@ -6,7 +6,7 @@ BIN := .venv/bin
 # A file stays in one worker: some of its tests share a folder, as those of the package do.
 RUN_TESTS := $(BIN)/python -m pytest -n 2 --dist loadfile
 
-.PHONY: help run demo test conformance rules-table bench-listing bench-gateway bench-chats api-docs check package sdk deploy-local format clean setup setup-peers setup-gateway setup-node need-python
+.PHONY: help run demo test conformance rules-table bench bench-listing bench-gateway bench-chats api-docs check package checkov sdk deploy-local format clean setup setup-peers setup-checkov setup-gateway setup-bench setup-node need-python
 
 help: ## What the commands do
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
@@ -49,6 +49,9 @@ check: setup ## Format, lint, types, import directions, templates
 package: setup ## Build what is deployed, into .build
 	$(BIN)/python -m infra.package
 
+checkov: package setup-checkov ## Build the package and look for what is insecure in its template
+	.local/venvs/checkov/bin/checkov --config-file infra/checkov.yaml
+
 sdk: setup ## Build the SDK's wheel, with the ciborium command, into dist
 	$(BIN)/python -m infra.package_sdk
 
@@ -67,6 +70,9 @@ setup: need-python
 
 setup-peers: need-python
 	@$(PYTHON) infra/local/environments.py peers
+
+setup-checkov: need-python
+	@$(PYTHON) infra/local/environments.py checkov
 
 setup-gateway: need-python
 	@$(PYTHON) infra/local/environments.py gateway

@@ -184,7 +184,7 @@ class Foundation:
         return AuditRepository(self._database, self._clock, self._audit_retention)
 
     def record(self, event: NewEvent) -> None:
-        """Record what the operator's program does where no transaction can: before, in its own."""
+        """Record what the operator's program does where no transaction can: in its own."""
         self._audit.transaction(event).commit()
 
     def find_unreachable(self) -> list[str]:

@@ -20,6 +20,11 @@ _ENVIRONMENTS = {
     "peers": (".local/venvs/peers", ("infra/local/requirements-peers.txt",)),
     "gateway": (".local/venvs/gateway", ("infra/local/requirements-gateway.txt",)),
     "lambda": (".local/venvs/lambda", ("infra/local/requirements-lambda.txt",)),
+    "checkov": (".local/venvs/checkov", ("infra/local/requirements-checkov.txt",)),
+    "bench": (
+        ".local/venvs/bench",
+        ("requirements.txt", "requirements-dev.txt", "infra/local/requirements-bench.txt"),
+    ),
     "node": (".local/node", ("tests/node/package.json", "tests/node/package-lock.json")),
 }
 

@@ -235,10 +235,10 @@ def _by_place(values: Counter[tuple[str, str]]) -> dict[str, int]:
 
 
 def _summarize(outcome: Resealing, *, dry_run: bool) -> list[str]:
-    would = "would be " if dry_run else ""
+    done = "would be re-sealed" if dry_run else "re-sealed"
     lines = [
         (
-            f"{outcome.looked_at} rows looked at: {outcome.resealed.total()} values {would}re-sealed, "
+            f"{outcome.looked_at} rows looked at: {outcome.resealed.total()} values {done}, "
             f"{outcome.current} sealed with the active keys already, {outcome.left} left."
         )
     ]

@@ -7,6 +7,7 @@ client: absolute times are this machine's, ratios within the run are the finding
 import re
 import shutil
 import statistics
+import sys
 import tempfile
 import zipfile
 from collections.abc import Iterator, Mapping
@@ -20,30 +21,35 @@ from infra import package
 from infra.archive import write_archive
 from infra.cloudformation import deploy, load_template
 from infra.distributions import install
-from infra.first_admin import ensure_first_admin
 from infra.local.aws import LocalAWS
 from infra.local.environments import ensure
+from infra.operator.first_admin import ensure_first_admin
 from tests.bench.report import Section, Table, Target
 from tests.support.runtime_api import ColdStart, start_cold
 
 _RUNS = 15
 _HELLO = Path(__file__).with_name("hello")
 _STAGE = "local"
-_TOKEN = "admin-token-for-the-benchmark-0123456789"  # noqa: S105 -- of a database that goes
+_TOKEN = "admin-token-for-the-benchmark-0123456789"
 _BOTOCORE = ("botocore", "jmespath", "python-dateutil", "six", "urllib3")
 _MOST_RATIO_TO_HELLO = 1.3
 _MOST_RATIO_TO_PLAIN = 0.5
 _MOST_ZIP_MB = 20
 _TEXT = """\
-Three zips, each unpacked and started {runs} times in turn under `awslambdaric`, Lambda's runtime client, in an
-interpreter that sees nothing else and may write no bytecode; medians. Time runs from the start of the process to the
-first answer. **Hello** is a Chalice app whose only work is making a botocore DynamoDB client when it is imported,
-pruned and compiled as ours is; **Ciborium** is what `make package` makes; **plain** is the same app as
-`chalice package` makes it, neither pruned nor compiled. `buildinfo` is `GET /api/v2/buildinfo`, which needs no table.
-`users/me` is `GET /api/v2/users/me` with a token, which asks DynamoDB (the local AWS) for the credential, the account
-and the memberships; it is compared with a hello that reads one item as well. Under the heading *imported* is the
-time until the process asked for its first event, under *answered* what the first request took from then on: a
-route's code is loaded with the first request for it, so that part is larger than it would otherwise be."""
+Three zips, each unpacked and started {runs} times in turn under `awslambdaric`, Lambda's runtime
+client, in an interpreter that sees nothing else and may write no bytecode; medians. Time runs from
+the start of the process to the first answer.
+
+- **Hello** is a Chalice app whose only work is making a botocore DynamoDB client when it is
+  imported, pruned and compiled as ours is;
+- **Ciborium** is what `make package` makes;
+- **plain** is the same app as `chalice package` makes it, neither pruned nor compiled.
+
+`buildinfo` is `GET /api/v2/buildinfo`, which needs no table. `users/me` is `GET /api/v2/users/me`
+with a token: it asks DynamoDB (the local AWS) for the credential, the account and the memberships,
+and is compared with a hello that reads one item. *Imported* is the time until the process asked for
+its first event, *answered* what the first request took from then on: a route's code is loaded with
+the first request for it. *CPU* is what of both was spent computing."""
 
 
 @dataclass(frozen=True)
@@ -103,12 +109,21 @@ def _report(cases: list[Case], found: dict[str, list[ColdStart]], runs: int) -> 
             _median_ms([each.answer_seconds for each in found[case.name]]),
             _median_ms([each.seconds for each in found[case.name]]),
             median[case.name] / median["hello"],
+            _median_ms([each.processor_seconds for each in found[case.name]]),
             statistics.median(each.resident_bytes for each in found[case.name]) / 1e6,
             case.function.zip_bytes / 1e6,
         ]
         for case in cases
     ]
-    columns = ["function", "imported, ms", "answered, ms", "both, ms", "hello = 1", "RSS, MB"]
+    columns = [
+        "function",
+        "imported, ms",
+        "answered, ms",
+        "both, ms",
+        "hello = 1",
+        "CPU, ms",
+        "RSS, MB",
+    ]
     zip_mb = cases[2].function.zip_bytes / 1e6
 
     def ratio(what: str, other: str) -> float:
@@ -244,7 +259,7 @@ def _event(path: str, **parameters: str) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    section = measure()
+    section = measure(int(sys.argv[1]) if len(sys.argv) > 1 else _RUNS)
     for table in section.tables:
         print(table.columns)
         for row in table.rows:

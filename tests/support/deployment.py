@@ -23,6 +23,7 @@ from chalicelib.storage import Database
 from tests.support import aws
 from tests.support.clock import FakeClock
 from tests.support.contract import check_answer
+from tests.support.roles import Roles
 from tests.support.sockets import Sockets
 
 ADMIN_TOKEN = "admin-token-for-tests-0123456789abcdef"
@@ -36,18 +37,20 @@ class InProcessTransport(httpx.BaseTransport):
     Whatever a test is about, the answer must be one that the OpenAPI document tells of.
     """
 
-    def __init__(self, app: Chalice, base_path: str) -> None:
+    def __init__(self, app: Chalice, base_path: str, roles: Roles) -> None:
         self._client = ChaliceClient(app)
         self._base_path = base_path
+        self._roles = roles
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         path = request.url.raw_path.decode().removeprefix(self._base_path)
-        answer = self._client.http.request(
-            request.method,
-            path,
-            headers=dict(request.headers.items()),
-            body=request.read(),
-        )
+        with self._roles.acting("api"):
+            answer = self._client.http.request(
+                request.method,
+                path,
+                headers=dict(request.headers.items()),
+                body=request.read(),
+            )
         headers: list[tuple[str, str]] = []
         for name, value in answer.headers.items():
             headers.extend((name, each) for each in _as_list(value))
@@ -73,6 +76,7 @@ class Deployment:
     aws_calls: aws.CallCounter
     sqs: Any
     sockets: Sockets
+    roles: Roles
     log_lines: list[str] = field(default_factory=list)
 
     def client(self, token: str | None = None, **headers: str) -> httpx.Client:
@@ -81,15 +85,27 @@ class Deployment:
             headers["Authorization"] = f"Bearer {token}"
         base = self.settings.public_url
         return httpx.Client(
-            transport=InProcessTransport(self.app, base.path),
+            transport=InProcessTransport(self.app, base.path, self.roles),
             base_url=base.origin + base.path,
             headers=headers,
         )
 
     def attend(self, event: dict[str, Any]) -> int:
         """Give the WebSocket API's function an event; the status that it answers."""
-        answer: dict[str, int] = self.app.handler_map["follow"](event, None)
+        with self.roles.acting("follow"):
+            answer: dict[str, int] = self.app.handler_map["follow"](event, None)
         return answer["statusCode"]
+
+    def take_step(self, chat_id: str) -> None:
+        """Have the turns' function look at a chat once."""
+        with self.roles.acting("turns"):
+            self.services.turns.handle(chat_id)
+
+    def tick(self) -> None:
+        """Have the clock start the reaper."""
+        with self.roles.acting("reaper"):
+            self.services.turns.wake_stuck()
+            self.services.files.remove_leftovers()
 
     @property
     def admin(self) -> httpx.Client:
@@ -147,11 +163,14 @@ def start_deployment(
     )
     counter, clock = aws.CallCounter(), clock or FakeClock()
     database = Database(settings.table_name, aws.REGION)
-    counter.watch(database.connection.client)
+    roles = Roles()
+    for watcher in (counter, roles):
+        watcher.watch(database.connection.client)
     clients = {service: aws.client(service) for service in ("kms", "sqs")}
     for client in clients.values():
         counter.watch(client)
         watch(client.meta.events)
+        roles.watch(client)
 
     sockets = Sockets()
     clients[SOCKETS] = sockets.client()
@@ -176,7 +195,7 @@ def start_deployment(
     owner = services.identity.ensure_first_owner(ADMIN_TOKEN)
     services.organizations.ensure_default(owner)
     deployment = Deployment(
-        settings, services, app, clock, egress, database, counter, clients["sqs"], sockets
+        settings, services, app, clock, egress, database, counter, clients["sqs"], sockets, roles
     )
     handler = _Lines(deployment.log_lines)
     logs.get_logger().handlers[:] = [handler]

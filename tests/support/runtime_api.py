@@ -43,6 +43,8 @@ class ColdStart:
     """Until its code was imported and it asked for the first event."""
     answer_seconds: float
     """From then until the first answer."""
+    processor_seconds: float
+    """What of both was spent computing, which a busy machine does not stretch as much."""
     resident_bytes: int
     answer: dict[str, Any]
 
@@ -145,11 +147,11 @@ def start_cold(
         try:
             ready = _next_report(api, "ready")[0]
             answered, body = _next_report(api, "response")
-            resident = _resident_bytes(process.pid)
+            computed, resident = _processor_seconds(process.pid), _resident_bytes(process.pid)
         finally:
             process.kill()
             process.wait()
-    return ColdStart(ready - started, answered - ready, resident, json.loads(body))
+    return ColdStart(ready - started, answered - ready, computed, resident, json.loads(body))
 
 
 @contextmanager
@@ -192,6 +194,12 @@ def _lambda_variables(task: Path, handler: str, port: int) -> dict[str, str]:
         "AWS_ACCESS_KEY_ID": "local",
         "AWS_SECRET_ACCESS_KEY": "local",
     }
+
+
+def _processor_seconds(process_id: int) -> float:
+    """Of all its threads (`/proc/pid/task/tid/schedstat`; its first field, in nanoseconds)."""
+    threads = Path(f"/proc/{process_id}/task").glob("*/schedstat")
+    return sum(int(each.read_text(encoding="ascii").split()[0]) for each in threads) / 1e9
 
 
 def _resident_bytes(process_id: int) -> int:

@@ -183,6 +183,13 @@ def test_throttled_answers_are_counted_although_botocore_tries_again(
     assert counts[Metric.THROTTLES] == 2
 
 
+def test_pushes_to_sockets_are_counted() -> None:
+    answers = Answers("apigatewaymanagementapi", (200, "{}"))
+    with Counting() as invocation:
+        answers.client.post_to_connection(ConnectionId="c1=", Data=b"{}")
+    assert invocation.take_counts() == {Metric.PUSHES: 1}
+
+
 def test_another_refusal_is_no_throttling(local_aws: None) -> None:
     answers = Answers("kms", (400, '{"__type": "AccessDeniedException"}'))
     with Counting() as invocation, pytest.raises(answers.client.exceptions.ClientError):
