@@ -34,7 +34,18 @@ SPOKEN_OF = {
     "--keys-of prod": "--keys-of test",
 }
 # Rights that the page names for what happens to others than to the tests' deployment.
-RARE: dict[str, list[str]] = {}
+RARE = {
+    "disconnect": ["dynamodb:GetItem", "kms:Decrypt"],  # The server, and the token to revoke.
+    "first-admin": ["dynamodb:ConditionCheckItem"],  # For another token of theirs.
+    "migrate chats": [  # If there is such a chat.
+        "dynamodb:ConditionCheckItem",
+        "dynamodb:GetItem",
+        "dynamodb:PutItem",
+        "dynamodb:Query",
+        "dynamodb:UpdateItem",
+    ],
+    "restore": ["kms:ReEncryptFrom", "kms:ReEncryptTo"],  # Into another deployment.
+}
 _SECONDS = 120
 
 
@@ -91,7 +102,7 @@ class Shell:
         )
         assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
         self.output = done.stdout + done.stderr
-        named = re.search(r"infra\.operator (keys \w+|migrate chats|[\w-]+)", command)
+        named = re.search(r"infra\.operator (keys \w+|migrate chats|\w[\w-]+)", command)
         if named:
             self.used.setdefault(named.group(1), set()).update(self.endpoint.used)
 
@@ -137,6 +148,21 @@ def serving(office: Office) -> Iterator[str]:
         server.shutdown()
         thread.join()
         server.server_close()
+
+
+def before_the_first_admin(shell: Shell) -> None:
+    """A deployment that nobody has come to yet."""
+    aws.create_stack("fresh")
+    shell.variables["CIBORIUM_STAGE"] = "fresh"
+
+
+def after_the_first_admin(shell: Shell) -> None:
+    made = re.fullmatch(r"First admin: ([\w-]+), default organisation: [\w-]+\n", shell.output)
+    assert made
+    items = aws.client("dynamodb").scan(TableName="ciborium-fresh-identity")["Items"]
+    assert f"USER#{made.group(1)}" in {each["PK"]["S"] for each in items}
+    assert (shell.home / "admin-token").stat().st_mode & 0o777 == 0o600
+    del shell.variables["CIBORIUM_STAGE"]
 
 
 def before_revoking(shell: Shell) -> None:
@@ -242,7 +268,7 @@ def nothing(shell: Shell) -> None:
 Step = Callable[[Shell], None]
 SCENES: dict[str, tuple[Step, Step]] = {
     "": (nothing, nothing),
-    "First admin": (nothing, nothing),
+    "First admin": (before_the_first_admin, after_the_first_admin),
     "Rotate data keys": (nothing, after_rotating),
     "Re-seal": (nothing, after_resealing),
     "Revoke a key": (before_revoking, everything_opens),
