@@ -48,7 +48,8 @@ def judge(pinned: list[str], reports: list[dict[str, Any] | None]) -> Verdict:
         pinned: the distributions.
         reports: what pip-audit said, by service; None where that was not reached.
     """
-    found, audited = [], set()
+    found: list[str] = []
+    audited: set[str] = set()
     for report in reports:
         for each in report["dependencies"] if report else ():
             if "skip_reason" in each:
@@ -65,7 +66,7 @@ def _ask(service: str, pinned: list[str]) -> dict[str, Any] | None:
         requirements.write("\n".join(pinned))
         requirements.flush()
         command = [
-            *(python_of("supply"), "-m", "pip_audit", "--vulnerability-service", service),
+            *(str(python_of("supply")), "-m", "pip_audit", "--vulnerability-service", service),
             *("--no-deps", "--disable-pip", "--progress-spinner", "off", "--format", "json"),
             *("--timeout", "10", "--requirement", requirements.name),
         ]

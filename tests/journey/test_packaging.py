@@ -53,8 +53,8 @@ def test_another_folder_process_umask_and_time_make_the_same_bytes(
         )
     for each in ("app.py", "requirements.txt"):
         shutil.copy(package.ROOT / each, tree)
-    for each in tree.rglob("*"):
-        os.utime(each, (946_684_800, 946_684_800))
+    for path in tree.rglob("*"):
+        os.utime(path, (946_684_800, 946_684_800))
     subprocess.run(
         [sys.executable, "-c", ELSEWHERE, str(tree)],
         cwd=package.ROOT,
