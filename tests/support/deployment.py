@@ -164,13 +164,16 @@ def start_deployment(
     counter, clock = aws.CallCounter(), clock or FakeClock()
     database = Database(settings.table_name, aws.REGION)
     roles = Roles()
-    for watcher in (counter, roles):
-        watcher.watch(database.connection.client)
+    counter.watch(database.connection.client)
+    is_of_the_tests_stage = settings.stage == aws.STAGE  # Which the roles are read for.
+    if is_of_the_tests_stage:
+        roles.watch(database.connection.client)
     clients = {service: aws.client(service) for service in ("kms", "sqs")}
     for client in clients.values():
         counter.watch(client)
         watch(client.meta.events)
-        roles.watch(client)
+        if is_of_the_tests_stage:
+            roles.watch(client)
 
     sockets = Sockets()
     clients[SOCKETS] = sockets.client()
