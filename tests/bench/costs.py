@@ -12,7 +12,8 @@ from infra.template import additions
 from tests.bench import prices
 from tests.bench.report import Cell, Chart, Section, Table
 from tests.bench.world import Bench, Call, starting
-from tests.functional.test_costs import CHAT, CHATS, COSTS, READS, Caller
+from tests.functional.test_costs import CHAT, COSTS, READS, Caller
+from tests.support.chats import CHATS
 from tests.support.emf import metrics_of
 from tests.support.turns import talking
 
@@ -221,8 +222,8 @@ def _endpoint_table(costs: dict[str, Cost], steps: dict[str, Cost]) -> Table:
     rows: list[list[Cell]] = []
     for name, each in [*((f"`{name}`", cost) for name, cost in costs.items()), *steps.items()]:
         millions = [1e6 * each.dollars(architecture) for architecture in ARCHITECTURES]
-        row = [name, each.read_units, each.write_units, each.queue_requests, each.milliseconds]
-        rows.append([*row, *millions])
+        units: list[Cell] = [each.read_units, each.write_units, each.queue_requests]
+        rows.append([name, *units, each.milliseconds, *millions])
     columns = ["", "read units", "write units", "SQS", "ms", "$ a million, x86", "$, arm64"]
     return Table("Each endpoint, and the steps of a turn; ms with the waiting", columns, rows)
 

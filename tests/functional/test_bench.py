@@ -30,7 +30,7 @@ def test_what_grows_is_seen_to_grow() -> None:
 
 @pytest.mark.parametrize("axis", growth.AXES)
 def test_no_number_of_calls_grows_unexplained(axis: str) -> None:
-    found = growth.follow(axis, (1, 25), 0)
+    found = growth.follow(axis, (1, 12), 0)
     grown = {
         what
         for what, calls in found.items()
