@@ -6,7 +6,7 @@ BIN := .venv/bin
 # A file stays in one worker: some of its tests share a folder, as those of the package do.
 RUN_TESTS := $(BIN)/python -m pytest -n 2 --dist loadfile
 
-.PHONY: help run demo test conformance rules-table bench api-docs check package checkov sdk deploy-local format clean setup setup-peers setup-checkov setup-gateway setup-bench setup-node need-python
+.PHONY: help run demo test conformance rules-table bench api-docs check package checkov sdk deploy-local deploy destroy lock audit format clean setup setup-peers setup-checkov setup-gateway setup-bench setup-node setup-supply need-python
 
 help: ## What the commands do
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
@@ -51,6 +51,12 @@ sdk: setup ## Build the SDK's wheel, with the ciborium command, into dist
 
 deploy-local: setup ## Deploy the package to a local AWS and keep it running until Ctrl-C
 	@exec $(BIN)/python -m infra.deploy_local
+
+deploy: setup ## Deploy STAGE=… to the AWS account whose credentials are here, after showing what would change
+	@$(BIN)/python -m infra.deploy
+
+destroy: setup ## Remove STAGE=… again; its data stays unless DATA=delete
+	@$(BIN)/python -m infra.destroy
 
 format: setup ## Format the code
 	$(BIN)/ruff format
