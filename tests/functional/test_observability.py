@@ -8,11 +8,12 @@ import pytest
 
 from chalicelib import events
 from chalicelib.logs import FIELDS
-from chalicelib.metrics import Metric
+from chalicelib.metrics import DIMENSIONS, UNITS
 from tests.functional.test_tools_of_many import TOOLS, add_server
 from tests.functional.test_turn_events import TICK
 from tests.support import aws
 from tests.support.deployment import ADMIN_TOKEN, Deployment
+from tests.support.emf import metrics_of
 from tests.support.journey import ISSUER, World
 from tests.support.servers import SERVERS, server_body
 from tests.support.sockets import connecting
@@ -197,6 +198,9 @@ def test_the_trace_is_on_the_line_and_goes_to_nobody_else(
 def test_no_line_of_all_these_has_a_field_that_is_not_declared(talk: Talk) -> None:
     server_id = talk.world.connected()
     talk.ask('use search {"q": 1}', mcp_server_ids=[server_id])
-    known = {"time", "level", "message", *FIELDS, *(each.value for each in Metric)}
+    known = {"time", "level", "message", "_aws", *DIMENSIONS, *FIELDS, *UNITS}
     for text in talk.world.deployment.log_lines:
-        assert json.loads(text).keys() <= known
+        line = json.loads(text)
+        assert line.keys() <= known
+        if line["message"] == "request":
+            assert metrics_of(line)["Requests"] == 1

@@ -194,10 +194,12 @@ def test_only_in_lambda_lines_are_made_for_cloudwatch(
             pass
         [line] = lines()
         assert ("_aws" in line) is expected
+        assert ("Duration" in line) is expected
+        assert line["duration_ms"] >= 0
 
 
 def test_a_failure_that_nobody_caught_is_on_the_line_and_goes_on(lines: Any) -> None:
-    logs.configure("INFO")
+    logs.configure("INFO", "prod")
     with pytest.raises(RuntimeError), observed("reaper", "reaper", None):
         raise RuntimeError("sentinel")
     [line] = lines()
