@@ -131,7 +131,7 @@ class Deployment:
 class _Lines(logging.Handler):
     def __init__(self, lines: list[str]) -> None:
         super().__init__()
-        self.setFormatter(logs.JSONFormatter())
+        self.setFormatter(logs.JSONFormatter(aws.STAGE))
         self._lines = lines
 
     def emit(self, record: logging.LogRecord) -> None:
