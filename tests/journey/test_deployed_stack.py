@@ -188,12 +188,6 @@ def test_the_zip_holds_what_lambda_needs_and_nothing_else(built: Path) -> None:
     assert built.stat().st_size < 20_000_000
 
 
-def test_the_same_input_makes_the_same_bytes(built: Path) -> None:
-    before = built.read_bytes()
-    package.build()
-    assert built.read_bytes() == before
-
-
 @pytest.mark.parametrize("missing", ["pydantic_core/", "chalicelib/sdk/retrying"])
 def test_a_package_that_does_not_import_is_not_shipped(
     built: Path, tmp_path: Path, missing: str
