@@ -97,10 +97,11 @@ def attend_socket(services: "Services", event: dict[str, Any]) -> dict[str, Any]
     fields: dict[str, object] = {"event": kind, "connection_id": connection_id}
     status = 200
     try:
-        if kind == "CONNECT":
-            _open_socket(services, event, connection_id)
-        elif kind == "DISCONNECT":
-            services.sockets.close(connection_id)
+        with services.limited_patience():
+            if kind == "CONNECT":
+                _open_socket(services, event, connection_id)
+            elif kind == "DISCONNECT":
+                services.sockets.close(connection_id)
     except CiboriumError as exc:
         status = 503 if isinstance(exc, UnavailableError) else 403
         fields["code"] = exc.code

@@ -315,7 +315,8 @@ def answer(call: Call, route: Route, arguments: dict[str, str]) -> Reply:
             _ = call.actor  # Refuses whoever is unknown, before anything is parsed.
         return answer_once(call, route.method, perform) if route.creates else perform()
 
-    reply = _attempt(call, route, serve, fields)
+    with call.services.limited_patience():
+        reply = _attempt(call, route, serve, fields)
     level = "error" if reply.status >= 500 else "info"
     actor = call.__dict__.get("actor")  # Only if it was asked for and known.
     getattr(get_logger(), level)(

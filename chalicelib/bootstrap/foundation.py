@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from datetime import timedelta
 from functools import cache, partial
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import botocore.session
 from botocore.config import Config
 
+from chalicelib import patience
 from chalicelib.audit import AuditRepository
 from chalicelib.bootstrap.parts import part
 from chalicelib.chats.states import LEASE
@@ -19,11 +21,12 @@ from chalicelib.encryption.keys import KMSKeyring
 from chalicelib.encryption.repository import DataKeyRepository
 from chalicelib.mcp_client.credentials import SignInTokens
 from chalicelib.mcp_client.service import PATIENCE_SECONDS
+from chalicelib.patience import Stopwatch
 from chalicelib.primitives import Clock, utc_now
 from chalicelib.storage import Database, StorageUnavailableError
 
 _AWS_CONFIG = Config(
-    connect_timeout=2, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 3}
+    connect_timeout=1, read_timeout=3, retries={"mode": "standard", "total_max_attempts": 3}
 )
 _QUEUE_CONFIG = Config(
     connect_timeout=1, read_timeout=2, retries={"mode": "standard", "total_max_attempts": 2}
@@ -47,6 +50,7 @@ class Foundation:
         sign_in_tokens: the tokens of people's sign-ins.
         listing_patience: for how many seconds a listing of many servers waits for the slowest.
         lease: how long a chat waits for a worker that gives no sign of life.
+        stopwatch: measures how long AWS takes.
     """
 
     def __init__(  # noqa: PLR0913 -- each replaces one part
@@ -61,6 +65,7 @@ class Foundation:
         sign_in_tokens: SignInTokens | None = None,
         listing_patience: float = PATIENCE_SECONDS,
         lease: timedelta = LEASE,
+        stopwatch: Stopwatch = time.monotonic,
     ) -> None:
         self._settings = settings
         self._session = botocore.session.get_session()
@@ -73,6 +78,11 @@ class Foundation:
         self._sign_in_tokens = sign_in_tokens
         self._listing_patience = listing_patience
         self._lease = lease
+        self._stopwatch = stopwatch
+
+    def limited_patience(self) -> AbstractContextManager[None]:
+        """Within it, all calls to AWS together may take no longer than a request waits."""
+        return patience.limited(stopwatch=self._stopwatch)
 
     @property
     def stream_url(self) -> str:

@@ -17,6 +17,10 @@ from chalicelib.oauth2.repository import ConnectionRepository
 from chalicelib.oauth2.tokens import TokenSealer
 from chalicelib.oauth2.turns import LEASE, take_turns
 from chalicelib.primitives import Clock
+from chalicelib.storage import StorageUnavailableError
+
+_TRIES = 3  # Within the lease; each of them is several, in botocore.
+_PAUSE_SECONDS = 0.5
 
 
 class TokenRefresher:
@@ -68,6 +72,7 @@ class TokenRefresher:
         self, connection: Connection, server: MCPServer, holder: str
     ) -> Connection:
         try:
+            self._tokens.prepare(connection.key_scope)  # It will be another refresh token.
             refresh_token = self._tokens.open_refresh_token(connection)
             tokens = self._provider.refresh(server, refresh_token)
         except RefreshRefusedError:
@@ -86,12 +91,24 @@ class TokenRefresher:
             raise
         renewed = self._tokens.renew(connection, tokens)
         try:
-            self._repository.complete(renewed, holder)
+            self._store(renewed, holder)
         except ConnectionChangedError:
             # A disconnect or a new connection wins, and nobody else knows these tokens.
             self._provider.revoke_unstored(server, tokens)
             return self._latest(connection, server)
         return renewed
+
+    def _store(self, renewed: Connection, holder: str) -> None:
+        """Store tokens that nobody else has: the provider may have voided those before them."""
+        for tries_left in reversed(range(_TRIES)):
+            try:
+                self._repository.complete(renewed, holder)
+            except StorageUnavailableError:
+                if not tries_left:
+                    raise
+                self._pause(_PAUSE_SECONDS)
+            else:
+                return
 
     def _latest(self, connection: Connection, server: MCPServer) -> Connection:
         latest = self._repository.find(connection.user_id, connection.server_id)

@@ -112,6 +112,7 @@ class LoginTokenKeeper:
         if not self._repository.claim(user_id, tokens, holder, now, now + LEASE):
             return None
         try:
+            self._vault.prepare(DEPLOYMENT_SCOPE)  # It will be another refresh token.
             given = provider.refresh(self._open(user_id, LOGIN_REFRESH_TOKEN, tokens.refresh_token))
         except RefreshRefusedError:
             blank = replace(tokens, access_token=b"", refresh_token=b"")

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -131,6 +132,7 @@ def start_deployment(
     sign_in_tokens: SignInTokens | None = None,
     pause: Callable[[float], object] = lambda _: None,
     listing_patience: float = PATIENCE_SECONDS,
+    stopwatch: Callable[[], float] = time.monotonic,
     **environment: str,
 ) -> Deployment:
     """A deployment over the in-process AWS; `transport` or `egress` is its internet."""
@@ -165,6 +167,7 @@ def start_deployment(
         clock=clock,
         pause=pause,
         listing_patience=listing_patience,
+        stopwatch=stopwatch,
     )
     app = Chalice(app_name="ciborium", configure_logs=False)
     register(app, lambda: services)
