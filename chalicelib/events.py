@@ -29,7 +29,7 @@ def register(app: Chalice, services: "Callable[[], Services]") -> tuple[Handler,
     Lambda looks them up in app.py by these names.
     """
 
-    # infra/package.py puts the real queue in; one hint at a time, since a step may take minutes.
+    # infra/template.py puts the real queue in; one hint at a time, since a step may take minutes.
     @app.on_sqs_message(queue=TURNS, batch_size=1, name=TURNS)
     def turns(event: SQSEvent) -> dict[str, Any]:
         return take_hints(services(), event.to_dict())

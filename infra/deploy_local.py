@@ -22,6 +22,7 @@ from infra import package
 from infra.cloudformation import DeploymentError, Template, deploy, load_json
 from infra.first_admin import ensure_first_admin
 from infra.local.aws import LocalAWS, LocalAWSError
+from infra.template import functions
 
 _STAGE = "local"
 _STACK = "ciborium-local"
@@ -58,7 +59,7 @@ def deploy_to(aws: LocalAWS) -> DeployedStack:
     """Deploy in two steps: only after the first is API Gateway's own address known."""
     template = load_json(package.TEMPLATE)
     archive = _upload(aws, package.ZIP)
-    for function in package.functions(template):
+    for function in functions(template):
         function["CodeUri"] = archive
     outputs = _deploy(aws, template, "http://127.0.0.1")
     url = f"{aws.endpoint}/restapis/{outputs['RestAPIId']}/api/_user_request_"

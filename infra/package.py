@@ -15,14 +15,14 @@ import subprocess
 import sys
 import tempfile
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 
-from infra.cloudformation import Template, load_template
+from infra.cloudformation import Template
+from infra.template import ARCHIVE, additions, complete
 
 ROOT = Path(__file__).resolve().parents[1]
 BUILD = ROOT / ".build"
-ZIP = BUILD / "ciborium.zip"
+ZIP = BUILD / ARCHIVE
 TEMPLATE = BUILD / "template.json"
 PYTHON = (3, 13)
 _STAGE = "api"
@@ -81,7 +81,7 @@ def build() -> None:
         built = _run_chalice(Path(folder))
         _write_zip(built / "deployment.zip", ZIP)
         template: Template = json.loads((built / "sam.json").read_text(encoding="utf-8"))
-    _complete(template)
+    complete(template, os.environ.get("ARCHITECTURE", "x86_64"))
     TEMPLATE.write_text(json.dumps(template, indent=1, sort_keys=True), encoding="utf-8")
     smoke_test(ZIP)
     _lint(TEMPLATE)
@@ -121,7 +121,7 @@ def _run_chalice(folder: Path) -> Path:
         shutil.copytree(ROOT / each, project / each, ignore=ignore)
     for each in ("app.py", "requirements.txt"):
         shutil.copy(ROOT / each, project / each)
-    merged.write_text(json.dumps(_additions()), encoding="utf-8")
+    merged.write_text(json.dumps(additions()), encoding="utf-8")
     command = [
         *(sys.executable, "-c", "from chalice.cli import main; main()"),
         *("package", "--stage", _STAGE, "--merge-template", str(merged), str(out)),
@@ -134,41 +134,6 @@ def _run_chalice(folder: Path) -> Path:
     if done.returncode or not (out / "deployment.zip").is_file():
         raise PackageError(f"chalice package failed:\n{done.stdout}{done.stderr}")
     return out
-
-
-def _additions() -> Template:
-    """What the two templates of ours add to Chalice's."""
-    data, api = load_template("data.yaml"), load_template("api.yaml")
-    return {
-        "Description": "Ciborium: governed MCP tools for AI chats.",
-        "Parameters": {**data["Parameters"], **api["Parameters"]},
-        "Conditions": api["Conditions"],
-        "Resources": {**data["Resources"], **api["Resources"]},
-        "Outputs": api["Outputs"],
-    }
-
-
-def functions(template: Template) -> Iterator[Template]:
-    """The properties of each of a template's functions."""
-    for resource in template["Resources"].values():
-        if resource["Type"] == "AWS::Serverless::Function":
-            yield resource["Properties"]
-
-
-def _complete(template: Template) -> None:
-    """What merging cannot do: it would add to an event source's queue, and not replace it."""
-    for function in functions(template):
-        function["CodeUri"] = f"./{ZIP.name}"
-        for event in function.get("Events", {}).values():
-            if event["Type"] == "SQS":
-                # Chalice writes the name that app.py gives, and knows no partial batch responses.
-                event["Properties"]["Queue"] = {"Fn::GetAtt": ["TurnsQueue", "Arn"]}
-                event["Properties"]["FunctionResponseTypes"] = ["ReportBatchItemFailures"]
-                # Steps wait for models for minutes; they shall leave the API its share of the
-                # account's concurrency.
-                event["Properties"]["ScalingConfig"] = {
-                    "MaximumConcurrency": {"Ref": "StepsAtOnce"}
-                }
 
 
 def _write_zip(source: Path, target: Path) -> None:

@@ -28,6 +28,7 @@ def no_real_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
 def local_aws(no_real_credentials: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The in-process AWS with our tables, key and queue."""
     aws.make_writes_atomic(monkeypatch)
+    aws.spare_time(monkeypatch)
     with mock_aws():
         aws.create_stack()
         yield

@@ -5,49 +5,13 @@ from typing import TYPE_CHECKING, Any
 
 from chalice.app import Chalice, Response
 
-from chalicelib.api import (
-    audit,
-    chat_models,
-    chat_usage,
-    chats,
-    files,
-    groups,
-    icons,
-    mcp_access,
-    mcp_servers,
-    mcp_tools,
-    organizations,
-    sign_in,
-    system,
-    user_headers,
-    users,
-    workspaces,
-)
-from chalicelib.api.errors import plain_error_reply
-from chalicelib.api.routing import add_route, to_response
-from chalicelib.primitives import new_id
+from chalicelib.api.homes import find_home, load_all_routes, load_routes
 
 if TYPE_CHECKING:
+    from chalicelib.api.routing import Route
     from chalicelib.bootstrap import Services
 
-ROUTES = (
-    *system.ROUTES,
-    *sign_in.ROUTES,
-    *users.ROUTES,
-    *organizations.ROUTES,
-    *groups.ROUTES,
-    *workspaces.ROUTES,
-    *mcp_servers.ROUTES,
-    *icons.ROUTES,
-    *user_headers.ROUTES,
-    *mcp_access.ROUTES,
-    *mcp_tools.ROUTES,
-    *chat_models.ROUTES,
-    *chat_usage.ROUTES,
-    *chats.ROUTES,
-    *files.ROUTES,
-    *audit.ROUTES,
-)
+    ROUTES: tuple[Route, ...]
 
 _FRAMEWORK_ERRORS = {
     400: ("bad_request", "The request is malformed."),
@@ -57,14 +21,59 @@ _FRAMEWORK_ERRORS = {
 }
 
 
-def register(app: Chalice, services: "Callable[[], Services]") -> None:
-    """Offer every route; `services` is asked at each request, and answers the same each time."""
+class API(Chalice):
+    """A Chalice app that may be told of a route as late as when it is asked for."""
+
+    load: Callable[[str], None] | None = None
+    """Registers what a path needs, given the path as the route has it."""
+
+    def __call__(self, event: Any, context: Any) -> dict[str, Any]:
+        """Answer a request from API Gateway."""
+        path = (event.get("requestContext") or {}).get("resourcePath")
+        if self.load and path:
+            self.load(path)
+        return super().__call__(event, context)
+
+
+def register(app: API, services: "Callable[[], Services]", *, lazily: bool = False) -> None:
+    """Offer every route; `services` is asked at each request, and answers the same each time.
+
+    Args:
+        app: the app.
+        services: all that views may call.
+        lazily: load a route's module with the first request for one of its paths. Chalice's own
+            tools need to see all routes at once, and so does a local run.
+    """
     # API Gateway sends bytes only where the first type that a client accepts is one of these; what
     # browsers name first for an image, they name here too, although no icon is an AVIF.
     app.api.binary_types.extend(("image/webp", "image/avif"))
-    for route in ROUTES:
-        add_route(app, route, services)
     app.middleware("http")(_own_error_bodies)
+    if lazily:
+        app.load = _Loader(app, services)
+    else:
+        _add(app, load_all_routes(), services)
+
+
+class _Loader:
+    """Registers the routes of a module once, when one of its paths is asked for."""
+
+    def __init__(self, app: API, services: "Callable[[], Services]") -> None:
+        self._app = app
+        self._services = services
+        self._loaded: set[str] = set()
+
+    def __call__(self, path: str) -> None:
+        module = find_home(path)
+        if module and module not in self._loaded:
+            _add(self._app, load_routes(module), self._services)
+            self._loaded.add(module)
+
+
+def _add(app: API, routes: "tuple[Route, ...]", services: "Callable[[], Services]") -> None:
+    from chalicelib.api.routing import add_route  # What functions without routes do without.
+
+    for route in routes:
+        add_route(app, route, services)
 
 
 def _own_error_bodies(event: Any, get_response: Callable[[Any], Response]) -> Response:
@@ -72,9 +81,19 @@ def _own_error_bodies(event: Any, get_response: Callable[[Any], Response]) -> Re
     response = get_response(event)
     if not isinstance(response.body, dict):
         return response
+    from chalicelib.api.errors import plain_error_reply
+    from chalicelib.api.routing import to_response
+    from chalicelib.primitives import new_id
+
     status = response.status_code
     code, message = _FRAMEWORK_ERRORS.get(status, ("error", "The request was refused."))
     request_id = str(event.context.get("requestId") or new_id())
     reply = plain_error_reply(status, code, message, request_id)
     reply.headers["X-Request-Id"] = request_id
     return to_response(reply)
+
+
+def __getattr__(name: str) -> Any:
+    if name != "ROUTES":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return load_all_routes()

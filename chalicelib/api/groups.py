@@ -1,9 +1,9 @@
 """Groups of an organisation's members."""
 
 from chalicelib.api.contract import Parameter, limit
+from chalicelib.api.organization_wire import to_group, to_members
 from chalicelib.api.replies import Reply, json_reply
 from chalicelib.api.routing import Call, Route
-from chalicelib.api.wire import to_group, to_members
 from chalicelib.sdk.groups import CreateGroupRequest, Group, UpdateGroupRequest
 from chalicelib.sdk.organizations import OrganizationMember
 

@@ -3,7 +3,7 @@
 from chalicelib.api.contract import Parameter, limit
 from chalicelib.api.replies import Reply, json_reply
 from chalicelib.api.routing import Call, Route
-from chalicelib.api.wire import to_acl
+from chalicelib.api.server_wire import to_acl
 from chalicelib.sdk.mcp_access import MCPServerACL, UpdateMCPServerACLRequest
 
 

@@ -8,7 +8,7 @@ from chalicelib.api.pages import connected_page
 from chalicelib.api.preconditions import build_etag, parse_if_match
 from chalicelib.api.replies import Reply, json_reply, redirect_reply
 from chalicelib.api.routing import Call, Route
-from chalicelib.api.wire import to_server
+from chalicelib.api.server_wire import to_server
 from chalicelib.mcp_servers.reading import ServerView
 from chalicelib.oauth2.client_metadata import ClientMetadata
 from chalicelib.oauth2.flow import (

@@ -4,7 +4,13 @@ from chalicelib.api.contract import Parameter
 from chalicelib.api.errors import InvalidBodyError
 from chalicelib.api.replies import Reply, json_reply
 from chalicelib.api.routing import Call, Route
-from chalicelib.api.wire import to_approvals, to_diagnosis, to_server_tools, to_tool, to_tool_reply
+from chalicelib.api.tool_wire import (
+    to_approvals,
+    to_diagnosis,
+    to_server_tools,
+    to_tool,
+    to_tool_reply,
+)
 from chalicelib.errors import Validation
 from chalicelib.mcp_client.errors import ListingTooLargeError
 from chalicelib.mcp_client.models import ToolCall

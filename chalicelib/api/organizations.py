@@ -3,9 +3,9 @@
 from dataclasses import replace
 
 from chalicelib.api.contract import Answer, Parameter, limit
+from chalicelib.api.organization_wire import to_members, to_organization
 from chalicelib.api.replies import Reply, json_reply, message_reply
 from chalicelib.api.routing import Call, Route
-from chalicelib.api.wire import to_members, to_organization
 from chalicelib.organizations.errors import MemberNotFoundError
 from chalicelib.organizations.models import Membership
 from chalicelib.sdk.organizations import (

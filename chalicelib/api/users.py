@@ -3,9 +3,9 @@
 from dataclasses import replace
 
 from chalicelib.api.contract import Answer, Parameter, limit
+from chalicelib.api.people_wire import to_token, to_user
 from chalicelib.api.replies import Reply, json_reply, message_reply
 from chalicelib.api.routing import Call, Route
-from chalicelib.api.wire import to_token, to_user
 from chalicelib.identity.models import User
 from chalicelib.identity.permissions import TokenScope
 from chalicelib.sdk.identity import (

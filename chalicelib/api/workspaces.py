@@ -1,10 +1,10 @@
 """Workspaces: the named projects of an organisation."""
 
 from chalicelib.api.contract import Parameter, limit
+from chalicelib.api.organization_wire import to_workspaces
 from chalicelib.api.preconditions import build_etag, parse_if_match
 from chalicelib.api.replies import Reply, json_reply
 from chalicelib.api.routing import Call, Route
-from chalicelib.api.wire import to_workspaces
 from chalicelib.identity.permissions import TokenScope
 from chalicelib.sdk.workspaces import CreateWorkspaceRequest, UpdateWorkspaceRequest, Workspace
 from chalicelib.workspaces.models import Workspace as StoredWorkspace

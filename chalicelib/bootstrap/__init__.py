@@ -16,13 +16,14 @@ from functools import cache
 
 from chalicelib import logs
 from chalicelib.bootstrap.services import Services
-from chalicelib.chats.states import LEASE
 from chalicelib.config import Settings
 
-__all__ = ["Services", "services_from_environment"]
+__all__ = ["Services", "is_cold_start", "services_from_environment"]
+
+_BEFOREHAND = frozenset({"snap-start", "provisioned-concurrency"})
 
 
-def services_from_environment(lease: timedelta = LEASE) -> Callable[[], Services]:
+def services_from_environment(lease: timedelta | None = None) -> Callable[[], Services]:
     """The services of this process, made once.
 
     In Lambda they are made at once, so that a wrong setting fails the cold start and names itself;
@@ -35,6 +36,20 @@ def services_from_environment(lease: timedelta = LEASE) -> Callable[[], Services
         logs.configure(settings.log_level)
         return Services(settings, lease=lease)
 
-    if "AWS_LAMBDA_FUNCTION_NAME" in os.environ:
+    if is_in_lambda():
         services()
     return services
+
+
+def is_in_lambda() -> bool:
+    """Whether this process is a Lambda function's."""
+    return "AWS_LAMBDA_FUNCTION_NAME" in os.environ
+
+
+def is_cold_start() -> bool:
+    """Whether somebody waits for this process to start.
+
+    Nobody does where Lambda starts it beforehand: for SnapStart, or for provisioned concurrency
+    (https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html).
+    """
+    return is_in_lambda() and os.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") not in _BEFOREHAND

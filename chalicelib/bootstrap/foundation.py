@@ -1,39 +1,47 @@
 """What everything stands on: tables, encryption, the way out, the audit log."""
 
+from __future__ import annotations
+
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from datetime import timedelta
 from functools import cache, partial
-from typing import Any
-
-import botocore.session
-from botocore.config import Config
+from typing import TYPE_CHECKING, Any
 
 from chalicelib import patience
-from chalicelib.audit import AuditRepository
 from chalicelib.bootstrap.parts import part
-from chalicelib.chats.states import LEASE
 from chalicelib.config import PublicURL, Settings
-from chalicelib.egress import Egress
-from chalicelib.encryption import Vault
-from chalicelib.encryption.keys import KMSKeyring
-from chalicelib.encryption.repository import DataKeyRepository
-from chalicelib.mcp_client.credentials import SignInTokens
-from chalicelib.mcp_client.service import PATIENCE_SECONDS
 from chalicelib.patience import Stopwatch
 from chalicelib.primitives import Clock, utc_now
-from chalicelib.storage import Database, StorageUnavailableError
 
-_AWS_CONFIG = Config(
-    connect_timeout=1, read_timeout=3, retries={"mode": "standard", "total_max_attempts": 3}
-)
-_QUEUE_CONFIG = Config(
-    connect_timeout=1, read_timeout=2, retries={"mode": "standard", "total_max_attempts": 2}
-)
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from botocore.session import Session
+
+    from chalicelib.audit import AuditRepository
+    from chalicelib.egress import Egress
+    from chalicelib.encryption import Vault
+    from chalicelib.mcp_client.credentials import SignInTokens
+    from chalicelib.storage import Database
+
+_AWS_CONFIG: dict[str, Any] = {
+    "connect_timeout": 1,
+    "read_timeout": 3,
+    "retries": {"mode": "standard", "total_max_attempts": 3},
+}
+_QUEUE_CONFIG: dict[str, Any] = {
+    "connect_timeout": 1,
+    "read_timeout": 2,
+    "retries": {"mode": "standard", "total_max_attempts": 2},
+}
 SOCKETS = "apigatewaymanagementapi"
 # A step waits for nobody who follows it: what is not pushed at once, they find by themselves.
-_PUSH_CONFIG = Config(connect_timeout=1, read_timeout=2, retries={"total_max_attempts": 1})
+_PUSH_CONFIG: dict[str, Any] = {
+    "connect_timeout": 1,
+    "read_timeout": 2,
+    "retries": {"total_max_attempts": 1},
+}
 _CONFIGS = {"sqs": _QUEUE_CONFIG, SOCKETS: _PUSH_CONFIG}
 
 
@@ -63,21 +71,21 @@ class Foundation:
         clock: Clock = utc_now,
         pause: Callable[[float], object] = time.sleep,
         sign_in_tokens: SignInTokens | None = None,
-        listing_patience: float = PATIENCE_SECONDS,
-        lease: timedelta = LEASE,
+        listing_patience: float | None = None,
+        lease: timedelta | None = None,
         stopwatch: Stopwatch = time.monotonic,
     ) -> None:
         self._settings = settings
-        self._session = botocore.session.get_session()
-        self._region = self._session.get_config_variable("region") or "us-east-1"
-        self._database = database or Database(settings.table_name, self._region)
+        if database:
+            self._database = database
+        if egress:
+            self._egress = egress
         self._aws_client = aws_client or cache(self._create_client)
-        self._egress = egress or Egress(settings.allowed_private_cidrs)
         self._clock = clock
         self._pause = pause
         self._sign_in_tokens = sign_in_tokens
-        self._listing_patience = listing_patience
-        self._lease = lease
+        self._given_patience = listing_patience
+        self._given_lease = lease
         self._stopwatch = stopwatch
 
     def limited_patience(self) -> AbstractContextManager[None]:
@@ -95,7 +103,45 @@ class Foundation:
         return self._settings.public_url
 
     @part
+    def _session(self) -> Session:
+        from botocore.session import get_session
+
+        return get_session()
+
+    @part
+    def _region(self) -> str:
+        return self._session.get_config_variable("region") or "us-east-1"
+
+    @part
+    def _database(self) -> Database:
+        from chalicelib.storage import Database
+
+        return Database(self._settings.table_name, self._region)
+
+    @part
+    def _egress(self) -> Egress:
+        from chalicelib.egress import Egress
+
+        return Egress(self._settings.allowed_private_cidrs)
+
+    @part
+    def _listing_patience(self) -> float:
+        from chalicelib.mcp_client.service import PATIENCE_SECONDS
+
+        return PATIENCE_SECONDS if self._given_patience is None else self._given_patience
+
+    @part
+    def _lease(self) -> timedelta:
+        from chalicelib.chats.states import LEASE
+
+        return self._given_lease or LEASE
+
+    @part
     def _vault(self) -> Vault:
+        from chalicelib.encryption import Vault
+        from chalicelib.encryption.keys import KMSKeyring
+        from chalicelib.encryption.repository import DataKeyRepository
+
         settings = self._settings
         kms = partial(self._aws_client, "kms")
         keyring = KMSKeyring(kms, settings.kms_key_alias, settings.stage)
@@ -107,10 +153,14 @@ class Foundation:
 
     @part
     def _audit(self) -> AuditRepository:
+        from chalicelib.audit import AuditRepository
+
         return AuditRepository(self._database, self._clock, self._audit_retention)
 
     def find_unreachable(self) -> list[str]:
         """The names of what we depend on and cannot reach."""
+        from chalicelib.storage import StorageUnavailableError
+
         unreachable = []
         try:
             self._database.ping()
@@ -121,7 +171,9 @@ class Foundation:
         return unreachable
 
     def _create_client(self, service: str) -> Any:
-        config = _CONFIGS.get(service, _AWS_CONFIG)
+        from botocore.config import Config
+
+        config = Config(**_CONFIGS.get(service, _AWS_CONFIG))
         own = self._settings.stream_management_url if service == SOCKETS else None
         return self._session.create_client(
             service, region_name=self._region, config=config, endpoint_url=own

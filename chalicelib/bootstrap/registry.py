@@ -1,34 +1,33 @@
 """MCP servers, connections to them, their tools."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from chalicelib.bootstrap.parts import part
 from chalicelib.bootstrap.people import People
-from chalicelib.mcp_client.caller import ServerCaller
-from chalicelib.mcp_client.catalog import ToolCatalog
-from chalicelib.mcp_client.client import MCPClient
-from chalicelib.mcp_client.credentials import Credentials
-from chalicelib.mcp_client.diagnosis import DiagnosisService
-from chalicelib.mcp_client.service import ToolService
-from chalicelib.mcp_servers.access_lists import AccessListService
-from chalicelib.mcp_servers.clients import ServerClients
-from chalicelib.mcp_servers.drafts import ServerDrafts
-from chalicelib.mcp_servers.icons import IconService
-from chalicelib.mcp_servers.repository import MCPServerRepository
-from chalicelib.mcp_servers.selection import ServerSelection
-from chalicelib.mcp_servers.service import MCPServerService
-from chalicelib.oauth2.access import AccessTokens
-from chalicelib.oauth2.own_urls import OwnURLs
-from chalicelib.oauth2.provider import Provider
-from chalicelib.oauth2.provisioning import OAuth2Provisioner
-from chalicelib.oauth2.reauthorization import Reauthorizer
-from chalicelib.oauth2.refreshing import TokenRefresher
-from chalicelib.oauth2.registry import ConnectionRegistry
-from chalicelib.oauth2.repository import ConnectionRepository, RefusalsRepository
-from chalicelib.oauth2.service import ConnectionService
-from chalicelib.oauth2.tokens import TokenSealer
-from chalicelib.oauth2.user_headers import UserHeaderService
-from chalicelib.tool_approvals.registry import ToolApprovalRegistry
-from chalicelib.tool_approvals.repository import ToolApprovalRepository
-from chalicelib.tool_approvals.service import ToolApprovalService
+
+if TYPE_CHECKING:
+    from chalicelib.mcp_client.caller import ServerCaller
+    from chalicelib.mcp_client.client import MCPClient
+    from chalicelib.mcp_client.diagnosis import DiagnosisService
+    from chalicelib.mcp_client.service import ToolService
+    from chalicelib.mcp_servers.access_lists import AccessListService
+    from chalicelib.mcp_servers.icons import IconService
+    from chalicelib.mcp_servers.repository import MCPServerRepository
+    from chalicelib.mcp_servers.selection import ServerSelection
+    from chalicelib.mcp_servers.service import MCPServerService
+    from chalicelib.oauth2.own_urls import OwnURLs
+    from chalicelib.oauth2.provider import Provider
+    from chalicelib.oauth2.reauthorization import Reauthorizer
+    from chalicelib.oauth2.registry import ConnectionRegistry
+    from chalicelib.oauth2.repository import ConnectionRepository
+    from chalicelib.oauth2.service import ConnectionService
+    from chalicelib.oauth2.tokens import TokenSealer
+    from chalicelib.oauth2.user_headers import UserHeaderService
+    from chalicelib.tool_approvals.registry import ToolApprovalRegistry
+    from chalicelib.tool_approvals.repository import ToolApprovalRepository
+    from chalicelib.tool_approvals.service import ToolApprovalService
 
 
 class Registry(People):
@@ -37,37 +36,56 @@ class Registry(People):
     @part
     def oauth2_urls(self) -> OwnURLs:
         """Our own URLs that others must know."""
+        from chalicelib.oauth2.own_urls import OwnURLs
+
         return OwnURLs(self.public_url, self._settings.client_metadata_url)
 
     @part
     def _server_repository(self) -> MCPServerRepository:
+        from chalicelib.mcp_servers.repository import MCPServerRepository
+
         return MCPServerRepository(self._database, self._audit)
 
     @part
     def _connection_repository(self) -> ConnectionRepository:
+        from chalicelib.oauth2.repository import ConnectionRepository
+
         return ConnectionRepository(
             self._database, self._audit, self._server_repository, self._identity_repository
         )
 
     @part
     def _connection_registry(self) -> ConnectionRegistry:
+        from chalicelib.oauth2.registry import ConnectionRegistry
+
         return ConnectionRegistry(self._connection_repository, self._clock)
 
     @part
     def _approval_repository(self) -> ToolApprovalRepository:
+        from chalicelib.tool_approvals.repository import ToolApprovalRepository
+
         return ToolApprovalRepository(self._database, self._audit, self._server_repository)
 
     @part
     def _approvals(self) -> ToolApprovalRegistry:
+        from chalicelib.tool_approvals.registry import ToolApprovalRegistry
+
         return ToolApprovalRegistry(self._approval_repository)
 
     @part
     def _selection(self) -> ServerSelection:
+        from chalicelib.mcp_servers.selection import ServerSelection
+
         return ServerSelection(self._server_repository)
 
     @part
     def mcp_servers(self) -> MCPServerService:
         """The servers that admins manage."""
+        from chalicelib.mcp_servers.clients import ServerClients
+        from chalicelib.mcp_servers.drafts import ServerDrafts
+        from chalicelib.mcp_servers.service import MCPServerService
+        from chalicelib.oauth2.provisioning import OAuth2Provisioner
+
         drafts = ServerDrafts(self._vault, self._clock)
         clients = ServerClients(
             self._server_repository,
@@ -91,11 +109,15 @@ class Registry(People):
     @part
     def icons(self) -> IconService:
         """Servers' icons."""
+        from chalicelib.mcp_servers.icons import IconService
+
         return IconService(self._server_repository, self.mcp_servers, self._clock)
 
     @part
     def access_lists(self) -> AccessListService:
         """Who may see and use a server."""
+        from chalicelib.mcp_servers.access_lists import AccessListService
+
         return AccessListService(
             self._server_repository,
             self.mcp_servers,
@@ -107,14 +129,21 @@ class Registry(People):
 
     @part
     def _token_sealer(self) -> TokenSealer:
+        from chalicelib.oauth2.tokens import TokenSealer
+
         return TokenSealer(self._vault, self._clock)
 
     @part
     def _provider(self) -> Provider:
+        from chalicelib.oauth2.provider import Provider
+
         return Provider(self._egress, self._token_sealer)
 
     @part
     def _reauthorizer(self) -> Reauthorizer:
+        from chalicelib.oauth2.reauthorization import Reauthorizer
+        from chalicelib.oauth2.repository import RefusalsRepository
+
         return Reauthorizer(
             self._connection_repository,
             RefusalsRepository(self._database),
@@ -127,6 +156,8 @@ class Registry(People):
     @part
     def connections(self) -> ConnectionService:
         """People's connections to servers."""
+        from chalicelib.oauth2.service import ConnectionService
+
         return ConnectionService(
             repository=self._connection_repository,
             servers=self.mcp_servers,
@@ -141,6 +172,8 @@ class Registry(People):
     @part
     def user_headers(self) -> UserHeaderService:
         """People's own header values."""
+        from chalicelib.oauth2.user_headers import UserHeaderService
+
         return UserHeaderService(
             self._connection_repository,
             self.mcp_servers,
@@ -151,10 +184,18 @@ class Registry(People):
 
     @part
     def _client(self) -> MCPClient:
+        from chalicelib.mcp_client.client import MCPClient
+
         return MCPClient(self._egress, self._pause)
 
     @part
     def _caller(self) -> ServerCaller:
+        from chalicelib.mcp_client.caller import ServerCaller
+        from chalicelib.mcp_client.catalog import ToolCatalog
+        from chalicelib.mcp_client.credentials import Credentials
+        from chalicelib.oauth2.access import AccessTokens
+        from chalicelib.oauth2.refreshing import TokenRefresher
+
         repository, sealer = self._connection_repository, self._token_sealer
         refresher = TokenRefresher(repository, sealer, self._provider, self._clock, self._pause)
         tokens = AccessTokens(
@@ -172,11 +213,15 @@ class Registry(People):
     @part
     def tools(self) -> ToolService:
         """Servers' tools, as people have them."""
+        from chalicelib.mcp_client.service import ToolService
+
         return ToolService(self.mcp_servers, self._caller, self._approvals, self._listing_patience)
 
     @part
     def tool_approvals(self) -> ToolApprovalService:
         """What admins have approved of them."""
+        from chalicelib.tool_approvals.service import ToolApprovalService
+
         return ToolApprovalService(
             self._approval_repository, self.mcp_servers, self._caller, self._clock
         )
@@ -184,6 +229,8 @@ class Registry(People):
     @part
     def diagnosis(self) -> DiagnosisService:
         """How far a connection to a server comes."""
+        from chalicelib.mcp_client.diagnosis import DiagnosisService
+
         return DiagnosisService(
             self.mcp_servers, self._caller, self._approvals, self._client, self._egress
         )

@@ -1,9 +1,11 @@
 """Schemathesis sends whatever the OpenAPI document allows, and what it does not allow.
 
 Each answer is compared with the document twice: by `contract`, as in every functional test, and by
-Schemathesis. The cases are the same in every run; `CASES` of each kind for every operation.
+Schemathesis. The cases are the same in every run: `CASES` of each kind for every operation, one
+in the gate, which has no time for more.
 """
 
+import os
 from collections import Counter
 from collections.abc import Callable
 from datetime import timedelta
@@ -32,7 +34,7 @@ from tests.support.people import ORGANIZATIONS, Person, default_organization, jo
 from tests.support.servers import SERVERS, create_server
 from tests.support.worker import ask, claim, fail, work
 
-CASES = 2
+CASES = int(os.environ.get("CASES", "1"))
 DECIDE = f"{CHATS}/{{chat_id}}/tool-approvals"
 CALL = f"{SERVERS}/{{server_id}}/tools/call"
 LOGIN = "/api/v2/users/login"

@@ -27,6 +27,7 @@ from infra.deploy_local import DeployedStack, deployed_stack
 from infra.local.demo import DemoServer
 from infra.local.models import ensure_model
 from infra.local.scripted_model import ScriptedModel
+from infra.template import functions
 from tests.support.chat_journey import ask, start
 from tests.support.local_stack import main_job
 from tests.support.mcp_peers import running_mcp_server
@@ -223,7 +224,7 @@ def test_the_template_asks_for_no_more_than_it_needs(built: Path) -> None:
                 varies = statement["Sid"] in {"AskModelsOnBedrock", "PushToSockets"}
                 assert (varies and name == "Resource") or "*" not in json.dumps(each), statement
     timeouts = {}
-    for function in package.functions(template):
+    for function in functions(template):
         assert (function["Runtime"], function["MemorySize"]) == ("python3.13", 1024)
         variables = function["Environment"]["Variables"]
         assert all(name.startswith("CIBORIUM_") for name in variables)

@@ -37,7 +37,7 @@ from tests.support.local_worker import logged, pid_of_worker, until
 from tests.support.mcp_peers import running_mcp_server
 from tests.support.servers import create_server
 
-KILLS = int(os.environ.get("KILLS", "8"))
+KILLS = int(os.environ.get("KILLS", "4"))
 """The gate has no time for more; `KILLS=20` is what docs/performance.md tells of."""
 FIRST_CHATS = 4
 TURNS = 2

@@ -12,7 +12,9 @@ import botocore.session
 import pytest
 from botocore.awsrequest import AWSResponse
 from botocore.compat import HTTPHeaders
+from botocore.loaders import create_loader
 from moto.core.botocore_stubber import BotocoreStubber
+from moto.kms.utils import generate_private_key
 
 DATA_TEMPLATE = Path(__file__).parents[2] / "infra" / "data.yaml"
 REGION = "us-east-1"
@@ -31,6 +33,15 @@ def make_writes_atomic(monkeypatch: pytest.MonkeyPatch) -> None:
             return process_request(stubber, request)
 
     monkeypatch.setattr(BotocoreStubber, "process_request", process_alone)
+
+
+def spare_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let moto make one RSA key and botocore read its data once, not for each test again.
+
+    moto makes the private key of a symmetric KMS key too, which none of our calls ever uses.
+    """
+    monkeypatch.setattr("moto.kms.models.generate_private_key", cache(generate_private_key))
+    monkeypatch.setattr("botocore.session.create_loader", cache(create_loader))
 
 
 def create_stack() -> None:

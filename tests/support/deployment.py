@@ -12,7 +12,7 @@ from chalice.app import Chalice
 from chalice.test import Client as ChaliceClient
 
 from chalicelib import events, logs
-from chalicelib.api import register
+from chalicelib.api import API, register
 from chalicelib.bootstrap import Services
 from chalicelib.bootstrap.foundation import SOCKETS
 from chalicelib.config import Settings
@@ -169,7 +169,7 @@ def start_deployment(
         listing_patience=listing_patience,
         stopwatch=stopwatch,
     )
-    app = Chalice(app_name="ciborium", configure_logs=False)
+    app = API(app_name="ciborium", configure_logs=False)
     register(app, lambda: services)
     events.register(app, lambda: services)
     owner = services.identity.ensure_first_owner(ADMIN_TOKEN)
