@@ -6,7 +6,7 @@ BIN := .venv/bin
 # A file stays in one worker: some of its tests share a folder, as those of the package do.
 RUN_TESTS := $(BIN)/python -m pytest -n 2 --dist loadfile
 
-.PHONY: help run demo test conformance rules-table bench-listing bench-chats api-docs check package sdk deploy-local format clean setup setup-peers setup-node need-python
+.PHONY: help run demo test conformance rules-table bench-listing bench-chats load api-docs check package sdk deploy-local format clean setup setup-peers setup-node need-python
 
 help: ## What the commands do
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
@@ -31,6 +31,9 @@ bench-listing: setup ## Time the listing of many MCP servers against the slowest
 
 bench-chats: setup setup-peers ## Time chats' answers on the local run and on the deployed stack
 	$(BIN)/python -m tests.bench.chats
+
+load: setup setup-peers ## Load the local run for five minutes (MINUTES=1) and see that it stays flat
+	$(BIN)/python -m tests.bench.load
 
 api-docs: setup ## Record the API's examples and write docs/api.md from the routes and wire types
 	$(BIN)/python -m pytest -q tests/functional/test_api_examples.py --write-examples

@@ -45,6 +45,11 @@ _PUSH_CONFIG: dict[str, Any] = {
 _CONFIGS = {"sqs": _QUEUE_CONFIG, SOCKETS: _PUSH_CONFIG}
 
 
+def limits_of(service: str) -> dict[str, Any]:
+    """How long a client of a service waits, and how often it tries: botocore's `Config`."""
+    return _CONFIGS.get(service, _AWS_CONFIG)
+
+
 class Foundation:
     """The lowest parts; every keyword replaces one, in tests.
 
@@ -173,7 +178,7 @@ class Foundation:
     def _create_client(self, service: str) -> Any:
         from botocore.config import Config
 
-        config = Config(**_CONFIGS.get(service, _AWS_CONFIG))
+        config = Config(**limits_of(service))
         own = self._settings.stream_management_url if service == SOCKETS else None
         return self._session.create_client(
             service, region_name=self._region, config=config, endpoint_url=own

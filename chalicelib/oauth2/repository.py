@@ -178,9 +178,7 @@ class ConnectionRepository:
         names = self._connections
         # A sealed value is another each time, so these very ones are our own, of an attempt whose
         # answer was lost.
-        is_done = (names.version == renewed.version) & (
-            names.access_token == renewed.access_token
-        )
+        is_done = (names.version == renewed.version) & (names.access_token == renewed.access_token)
         with refused_as(ConnectionChangedError()):
             self._key_of(renewed).update(
                 actions=[

@@ -8,13 +8,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
+from botocore.config import Config
 from chalice.app import Chalice
 from chalice.test import Client as ChaliceClient
 
 from chalicelib import events, logs
 from chalicelib.api import API, register
 from chalicelib.bootstrap import Services
-from chalicelib.bootstrap.foundation import SOCKETS
+from chalicelib.bootstrap.foundation import SOCKETS, limits_of
 from chalicelib.config import Settings
 from chalicelib.egress import Egress
 from chalicelib.mcp_client.credentials import SignInTokens
@@ -71,6 +72,7 @@ class Deployment:
     egress: Egress
     database: Database
     aws_calls: aws.CallCounter
+    aws_clients: tuple[Any, ...]
     sqs: Any
     sockets: Sockets
     log_lines: list[str] = field(default_factory=list)
@@ -147,7 +149,7 @@ def start_deployment(
     counter, clock = aws.CallCounter(), clock or FakeClock()
     database = Database(settings.table_name, aws.REGION)
     counter.watch(database.connection.client)
-    clients = {service: aws.client(service) for service in ("kms", "sqs")}
+    clients = {name: aws.client(name, Config(**limits_of(name))) for name in ("kms", "sqs")}
     for client in clients.values():
         counter.watch(client)
 
@@ -175,7 +177,16 @@ def start_deployment(
     owner = services.identity.ensure_first_owner(ADMIN_TOKEN)
     services.organizations.ensure_default(owner)
     deployment = Deployment(
-        settings, services, app, clock, egress, database, counter, clients["sqs"], sockets
+        settings,
+        services,
+        app,
+        clock,
+        egress,
+        database,
+        counter,
+        (database.connection.client, clients["kms"], clients["sqs"]),
+        clients["sqs"],
+        sockets,
     )
     handler = _Lines(deployment.log_lines)
     logs.get_logger().handlers[:] = [handler]

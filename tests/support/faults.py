@@ -25,6 +25,7 @@ from moto.dynamodb.models import dynamodb_backends
 
 from tests.support import aws
 
+COUNTERS = frozenset({"messages", "input_tokens", "output_tokens", "cost_micros"})
 Answer = tuple[int, dict[str, str], bytes]
 Pass = Callable[[], Answer]
 _THROTTLED = {
@@ -216,8 +217,11 @@ def fingerprint() -> Counter[str]:
     for name, table in tables.items():
         short = name.removeprefix(f"ciborium-{aws.STAGE}-")
         for partition, items in table.items.items():
-            for sort in items:
-                counted[f"{short}: {_kind(partition)} / {_kind(sort)}"] += 1
+            for sort, item in items.items():
+                kind = f"{short}: {_kind(partition)} / {_kind(sort)}"
+                counted[kind] += 1
+                for counter in COUNTERS & item.attrs.keys():
+                    counted[f"{kind} {counter}"] += int(item.attrs[counter].value)
     return counted
 
 
