@@ -6,7 +6,7 @@ BIN := .venv/bin
 # A file stays in one worker: some of its tests share a folder, as those of the package do.
 RUN_TESTS := $(BIN)/python -m pytest -n 2 --dist loadfile
 
-.PHONY: help run demo test conformance rules-table bench-listing bench-chats load api-docs check package sdk deploy-local format clean setup setup-peers setup-node need-python
+.PHONY: help run demo test conformance rules-table bench bench-listing bench-gateway bench-chats load api-docs check package checkov sdk deploy-local format clean setup setup-peers setup-checkov setup-gateway setup-bench setup-node need-python
 
 help: ## What the commands do
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
@@ -26,8 +26,11 @@ conformance: setup setup-node ## Run the official MCP conformance suite against 
 rules-table: setup setup-peers setup-node ## Run the tests of the MCP rules and write docs/mcp-conformance.md
 	$(BIN)/python -m tests.conformance.table
 
-bench-listing: setup ## Time the listing of many MCP servers against the slowest of them
+bench-listing: setup setup-peers ## Time the listing of many MCP servers, next to the Python SDK
 	$(BIN)/python -m tests.bench.listing
+
+bench-gateway: setup setup-peers setup-gateway ## Time the same work by Ciborium and by a peer gateway
+	$(BIN)/python -m tests.bench.gateway
 
 bench-chats: setup setup-peers ## Time chats' answers on the local run and on the deployed stack
 	$(BIN)/python -m tests.bench.chats
@@ -49,6 +52,9 @@ check: setup ## Format, lint, types, import directions, templates
 package: setup ## Build what is deployed, into .build
 	$(BIN)/python -m infra.package
 
+checkov: package setup-checkov ## Build the package and look for what is insecure in its template
+	.local/venvs/checkov/bin/checkov --config-file infra/checkov.yaml
+
 sdk: setup ## Build the SDK's wheel, with the ciborium command, into dist
 	$(BIN)/python -m infra.package_sdk
 
@@ -67,6 +73,12 @@ setup: need-python
 
 setup-peers: need-python
 	@$(PYTHON) infra/local/environments.py peers
+
+setup-checkov: need-python
+	@$(PYTHON) infra/local/environments.py checkov
+
+setup-gateway: need-python
+	@$(PYTHON) infra/local/environments.py gateway
 
 setup-node: need-python
 	@$(PYTHON) infra/local/environments.py node

@@ -4,6 +4,7 @@
 """
 
 import ipaddress
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -30,10 +31,23 @@ SETTINGS = {
     "CIBORIUM_STREAM_URL": "Where chats are followed through a WebSocket; empty for nowhere.",
 }
 
+_TRACE = "_X_AMZN_TRACE_ID"
 _STAGE = re.compile(r"[a-z][a-z0-9-]{0,30}")
 _DOMAIN = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?")
 _LONGEST_ISSUER = 512
 _LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+
+
+def find_trace_id() -> str | None:
+    """The X-Ray trace of the current invocation: Lambda sets the variable anew for each.
+
+    https://docs.aws.amazon.com/xray/latest/devguide/xray-concepts.html#xray-concepts-tracingheader
+    """
+    for part in os.environ.get(_TRACE, "").split(";"):
+        name, _, value = part.partition("=")
+        if name == "Root":
+            return value
+    return None
 
 
 class SettingsError(Exception):

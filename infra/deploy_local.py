@@ -20,9 +20,9 @@ from types import FrameType
 from chalicelib.config import Settings
 from infra import package
 from infra.cloudformation import DeploymentError, Template, deploy, load_json
-from infra.first_admin import ensure_first_admin
 from infra.local.aws import LocalAWS, LocalAWSError
-from infra.template import functions
+from infra.operator.first_admin import ensure_first_admin
+from infra.template import functions, release
 
 _STAGE = "local"
 _STACK = "ciborium-local"
@@ -85,18 +85,15 @@ def _upload(aws: LocalAWS, archive: Path) -> str:
 def _deploy(
     aws: LocalAWS, template: Template, public_url: str, stream_url: str = ""
 ) -> dict[str, str]:
-    return deploy(
-        aws.client("cloudformation"),
-        _STACK,
-        template,
-        {
-            "Stage": _STAGE,
-            "PublicURL": public_url,
-            "StreamURL": stream_url,
-            "AllowedPrivateCIDRs": _ANY_LOOPBACK,
-            "DeletionProtection": "false",
-        },
-    )
+    parameters = {
+        "Stage": _STAGE,
+        "PublicURL": public_url,
+        "StreamURL": stream_url,
+        "AllowedPrivateCIDRs": _ANY_LOOPBACK,
+        "DeletionProtection": "false",
+    }
+    parameters = release(template, package.ZIP.read_bytes(), parameters)
+    return deploy(aws.client("cloudformation"), _STACK, template, parameters)
 
 
 def main() -> None:

@@ -1,15 +1,13 @@
 """`make package`: the Lambda's zip and the whole stack's template, in .build.
 
-Chalice builds both; then the zip loses what Lambda never loads, gains compiled bytecode (Lambda's
-file system is read-only, and compiling at each cold start costs more than the rest of it), is
-imported once in a clean interpreter, and the template goes through cfn-lint.
+Chalice builds both, of the app and of the distributions that requirements.txt pins by their hashes;
+then the zip loses what Lambda never loads, gains compiled bytecode (Lambda's file system is
+read-only, and compiling at each cold start costs more than the rest of it), is imported once in a
+clean interpreter, and the template goes through cfn-lint. `ARCHITECTURE=arm64` builds for Graviton.
 """
 
-import importlib.util
 import json
-import marshal
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -17,25 +15,17 @@ import tempfile
 import zipfile
 from pathlib import Path
 
+from infra.archive import write_archive
 from infra.cloudformation import Template
-from infra.template import ARCHIVE, additions, complete
+from infra.distributions import DistributionsError, install
+from infra.template import ARCHITECTURES, ARCHIVE, additions, complete
 
 ROOT = Path(__file__).resolve().parents[1]
 BUILD = ROOT / ".build"
 ZIP = BUILD / ARCHIVE
 TEMPLATE = BUILD / "template.json"
 PYTHON = (3, 13)
-_STAGE = "api"
-_FIXED_TIME = (1980, 1, 1, 0, 0, 0)  # So that the same input gives the same bytes.
-
-_NEEDED_SERVICES = frozenset({"apigatewaymanagementapi", "dynamodb", "kms", "sqs", "sts"})
-_UNUSED_PACKAGES = frozenset({"pip", "setuptools", "wheel", "pycparser", "bin", "_distutils_hack"})
-_UNUSED_FILE = re.compile(r"\.(pyi|h|c|pxd|pyc)$|/py\.typed$|(^|/)__pycache__/")
-_KEPT_METADATA = re.compile(r"/(METADATA|entry_points\.txt)$")
-# Only the SDK's wire types are the server's; the client and its command are for others.
-_CLIENT_ONLY = re.compile(
-    r"^chalicelib/sdk/((cli|interchange|methods)/|(client|connection|experimental|paging)\.py)"
-)
+STAGE = "api"
 _IMPORT_EVERYTHING = """
 import sys
 sys.path.insert(0, {task!r})
@@ -44,7 +34,6 @@ import chalicelib, importlib, pkgutil
 for module in pkgutil.walk_packages(chalicelib.__path__, "chalicelib."):
     importlib.import_module(module.name)
 """
-_SERVICE_DATA = re.compile(r"^botocore/data/([^/]+)/")
 
 
 class PackageError(Exception):
@@ -54,7 +43,7 @@ class PackageError(Exception):
 def main() -> None:
     """Build, and say how large it is."""
     try:
-        build()
+        build(os.environ.get("ARCHITECTURE", ARCHITECTURES[0]))
     except PackageError as exc:
         sys.exit(f"Cannot package: {exc}")
     size = ZIP.stat().st_size / 1e6
@@ -64,7 +53,7 @@ def main() -> None:
     print(f"{TEMPLATE.relative_to(ROOT)}")
 
 
-def build() -> None:
+def build(architecture: str = ARCHITECTURES[0]) -> None:
     """Make `.build/ciborium.zip` and `.build/template.json`.
 
     Raises:
@@ -75,16 +64,36 @@ def build() -> None:
             "the Lambda runs Python 3.13 and Chalice builds for the Python that it runs in. "
             "Install Python 3.13, then `make clean package`."
         )
+    if architecture not in ARCHITECTURES:
+        raise PackageError(f"ARCHITECTURE must be one of {', '.join(ARCHITECTURES)}.")
     shutil.rmtree(BUILD, ignore_errors=True)
     BUILD.mkdir()
-    with tempfile.TemporaryDirectory() as folder:
-        built = _run_chalice(Path(folder))
-        _write_zip(built / "deployment.zip", ZIP)
-        template: Template = json.loads((built / "sam.json").read_text(encoding="utf-8"))
-    complete(template, os.environ.get("ARCHITECTURE", "x86_64"))
+    template = build_archive(ROOT, ZIP, architecture)
     TEMPLATE.write_text(json.dumps(template, indent=1, sort_keys=True), encoding="utf-8")
-    smoke_test(ZIP)
+    if architecture == ARCHITECTURES[0]:  # This machine cannot load what is for another.
+        smoke_test(ZIP)
     _lint(TEMPLATE)
+
+
+def build_archive(source: Path, target: Path, architecture: str = ARCHITECTURES[0]) -> Template:
+    """Make the zip of a work tree, and return the template that goes with it.
+
+    Raises:
+        PackageError: a distribution is not the pinned one, or Chalice failed.
+    """
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        project = copy_project(source, folder / "project")
+        (project / "requirements.txt").write_text("", encoding="utf-8")  # It is all in `vendor`.
+        try:
+            install(source / "requirements.txt", project / "vendor", architecture)
+        except DistributionsError as exc:
+            raise PackageError(str(exc)) from exc
+        built = run_chalice(project, folder / "out", additions())
+        write_archive(built / "deployment.zip", target, folder / "task")
+        template: Template = json.loads((built / "sam.json").read_text(encoding="utf-8"))
+    complete(template, architecture)
+    return template
 
 
 def smoke_test(archive: Path) -> None:
@@ -113,18 +122,27 @@ def smoke_test(archive: Path) -> None:
         raise PackageError(f"the packaged app does not import:\n{done.stderr}")
 
 
-def _run_chalice(folder: Path) -> Path:
-    """Chalice's own package of a clean copy: it would take whatever lies in the work tree."""
-    project, merged, out = folder / "project", folder / "merge.json", folder / "out"
-    ignore = shutil.ignore_patterns("__pycache__", "deployments", ".env")
+def copy_project(source: Path, project: Path) -> Path:
+    """A clean copy for Chalice: it would take whatever lies in the work tree."""
+    ignore = shutil.ignore_patterns("__pycache__", "deployments", "venv", ".env")
     for each in ("chalicelib", ".chalice"):
-        shutil.copytree(ROOT / each, project / each, ignore=ignore)
+        shutil.copytree(source / each, project / each, ignore=ignore)
     for each in ("app.py", "requirements.txt"):
-        shutil.copy(ROOT / each, project / each)
-    merged.write_text(json.dumps(additions()), encoding="utf-8")
+        shutil.copy(source / each, project)
+    return project
+
+
+def run_chalice(project: Path, out: Path, merged: Template) -> Path:
+    """Have Chalice package a project, with our template merged into its own.
+
+    Raises:
+        PackageError: it failed.
+    """
+    merge_file = project.parent / "merge.json"
+    merge_file.write_text(json.dumps(merged), encoding="utf-8")
     command = [
         *(sys.executable, "-c", "from chalice.cli import main; main()"),
-        *("package", "--stage", _STAGE, "--merge-template", str(merged), str(out)),
+        *("package", "--stage", STAGE, "--merge-template", str(merge_file), str(out)),
     ]
     # Chalice wants a region even where the template names none.
     environment = {"AWS_DEFAULT_REGION": "us-east-1", **os.environ}
@@ -134,48 +152,6 @@ def _run_chalice(folder: Path) -> Path:
     if done.returncode or not (out / "deployment.zip").is_file():
         raise PackageError(f"chalice package failed:\n{done.stdout}{done.stderr}")
     return out
-
-
-def _write_zip(source: Path, target: Path) -> None:
-    with (
-        zipfile.ZipFile(source) as before,
-        zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as after,
-    ):
-        for name in sorted(before.namelist()):
-            if name.endswith("/") or not _is_needed(name):
-                continue
-            content = before.read(name)
-            _add(after, name, content)
-            if name.endswith(".py"):
-                _add(after, *_compile(name, content))
-
-
-def _is_needed(name: str) -> bool:
-    top = name.partition("/")[0]
-    if top in _UNUSED_PACKAGES or _UNUSED_FILE.search(name) or _CLIENT_ONLY.match(name):
-        return False
-    if ".dist-info/" in name:
-        return bool(_KEPT_METADATA.search(name))
-    service = _SERVICE_DATA.match(name)
-    return service is None or service.group(1) in _NEEDED_SERVICES
-
-
-def _compile(name: str, content: bytes) -> tuple[str, bytes]:
-    """A source's bytecode, which Python shall not compare with it (PEP 552, unchecked hash)."""
-    code = compile(content, f"/var/task/{name}", "exec", dont_inherit=True, optimize=0)
-    folder, _, file = name.rpartition("/")
-    tag = sys.implementation.cache_tag
-    target = f"{folder}/__pycache__/{file[:-3]}.{tag}.pyc".lstrip("/")
-    flags = (0b01).to_bytes(4, "little")  # Hash-based, unchecked.
-    header = importlib.util.MAGIC_NUMBER + flags + importlib.util.source_hash(content)
-    return target, header + marshal.dumps(code)
-
-
-def _add(archive: zipfile.ZipFile, name: str, content: bytes) -> None:
-    entry = zipfile.ZipInfo(name, _FIXED_TIME)
-    entry.external_attr = (0o755 if ".so" in name else 0o644) << 16
-    entry.compress_type = zipfile.ZIP_DEFLATED
-    archive.writestr(entry, content)
 
 
 def _lint(template: Path) -> None:

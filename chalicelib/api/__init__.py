@@ -3,9 +3,12 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from chalice.app import Chalice, Response
+from chalice.app import Chalice, Request, Response
 
 from chalicelib.api.homes import find_home, load_all_routes, load_routes
+from chalicelib.invocations import observed
+from chalicelib.metrics import note
+from chalicelib.primitives import new_id
 
 if TYPE_CHECKING:
     from chalicelib.api.routing import Route
@@ -47,7 +50,7 @@ def register(app: API, services: "Callable[[], Services]", *, lazily: bool = Fal
     # API Gateway sends bytes only where the first type that a client accepts is one of these; what
     # browsers name first for an image, they name here too, although no icon is an AVIF.
     app.api.binary_types.extend(("image/webp", "image/avif"))
-    app.middleware("http")(_own_error_bodies)
+    app.middleware("http")(_observed)
     if lazily:
         app.load = _Loader(app, services)
     else:
@@ -76,18 +79,28 @@ def _add(app: API, routes: "tuple[Route, ...]", services: "Callable[[], Services
         add_route(app, route, services)
 
 
-def _own_error_bodies(event: Any, get_response: Callable[[Any], Response]) -> Response:
+def _observed(event: Any, get_response: Callable[[Any], Response]) -> Response:
+    """A request with its log line, whoever answers it."""
+    request: Request = event
+    # Views and refusals shall call it the same.
+    request_id = request.context["requestId"] = str(request.context.get("requestId") or new_id())
+    with observed("api", "request", request.lambda_context, request_id):
+        response = _own_error_body(get_response(event), request_id)
+        route = request.context.get("resourcePath")
+        note(method=request.method, route=route, status=response.status_code)
+        return response
+
+
+def _own_error_body(response: Response, request_id: str) -> Response:
     """Chalice's own refusals, which never reach a view, in our error body."""
-    response = get_response(event)
     if not isinstance(response.body, dict):
         return response
     from chalicelib.api.errors import plain_error_reply
     from chalicelib.api.routing import to_response
-    from chalicelib.primitives import new_id
 
     status = response.status_code
     code, message = _FRAMEWORK_ERRORS.get(status, ("error", "The request was refused."))
-    request_id = str(event.context.get("requestId") or new_id())
+    note(code=code)
     reply = plain_error_reply(status, code, message, request_id)
     reply.headers["X-Request-Id"] = request_id
     return to_response(reply)

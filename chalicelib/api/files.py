@@ -61,6 +61,7 @@ ROUTES = (
         _ONE,
         get_chat_file,
         reply=IMAGE_TYPES[0],
+        errors=(409,),
         headers=("ETag",),
         also=(
             *(Answer(200, each, ("ETag",)) for each in IMAGE_TYPES[1:]),

@@ -1,10 +1,9 @@
 """The edge: from Chalice's requests to our views and back.
 
 A view is a plain function from a `Call` to a `Reply`. What every request needs is done here, once:
-who makes it, whether a browser was tricked into it, what becomes of errors, and the log line.
+who makes it, whether a browser was tricked into it, and what becomes of errors.
 """
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -35,7 +34,8 @@ from chalicelib.identity.errors import MissingTokenError
 from chalicelib.identity.models import Actor
 from chalicelib.identity.permissions import TokenScope
 from chalicelib.images import IMAGE_TYPES
-from chalicelib.logs import describe_exception, get_logger
+from chalicelib.logs import describe_exception
+from chalicelib.metrics import note
 from chalicelib.primitives import new_id
 
 if TYPE_CHECKING:
@@ -93,6 +93,7 @@ class Call:
         actor = self.services.identity.authenticate(token, self.context)
         if not self._route.any_token:
             actor.require_scope(self._route.area, reading=self._route.reads)
+        note(actor_id=actor.user_id)
         return actor
 
     @cached_property
@@ -303,12 +304,10 @@ def add_route(app: Chalice, route: Route, services: Callable[[], "Services"]) ->
 
 
 def answer(call: Call, route: Route, arguments: dict[str, str]) -> Reply:
-    """Run a view; whatever happens, there is a reply and a log line."""
-    started = time.perf_counter()
-    fields: dict[str, object] = {}
+    """Run a view; whatever happens, there is a reply."""
 
     def perform() -> Reply:
-        return _attempt(call, route, lambda: route.view(call, **arguments), fields)
+        return _attempt(call, route, lambda: route.view(call, **arguments))
 
     def serve() -> Reply:
         if not route.public:
@@ -316,38 +315,20 @@ def answer(call: Call, route: Route, arguments: dict[str, str]) -> Reply:
         return answer_once(call, route.method, perform) if route.creates else perform()
 
     with call.services.limited_patience():
-        reply = _attempt(call, route, serve, fields)
-    level = "error" if reply.status >= 500 else "info"
-    actor = call.__dict__.get("actor")  # Only if it was asked for and known.
-    getattr(get_logger(), level)(
-        "request",
-        extra={
-            "fields": {
-                "request_id": call.request_id,
-                "method": route.method,
-                "route": route.path,
-                "status": reply.status,
-                "duration_ms": round((time.perf_counter() - started) * 1000, 1),
-                "actor_id": actor.user_id if actor else None,
-                **fields,
-            }
-        },
-    )
+        reply = _attempt(call, route, serve)
     reply.headers["X-Request-Id"] = call.request_id
     return replace(reply, cookies=(*reply.cookies, *call.cookies_to_set))
 
 
-def _attempt(
-    call: Call, route: Route, action: Callable[[], Reply], fields: dict[str, object]
-) -> Reply:
-    """What an action answers, or its error as a reply; `fields` gets what the log shall say."""
+def _attempt(call: Call, route: Route, action: Callable[[], Reply]) -> Reply:
+    """What an action answers, or its error as a reply; the log gets what it shall say of that."""
     try:
         return action()
     except CiboriumError as exc:
-        fields["code"] = exc.code
+        note(code=exc.code)
         return _refusal(call, route, exc)
     except Exception as exc:  # noqa: BLE001 -- the last resort, so that nothing leaks
-        fields.update(describe_exception(exc))
+        note(**describe_exception(exc))
         message = "Something went wrong on our side. Try again, or give your admin the request id."
         return plain_error_reply(500, "internal", message, call.request_id)
 

@@ -33,7 +33,7 @@ def services_from_environment(lease: timedelta | None = None) -> Callable[[], Se
     @cache
     def services() -> Services:
         settings = Settings.from_environment(os.environ)
-        logs.configure(settings.log_level)
+        logs.configure(settings.log_level, settings.stage if is_in_lambda() else None)
         return Services(settings, lease=lease)
 
     if is_in_lambda():

@@ -19,11 +19,16 @@ if TYPE_CHECKING:
 
     from botocore.session import Session
 
-    from chalicelib.audit import AuditRepository
+    from chalicelib.audit import AuditRepository, NewEvent
     from chalicelib.egress import Egress
     from chalicelib.encryption import Vault
+    from chalicelib.encryption.keys import KMSKeyring
+    from chalicelib.encryption.repository import DataKeyRepository
+    from chalicelib.encryption.resealing import Resealer
+    from chalicelib.encryption.rotation import KeyRotation
     from chalicelib.mcp_client.credentials import SignInTokens
     from chalicelib.storage import Database
+    from chalicelib.storage.rows import Rows
 
 _AWS_CONFIG: dict[str, Any] = {
     "connect_timeout": 1,
@@ -111,7 +116,11 @@ class Foundation:
     def _session(self) -> Session:
         from botocore.session import get_session
 
-        return get_session()
+        from chalicelib.aws_calls import watch
+
+        session = get_session()
+        watch(session)
+        return session
 
     @part
     def _region(self) -> str:
@@ -142,15 +151,43 @@ class Foundation:
         return self._given_lease or LEASE
 
     @part
-    def _vault(self) -> Vault:
-        from chalicelib.encryption import Vault
+    def _keyring(self) -> KMSKeyring:
         from chalicelib.encryption.keys import KMSKeyring
+
+        kms = partial(self._aws_client, "kms")
+        return KMSKeyring(kms, self._settings.kms_key_alias, self._settings.stage)
+
+    @part
+    def _data_keys(self) -> DataKeyRepository:
         from chalicelib.encryption.repository import DataKeyRepository
 
-        settings = self._settings
-        kms = partial(self._aws_client, "kms")
-        keyring = KMSKeyring(kms, settings.kms_key_alias, settings.stage)
-        return Vault(DataKeyRepository(self._database), keyring, self._clock)
+        return DataKeyRepository(self._database)
+
+    @part
+    def _vault(self) -> Vault:
+        from chalicelib.encryption import Vault
+
+        return Vault(self._data_keys, self._keyring, self._clock)
+
+    @part
+    def rows(self) -> Rows:
+        """The tables as DynamoDB has them, for the operator's program."""
+        from chalicelib.storage.rows import Rows
+
+        return Rows(self._database)
+
+    @part
+    def key_rotation(self) -> KeyRotation:
+        """The life of data keys, for the operator's program; no request is about it."""
+        from chalicelib.encryption.rotation import KeyRotation
+
+        return KeyRotation(self._data_keys, self._keyring, self.rows, self._clock)
+
+    def resealer(self, *, dry_run: bool) -> Resealer:
+        """Puts values under the active data keys, for the operator's program."""
+        from chalicelib.encryption.resealing import Resealer
+
+        return Resealer(self.rows, self._vault, self._data_keys, self._clock, dry_run=dry_run)
 
     @part
     def _audit_retention(self) -> timedelta:
@@ -161,6 +198,10 @@ class Foundation:
         from chalicelib.audit import AuditRepository
 
         return AuditRepository(self._database, self._clock, self._audit_retention)
+
+    def record(self, event: NewEvent) -> None:
+        """Record what the operator's program does where no transaction can: in its own."""
+        self._audit.transaction(event).commit()
 
     def find_unreachable(self) -> list[str]:
         """The names of what we depend on and cannot reach."""

@@ -90,8 +90,8 @@ class People(Foundation):
         return OrganizationService(
             self._organization_repository,
             self.identity,
-            self._chat_repository,
-            self._file_repository,
+            lambda: self._chat_repository,
+            lambda: self._file_repository,
             self._clock,
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from chalicelib.chats.service import ChatService
     from chalicelib.chats.starting import ChatStarter
     from chalicelib.files.service import FileService
+    from chalicelib.identity.ports import Belongings
     from chalicelib.identity.users import UserService
     from chalicelib.sockets.announcing import Announcer
     from chalicelib.sockets.repository import SocketRepository
@@ -45,7 +47,10 @@ class Services(Registry):
         """People, and what becomes of what they leave behind."""
         from chalicelib.identity.users import UserService
 
-        belongings = (
+        return UserService(self._accounts, self._belongings_of_users)
+
+    def _belongings_of_users(self) -> Sequence[Belongings]:
+        return (
             self.organizations,
             self.connections,
             self.chats,
@@ -53,7 +58,6 @@ class Services(Registry):
             self.usage,
             self._login_tokens_repository,
         )
-        return UserService(self._accounts, belongings)
 
     @part
     def _model_repository(self) -> ChatModelRepository:

@@ -22,6 +22,7 @@ from chalicelib.egress.probing import NetworkStep, ProbedStep
 from chalicelib.egress.redirects import find_redirect
 from chalicelib.egress.resolving import Resolver, resolve_with_system
 from chalicelib.errors import CiboriumError
+from chalicelib.metrics import Metric, count
 
 if TYPE_CHECKING:
     import httpx
@@ -182,6 +183,7 @@ class Egress:
         for _ in range(_MAX_REDIRECTS + 1):
             call.check_deadline()
             request = call.build_request()
+            count(Metric.OUTBOUND_CALLS)
             with call.errors():
                 response = self._get_transport().handle_request(request)
             try:

@@ -8,7 +8,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib import patience
 from chalicelib.encryption.errors import EncryptionUnavailableError, SealedValueError
-from chalicelib.encryption.models import DataKey, DataKeyRecord
+from chalicelib.encryption.models import DataKey, DataKeyRecord, Wrapped
+from chalicelib.metrics import Metric, count
 
 
 class KMSKeyring:
@@ -25,7 +26,7 @@ class KMSKeyring:
         self._key = key
         self._stage = stage
 
-    def generate(self, scope: str, key_id: uuid.UUID) -> tuple[DataKey, bytes]:
+    def generate(self, scope: str, key_id: uuid.UUID) -> tuple[DataKey, Wrapped]:
         """A new 256-bit data key, and the same wrapped (KMS `GenerateDataKey`).
 
         Raises:
@@ -37,10 +38,14 @@ class KMSKeyring:
             KeySpec="AES_256",
             EncryptionContext=self._encryption_context(scope, key_id),
         )
-        return DataKey(key_id, answer["Plaintext"]), answer["CiphertextBlob"]
+        wrapped = Wrapped(answer["CiphertextBlob"], answer["KeyId"])
+        return DataKey(key_id, answer["Plaintext"]), wrapped
 
     def unwrap(self, record: DataKeyRecord) -> DataKey:
         """The data key of a stored record (KMS `Decrypt`).
+
+        With the KMS key that wraps it, which while the keys are moved need not be the present one.
+        Older records do not name theirs, so KMS finds it: it is in the ciphertext.
 
         Raises:
             EncryptionUnavailableError: KMS throttles, denies or does not answer.
@@ -48,11 +53,45 @@ class KMSKeyring:
         """
         answer = self._call(
             "decrypt",
-            KeyId=self._key,
+            **({"KeyId": record.kms_key} if record.kms_key else {}),
             CiphertextBlob=record.wrapped,
             EncryptionContext=self._encryption_context(record.scope, record.key_id),
         )
         return DataKey(record.key_id, answer["Plaintext"])
+
+    def rewrap(self, record: DataKeyRecord, *, kms_key: str = "", from_stage: str = "") -> Wrapped:
+        """The same data key, wrapped by another KMS key or for another stage (KMS `ReEncrypt`).
+
+        KMS does it inside; the data key is not seen here.
+
+        Args:
+            record: as it is stored.
+            kms_key: which shall wrap it; the deployment's own by default.
+            from_stage: whose it was, if it comes from another deployment.
+
+        Raises:
+            EncryptionUnavailableError: KMS throttles, denies or does not answer.
+            SealedValueError: KMS says that the wrapped key is not one of its own.
+        """
+        context = self._encryption_context(record.scope, record.key_id)
+        answer = self._call(
+            "re_encrypt",
+            **({"SourceKeyId": record.kms_key} if record.kms_key else {}),
+            CiphertextBlob=record.wrapped,
+            SourceEncryptionContext={**context, "stage": from_stage or self._stage},
+            DestinationKeyId=kms_key or self._key,
+            DestinationEncryptionContext=context,
+        )
+        return Wrapped(answer["CiphertextBlob"], answer["KeyId"])
+
+    def find_arn(self, kms_key: str = "") -> str:
+        """The ARN of a KMS key by id, ARN or alias; of the deployment's own by default.
+
+        Raises:
+            EncryptionUnavailableError: there is none, or KMS denies or does not answer.
+        """
+        answer = self._call("describe_key", KeyId=kms_key or self._key)
+        return str(answer["KeyMetadata"]["Arn"])
 
     def is_reachable(self) -> bool:
         """Whether KMS answers for our key (KMS `DescribeKey`)."""
@@ -84,6 +123,7 @@ class KMSKeyring:
 
 
 def _unavailable() -> EncryptionUnavailableError:
+    count(Metric.ENCRYPTION_FAILURES)
     return EncryptionUnavailableError(
         "Encryption is unavailable: the key service did not answer or refused. Try again."
     )

@@ -7,9 +7,14 @@ container, and a warm request makes none.
 import threading
 import uuid
 from collections import OrderedDict
+from contextlib import suppress
 from datetime import datetime, timedelta
 
-from chalicelib.encryption.errors import ActiveKeyExistsError, SealedValueError
+from chalicelib.encryption.errors import (
+    ActiveKeyExistsError,
+    DataKeyRevokedError,
+    SealedValueError,
+)
 from chalicelib.encryption.keys import KMSKeyring
 from chalicelib.encryption.models import DataKey, DataKeyRecord, DataKeyStatus, Place
 from chalicelib.encryption.repository import DataKeyRepository
@@ -18,7 +23,7 @@ from chalicelib.primitives import Clock
 
 _UNWRAPPED_KEYS = 256
 _UNWRAPPED_FOR = timedelta(hours=1)
-_ACTIVE_FOR = timedelta(minutes=5)  # How long a rotation may go unnoticed.
+_ACTIVE_FOR = timedelta(minutes=5)  # How long a rotation may go unnoticed; see `rotation.py`.
 
 
 class Vault:
@@ -46,7 +51,8 @@ class Vault:
         """Decrypt a sealed value at its place.
 
         Raises:
-            SealedValueError: it was altered or moved, or its data key is revoked.
+            SealedValueError: it was altered or moved.
+            DataKeyRevokedError: its data key is revoked.
             EncryptionUnavailableError: the data key is not cached and KMS does not answer.
         """
         return self.open_bytes(sealed, place).decode()
@@ -85,7 +91,8 @@ class Vault:
     def _active_key(self, scope: str) -> DataKey:
         known = self._active.get(scope)
         if known is not None and self._clock() - known[1] < _ACTIVE_FOR:
-            return self._key(known[0])
+            with suppress(DataKeyRevokedError):  # Its whole scope was destroyed a moment ago.
+                return self._key(known[0])
         key_id = self._repository.find_active_id(scope)
         key = self._key(key_id) if key_id is not None else self._make_first(scope)
         if len(self._active) >= _UNWRAPPED_KEYS:
@@ -97,7 +104,11 @@ class Vault:
         key_id = uuid.uuid4()
         key, wrapped = self._kms.generate(scope, key_id)
         try:
-            self._repository.add_first(DataKeyRecord(key_id, scope, wrapped, self._clock()))
+            self._repository.add_first(
+                DataKeyRecord(
+                    key_id, scope, wrapped.ciphertext, self._clock(), kms_key=wrapped.kms_key
+                )
+            )
         except ActiveKeyExistsError:
             winner = self._repository.find_active_id(scope)
             if winner is None:  # The refused write saw it a moment ago.
@@ -112,8 +123,10 @@ class Vault:
             self._unwrapped.move_to_end(key_id)
             return cached[0]
         record = self._repository.find(key_id)
-        if record is None or record.status is DataKeyStatus.REVOKED:
+        if record is None:
             raise SealedValueError
+        if record.status is DataKeyStatus.REVOKED:
+            raise DataKeyRevokedError
         key = self._kms.unwrap(record)
         self._remember(key)
         return key

@@ -1,6 +1,6 @@
 """People: who is listed, added, changed, suspended, removed, and by whom."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
@@ -35,13 +35,14 @@ class UserService:
 
     Args:
         accounts: where they are kept.
-        belongings: what users have elsewhere, which goes with them.
+        belongings: gives what users have elsewhere, which goes with them; asked for when somebody
+            is deleted, since few functions do that.
     """
 
-    def __init__(self, accounts: Accounts, belongings: Sequence[Belongings]) -> None:
+    def __init__(self, accounts: Accounts, belongings: Callable[[], Sequence[Belongings]]) -> None:
         self._accounts = accounts
         self._repository = accounts.repository
-        self._belongings = tuple(belongings)
+        self._belongings = belongings
 
     def list_page(
         self, actor: Actor, *, limit: int, after_id: str | None, search: str, status: str | None
@@ -203,7 +204,7 @@ class UserService:
         if account.user.status is not UserStatus.DELETING:
             with suppress(UserNotFoundError):  # Another call was quicker to mark them.
                 self._accounts.change(wanted, self._marked, did_to_user(actor, Action.DELETE))
-        finished = [each.remove_all_of(wanted) for each in self._belongings]
+        finished = [each.remove_all_of(wanted) for each in self._belongings()]
         if not all(finished):
             return False
         with suppress(AccountChangedError):  # Another call has finished it.

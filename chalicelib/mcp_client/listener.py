@@ -9,6 +9,7 @@ from chalicelib.errors import CiboriumError
 from chalicelib.mcp_client import jsonrpc
 from chalicelib.mcp_client.jsonrpc import Responder
 from chalicelib.mcp_client.outlet import EVENT_STREAM, Outlet, media_type_of
+from chalicelib.metrics import carried
 
 _GREETING_SECONDS = 1.0
 _FAREWELL_SECONDS = 2.0
@@ -26,7 +27,7 @@ class Listener:
         self._headers = headers
         self._responder = responder
         self._is_open = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="mcp-listener", daemon=True)
+        self._thread = threading.Thread(target=carried(self._run), name="mcp-listener", daemon=True)
 
     def start(self) -> None:
         """Listen; returns once the server has answered, so that it misses nobody.

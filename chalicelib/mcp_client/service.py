@@ -25,6 +25,7 @@ from chalicelib.mcp_client.models import ToolCall, ToolResult
 from chalicelib.mcp_client.ports import ApprovedTools
 from chalicelib.mcp_servers.models import MCPServer
 from chalicelib.mcp_servers.service import MCPServerService
+from chalicelib.metrics import Metric, carried, counted
 from chalicelib.oauth2.models import Connection
 from chalicelib.sdk.mcp_servers import ToolChanges
 
@@ -130,7 +131,7 @@ class ToolService:
                 return ServerTools(server, error=ListingFailedError())
 
         threads = ThreadPoolExecutor(max_workers=max(len(servers), 1))
-        asked = {server.id: threads.submit(list_one, server) for server in servers}
+        asked = {server.id: threads.submit(carried(list_one), server) for server in servers}
         wait(asked.values(), timeout=patience)
         threads.shutdown(wait=False)  # Whoever is late is left behind; its own budgets end it.
         late = ListingTimeoutError()
@@ -161,7 +162,7 @@ class ToolService:
         check_rule(server, call)
         check = self._find_check(server)
         connection = self._access.find_connections(actor, [server])[server.id]
-        with _discretion(actor, server):
+        with _discretion(actor, server), counted(Metric.TOOL_CALLS, Metric.TOOL_CALL_FAILURES):
             return self._access.call_tool(actor, server, connection, call, check, origin)
 
     def _list(

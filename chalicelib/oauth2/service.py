@@ -264,9 +264,9 @@ class ConnectionService:
             return Disconnected(revoked=False)
         if connection.grant_generation != server.grant_generation:
             return Disconnected(revoked=False)
-        access_token = self._tokens.open_access_token(connection)
-        refresh_token = self._tokens.open_refresh_token(connection)
         try:
+            access_token = self._tokens.open_access_token(connection)
+            refresh_token = self._tokens.open_refresh_token(connection)
             return Disconnected(self._provider.revoke(server, access_token, refresh_token))
         except CiboriumError:
             problem = "The provider did not confirm. Revoke Ciborium's access there to be sure."

@@ -5,6 +5,7 @@ from typing import Annotated
 from pydantic import Field
 
 from chalicelib.egress import Egress, EgressResponse
+from chalicelib.metrics import Metric, counted
 from chalicelib.oauth2.client_authentication import post_form
 from chalicelib.oauth2.documents import (
     Document,
@@ -102,13 +103,14 @@ def refresh_access_token(
     form = {"grant_type": "refresh_token", "refresh_token": refresh_token}
     if resource:
         form["resource"] = resource
-    response = post_form(egress, client, token_endpoint, form)
-    if find_error_code(response, _FINAL_ERRORS):
-        raise RefreshRefusedError
-    try:
-        return _parse_token_response(response)
-    except TokenExchangeError as exc:
-        raise RefreshError(exc.detail.partition(". Connect")[0]) from exc
+    with counted(Metric.TOKEN_REFRESHES, Metric.TOKEN_REFRESH_FAILURES):
+        response = post_form(egress, client, token_endpoint, form)
+        if find_error_code(response, _FINAL_ERRORS):
+            raise RefreshRefusedError
+        try:
+            return _parse_token_response(response)
+        except TokenExchangeError as exc:
+            raise RefreshError(exc.detail.partition(". Connect")[0]) from exc
 
 
 def _parse_token_response(response: EgressResponse) -> TokenResponse:

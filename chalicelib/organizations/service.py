@@ -1,5 +1,6 @@
 """Organisations: made, changed, removed."""
 
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 
@@ -32,14 +33,17 @@ _MOST_REMOVED_AT_ONCE = 2000  # Twenty transactions: a few seconds of the 29 tha
 
 
 class OrganizationService(MemberService):
-    """Manages organisations and memberships; lives as long as the container."""
+    """Manages organisations and memberships; lives as long as the container.
+
+    What it knows of chats and files it is given when an organisation is deleted.
+    """
 
     def __init__(
         self,
         repository: OrganizationRepository,
         identity: IdentityService,
-        chats: Chats,
-        files: Files,
+        chats: Callable[[], Chats],
+        files: Callable[[], Files],
         clock: Clock,
     ) -> None:
         super().__init__(repository, identity, clock)
@@ -122,12 +126,12 @@ class OrganizationService(MemberService):
         if organization.is_default:
             raise DefaultOrganizationError
         if not organization.is_closing:
-            if self._chats.has_any_in(organization.id):
+            if self._chats().has_any_in(organization.id):
                 raise OrganizationHasChatsError
             closing = replace(organization, is_closing=True)
             organization = self._replace(actor, Action.DELETE, organization, closing)
         # Files that no chat shows, for there is none.
-        if not self._files.remove_all_in(organization.id):
+        if not self._files().remove_all_in(organization.id):
             return False
         return self._repository.remove(organization, _MOST_REMOVED_AT_ONCE)
 

@@ -32,7 +32,10 @@ class Pusher:
         except ClientError as exc:
             if exc.response["ResponseMetadata"].get("HTTPStatusCode") == 410:
                 return False
-            fields = {"error": exc.response.get("Error", {}).get("Code"), **describe_exception(exc)}
+            fields = {
+                "aws_code": exc.response.get("Error", {}).get("Code"),
+                **describe_exception(exc),
+            }
             get_logger().warning("A push was refused.", extra={"fields": fields})
         except BotoCoreError as exc:
             raise PushFailedError from exc

@@ -9,6 +9,7 @@ from types import new_class
 from typing import Any, TypeVar, cast
 
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.session import Session
 from pynamodb.connection import Connection, TableConnection
 from pynamodb.connection.base import MetaTable
 from pynamodb.exceptions import TransactWriteError
@@ -17,6 +18,7 @@ from pynamodb.expressions.update import Action
 from pynamodb.transactions import TransactWrite
 
 from chalicelib import patience
+from chalicelib.aws_calls import watch
 from chalicelib.storage.errors import StorageUnavailableError
 from chalicelib.storage.items import Item
 
@@ -35,7 +37,14 @@ _READ_SECONDS = 3
 
 
 class _Connection(Connection):
-    """Gives every failure that is not about our request one name."""
+    """Counts its calls, and gives every failure that is not about our request one name."""
+
+    @property
+    def session(self) -> Session:
+        """PynamoDB makes its client with it, in whichever thread needs one first."""
+        session: Session = super().session
+        watch(session)
+        return session
 
     def dispatch(self, operation_name: str, operation_kwargs: dict[str, Any]) -> dict[str, Any]:
         unavailable = _unavailable(may_be_done=operation_name not in _READS)
@@ -68,6 +77,10 @@ class Database:
             retry_configuration={"mode": "standard", "total_max_attempts": _ATTEMPTS},
         )
         self._tables: dict[str, TableConnection] = {}
+
+    def name_of(self, table: str) -> str:
+        """The deployed name of one of our tables."""
+        return self._table_name(table)
 
     def bind(self, item: type[I], table: str) -> type[I]:
         """The item's class, tied to one of this deployment's tables."""

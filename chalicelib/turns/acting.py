@@ -15,6 +15,7 @@ from chalicelib.mcp_client.identity_headers import Origin
 from chalicelib.mcp_client.models import ToolCall as ServerCall
 from chalicelib.mcp_client.service import ToolService
 from chalicelib.mcp_servers.models import MCPServer
+from chalicelib.metrics import carried, note
 from chalicelib.sdk.chats import MessageRole, ToolCall, ToolResult
 from chalicelib.turns import builtin, finding
 from chalicelib.turns.builtin import BuiltinToolError
@@ -58,6 +59,7 @@ class Acting:
         Calls are made at least once: a worker that is lost between the last call and the commit
         leaves them to be made again, each under the id that it had.
         """
+        note(step="tools")
         chat = step.chat
         arguments = self._find_arguments(chat)
         servers = self._toolboxes.find_servers(step.actor, step.membership, chat)
@@ -68,12 +70,16 @@ class Acting:
             except CiboriumError as exc:
                 return _Done(build(call, _explain(exc), is_error=True))
             except Exception as exc:  # noqa: BLE001 -- the other calls' results are worth having
-                fields = {"chat_id": chat.id, "tool": call.tool_name, **describe_exception(exc)}
+                fields = {
+                    "chat_id": chat.id,
+                    "server_id": call.server_id,
+                    **describe_exception(exc),
+                }
                 get_logger().error("A tool call failed.", extra={"fields": fields})
                 return _Done(build(call, "The call failed on our side.", is_error=True))
 
         threads = ThreadPoolExecutor(max_workers=min(len(chat.open_calls), _AT_ONCE))
-        asked = {call.id: threads.submit(make, call) for call in chat.open_calls}
+        asked = {call.id: threads.submit(carried(make), call) for call in chat.open_calls}
         _wait(step, asked)
         threads.shutdown(wait=False, cancel_futures=True)
         done = [_result(step, call, asked[call.id]) for call in chat.open_calls]

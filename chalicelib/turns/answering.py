@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from chalicelib.chats.models import Fragment
 from chalicelib.chats.repository import ChatRepository
 from chalicelib.logs import describe_exception, get_logger
+from chalicelib.metrics import carried, note
 from chalicelib.primitives import Clock
 from chalicelib.sdk.chats import MessagePart, Reasoning, Text, ToolCall
 from chalicelib.turns.providers import ModelClient
@@ -97,6 +98,7 @@ class Answering:
         Raises:
             ModelError: there is no answer, or not a whole one.
         """
+        note(step="model", model=request.model)
         spoken, finished = Spoken(), None
         preview = _Preview(self._repository, step, self._clock)
         for event in self._events(step, target, request):
@@ -130,7 +132,7 @@ class Answering:
             except Exception as exc:  # noqa: BLE001 -- raised again where the answer is awaited
                 waiting.put(exc)
 
-        threading.Thread(target=read, daemon=True).start()
+        threading.Thread(target=carried(read), daemon=True).start()
         try:
             while not step.lease.is_stopped:
                 try:

@@ -10,6 +10,7 @@ from chalicelib.chats.errors import LeaseLostError
 from chalicelib.chats.models import Chat
 from chalicelib.chats.repository import ChatRepository
 from chalicelib.logs import describe_exception, get_logger
+from chalicelib.metrics import carried
 from chalicelib.primitives import Clock
 from chalicelib.sdk.chats import ChatStatus
 
@@ -46,7 +47,7 @@ class HeldLease:
         self._every = every
         self._over = threading.Event()
         self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._renew, daemon=True)
+        self._thread = threading.Thread(target=carried(self._renew), daemon=True)
         self.holder = holder
 
     @property

@@ -2,6 +2,7 @@
 
 from chalicelib.chats.models import Chat
 from chalicelib.chats.repository import Extend
+from chalicelib.metrics import Metric, count, note
 from chalicelib.primitives import Clock
 from chalicelib.sdk.chats import MessageUsage
 from chalicelib.storage import Transaction
@@ -23,9 +24,19 @@ class Spending:
 
     def counting(self, chat: Chat, model_config_id: str, usage: MessageUsage) -> Extend:
         """The writes that count a model's answer, for the transaction that stores it."""
+        cost = usage.cost_micros / 1_000_000
+        count(Metric.INPUT_TOKENS, usage.input_tokens)
+        count(Metric.OUTPUT_TOKENS, usage.output_tokens)
+        count(Metric.COST, cost)
+        note(
+            model_config_id=model_config_id,
+            input_tokens=usage.input_tokens,
+            output_tokens=usage.output_tokens,
+            cost=cost,
+        )
         now = self._clock()
 
-        def count(transaction: Transaction) -> None:
+        def add(transaction: Transaction) -> None:
             self._repository.count(
                 transaction,
                 owner_id=chat.owner_id,
@@ -36,4 +47,4 @@ class Spending:
                 at=now,
             )
 
-        return count
+        return add

@@ -8,6 +8,7 @@ from chalicelib.chats.models import Chat
 from chalicelib.chats.repository import Extend
 from chalicelib.chats.transition import Transition
 from chalicelib.identity.models import Actor
+from chalicelib.metrics import Metric, count, note
 from chalicelib.organizations.models import Membership
 from chalicelib.sdk.chats import ChatError
 from chalicelib.sockets.announcing import Announcements
@@ -53,6 +54,12 @@ class StepFailedError(Exception):
     def __init__(self, error: ChatError) -> None:
         super().__init__(error.kind)
         self.error = error
+
+
+def note_failure(code: str) -> None:
+    """Count a step that failed, and say in the log why."""
+    count(Metric.FAILED_STEPS)
+    note(outcome="failed", code=code)
 
 
 def failing(error: ChatError) -> Outcome:

@@ -40,7 +40,7 @@ from chalicelib.turns.providers.models import (
     ToolSpec,
 )
 from chalicelib.turns.spending import Spending
-from chalicelib.turns.steps import Outcome, Step, failed, failing, trying_again
+from chalicelib.turns.steps import Outcome, Step, failed, failing, note_failure, trying_again
 from chalicelib.turns.targets import build_target, estimate, to_usage
 from chalicelib.turns.toolbox import Toolbox, Toolboxes
 from chalicelib.workspaces.repository import WorkspaceRepository
@@ -254,6 +254,7 @@ def _news(before: Mapping[str, str], box: Toolbox) -> list[MessagePart]:
 
 def _after(error: ModelError, chat: Chat) -> Outcome:
     """What becomes of a step whose model did not answer: it is tried again, or given up."""
+    note_failure(error.kind)
     told = ChatError(
         message=error.message,
         kind=error.kind,

@@ -12,6 +12,7 @@ from chalicelib.chats.repository import ChatRepository, ChatWrite
 from chalicelib.chats.service import ChatService
 from chalicelib.chats.transition import Transition
 from chalicelib.identity.models import Actor
+from chalicelib.metrics import note
 from chalicelib.organizations.service import OrganizationService
 from chalicelib.sdk.chats import MessageRole, Text
 from chalicelib.turns.providers import ModelClient
@@ -85,6 +86,7 @@ class TitleService:
             messages=(PromptMessage("user", (TextPart(conversation),)),),
             max_output_tokens=_MOST_TOKENS,
         )
+        note(model=usable.config.model)
         said, extend = [], []
         for event in self._client.stream(build_target(usable), request, _SECONDS):
             if isinstance(event, TextDelta):

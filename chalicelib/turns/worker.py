@@ -22,6 +22,7 @@ from chalicelib.chats.transition import Transition
 from chalicelib.errors import CiboriumError
 from chalicelib.identity.errors import InvalidTokenError
 from chalicelib.logs import describe_exception, get_logger
+from chalicelib.metrics import Metric, count, note
 from chalicelib.organizations.errors import NotAMemberError
 from chalicelib.primitives import Clock
 from chalicelib.sdk.chats import ChatError, ChatStatus
@@ -30,7 +31,14 @@ from chalicelib.storage import StorageUnavailableError
 from chalicelib.turns.acting import Acting
 from chalicelib.turns.lease import HeldLease
 from chalicelib.turns.owners import Owners
-from chalicelib.turns.steps import Outcome, Step, StepFailedError, failing, trying_again
+from chalicelib.turns.steps import (
+    Outcome,
+    Step,
+    StepFailedError,
+    failing,
+    note_failure,
+    trying_again,
+)
 from chalicelib.turns.thinking import MOST_TRIES, Thinking
 
 MOST_STEPS = 100
@@ -88,6 +96,7 @@ class ChatWorker:
             if claimed is None:
                 return
             chat, announcements = claimed
+            note(actor_id=chat.owner_id)
             with HeldLease(self._repository, chat, holder, self._clock, self._lease) as lease:
                 outcome = self._perform(chat, lease, announcements)
             self._commit(chat_id, holder, outcome, announcements)
@@ -102,6 +111,7 @@ class ChatWorker:
                     self._queue.send(chat_id)
                     woken += 1
             except Exception as exc:  # noqa: BLE001 -- one chat must not stop the others
+                count(Metric.FAILED_TASKS)
                 fields = {"chat_id": chat_id, **describe_exception(exc)}
                 get_logger().error("A chat cannot be looked at.", extra={"fields": fields})
         self._chats.remove_deleted()
@@ -157,12 +167,15 @@ class ChatWorker:
             step = Step(chat, actor, membership, lease, announcements)
             return (self._acting if chat.open_calls else self._thinking).run(step)
         except StepFailedError as exc:
+            note(code=exc.error.kind)  # What people have brought about is no failure of ours.
             return failing(exc.error)
         except CiboriumError as exc:
+            note_failure(exc.code)
             fields = {"chat_id": chat.id, **describe_exception(exc)}
             get_logger().warning("A step failed.", extra={"fields": fields})
             told = ChatError(message=exc.message, kind=exc.code, retryable=True)
         except Exception as exc:  # noqa: BLE001 -- a chat must never be stuck
+            note_failure("internal")
             fields = {"chat_id": chat.id, **describe_exception(exc)}
             get_logger().error("A step failed unexpectedly.", extra={"fields": fields})
             told = ChatError(

@@ -8,9 +8,12 @@ import os
 import signal
 import threading
 import time
+from typing import Any
 
 import ministack.app
 from ministack.core import persistence
+from ministack.services import lambda_svc
+from ministack.services.cloudformation import provisioners
 
 _SAVE_SECONDS = 2.0
 _WATCH_SECONDS = 0.25
@@ -22,6 +25,25 @@ def _save_for_ever() -> None:
         # Failing now and then is normal: a table may change while it is written. The former file
         # stays until a whole new one replaces it.
         persistence.save_all(ministack.app._build_persistence_save_dict())  # noqa: SLF001
+
+
+def _keep_versions() -> None:
+    """Let a function that CloudFormation updates keep its versions and aliases, as in AWS.
+
+    ministack makes it anew, and then requests meet no alias.
+    """
+    handler = provisioners._RESOURCE_HANDLERS["AWS::Lambda::Function"]  # noqa: SLF001
+    create = handler["create"]
+
+    def create_or_update(logical_id: str, properties: dict[str, Any], stack: str) -> Any:
+        before = lambda_svc._functions.get(properties.get("FunctionName"))  # noqa: SLF001
+        name, attributes = create(logical_id, properties, stack)
+        if before:
+            kept = {each: before[each] for each in ("versions", "next_version", "aliases")}
+            lambda_svc._functions[name].update(kept)  # noqa: SLF001
+        return name, attributes
+
+    handler["create"] = create_or_update
 
 
 def _end_with_parent(parent: int) -> None:
@@ -36,6 +58,7 @@ def main() -> None:
     parent = os.getppid()
     threading.Thread(target=_end_with_parent, args=(parent,), daemon=True).start()
     threading.Thread(target=_save_for_ever, daemon=True).start()
+    _keep_versions()
     ministack.app.main()
 
 

@@ -1,4 +1,4 @@
-"""Makes the environments that everything runs in: `environments.py project aws peers node`.
+"""Makes the environments that everything runs in: `environments.py project aws peers node …`.
 
 Run by whatever Python the machine has, so it uses the standard library only. An environment is made
 anew when its requirements, its Python or this machine's folder changed, or when making it was
@@ -18,6 +18,13 @@ _ENVIRONMENTS = {
     "project": (".venv", ("requirements.txt", "requirements-dev.txt")),
     "aws": (".local/venvs/aws", ("infra/local/requirements-aws.txt",)),
     "peers": (".local/venvs/peers", ("infra/local/requirements-peers.txt",)),
+    "gateway": (".local/venvs/gateway", ("infra/local/requirements-gateway.txt",)),
+    "lambda": (".local/venvs/lambda", ("infra/local/requirements-lambda.txt",)),
+    "checkov": (".local/venvs/checkov", ("infra/local/requirements-checkov.txt",)),
+    "bench": (
+        ".local/venvs/bench",
+        ("requirements.txt", "requirements-dev.txt", "infra/local/requirements-bench.txt"),
+    ),
     "node": (".local/node", ("tests/node/package.json", "tests/node/package-lock.json")),
 }
 

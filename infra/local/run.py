@@ -31,7 +31,6 @@ from chalicelib.primitives import parse_number
 from chalicelib.sdk.client import Client
 from chalicelib.sdk.exceptions import SDKError
 from infra.cloudformation import DeploymentError, deploy, find_stack, load_template
-from infra.first_admin import FirstAdmin, ensure_first_admin
 from infra.local import guide
 from infra.local.aws import LocalAWS, LocalAWSError
 from infra.local.demo import DemoError, DemoModel, DemoServer
@@ -45,6 +44,7 @@ from infra.local.models import (
 )
 from infra.local.supervisor import SupervisedWorker
 from infra.local.worker import read_intervals, read_lease
+from infra.operator.first_admin import FirstAdmin, ensure_first_admin
 
 HOST = "127.0.0.1"
 STAGE = "local"

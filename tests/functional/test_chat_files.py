@@ -361,7 +361,7 @@ def test_a_deletion_that_stops_half_way_is_finished_after_an_hour(
 def test_a_reaper_that_cannot_clear_up_says_so(deployment: Deployment) -> None:
     aws.lose_table("chats")
     clear(deployment)
-    assert "removing leftover files failed" in deployment.log_lines[-1]
+    assert "Removing leftover files failed." in deployment.log_lines[-1]
 
 
 def test_whoever_leaves_the_organization_meanwhile_uploads_nothing(

@@ -3,6 +3,7 @@
 `docs/costs.md` is the same table for people; the last test here compares the two.
 """
 
+import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -506,6 +507,17 @@ def test_an_endpoint_costs_what_is_written(world: World, endpoint: str) -> None:
         assert _counted(world) == expected
         sent = {k: n for k, n in world.deployment.aws_calls.calls.items() if k.startswith("sqs.")}
         assert sent == ({"sqs.SendMessage": 1} if endpoint in WAKE_A_WORKER else {})
+        assert_logged(world, endpoint, sum(expected[:2]), *expected[2:], sum(sent.values()))
+
+
+def assert_logged(
+    world: World, endpoint: str, dynamodb: int, kms: int, outbound: int, sqs: int
+) -> None:
+    """The request's own line tells the same."""
+    line = json.loads(world.deployment.log_lines[-1])
+    assert f"{line['method']} {line['route']}" == endpoint
+    counted = {"dynamodb": dynamodb, "kms": kms, "outbound": outbound, "sqs": sqs}
+    assert line["calls"] == {name: number for name, number in counted.items() if number}
 
 
 def test_every_endpoint_has_a_cost() -> None:

@@ -74,6 +74,9 @@ def test_the_frameworks_own_refusals_have_our_shape(deployment: Deployment) -> N
         assert error_of(admin.put(SERVERS, json={})) == (405, "method_not_allowed")
         wrong = admin.post(SERVERS, content="a=b", headers={"Content-Type": "text/plain"})
         assert error_of(wrong) == (415, "unsupported_media_type")
+    line = json.loads(deployment.log_lines[-1])
+    assert (line["status"], line["code"]) == (415, "unsupported_media_type")
+    assert line["route"] == SERVERS
 
 
 def test_every_answer_carries_its_request_id_and_is_kept_by_no_cache(
@@ -95,15 +98,23 @@ def test_each_request_leaves_one_line_that_says_who_did_what(deployment: Deploym
         answer = admin.get(f"{SERVERS}/garbage?token={ADMIN_TOKEN}")
     (text,) = deployment.log_lines
     line = json.loads(text)
-    assert {name: line[name] for name in line.keys() - {"time", "duration_ms"}} == {
+    changing = {"time", "duration_ms", "Duration", "lambda_request_id", "cold_start", "ColdStarts"}
+    assert {name: line[name] for name in line.keys() - changing} == {
         "level": "INFO",
         "message": "request",
+        "function": "api",
         "request_id": answer.headers["x-request-id"],
         "method": "GET",
         "route": f"{SERVERS}/{{server_id}}",
         "status": 400,
         "actor_id": me,
         "code": "invalid_mcp_server_id",
+        "calls": {"dynamodb": 1},
+        "units": {"read": line["ReadUnits"]},
+        "Requests": 1,
+        "ServerErrors": 0,
+        "DynamoDBCalls": 1,
+        "ReadUnits": line["ReadUnits"],
     }
 
 

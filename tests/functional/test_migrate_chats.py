@@ -5,10 +5,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from click.testing import CliRunner, Result
 
 from chalicelib.storage import StorageUnavailableError
-from infra.migrate_chats import Migration, Outcome
-from infra.migrate_chats import main as run_program
+from infra.operator.app import cli
+from infra.operator.chat_migration import Migration, Outcome
 from tests.support import aws
 from tests.support.chats import offer_model
 from tests.support.deployment import Deployment, error_of
@@ -288,30 +289,27 @@ def test_every_move_is_in_the_audit_log(past: Past) -> None:
     assert events[0]["diff"] == {"organization_id": {"new": past.default}}
 
 
-def test_the_program_says_what_it_did_and_what_it_could_not_do(
-    past: Past, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setenv("CIBORIUM_STAGE", aws.STAGE)
-    monkeypatch.setenv("CIBORIUM_PUBLIC_URL", "https://ciborium.example")
-    monkeypatch.setattr("sys.argv", ["migrate_chats", "--dry-run"])
-    run_program()
-    assert f"{EACH} would go to organization {past.default} (by default)" in capsys.readouterr().out
+def test_the_program_says_what_it_did_and_what_it_could_not_do(past: Past) -> None:
+    would = run_program("--dry-run")
+    assert would.exit_code == 0
+    assert f"{EACH} would go to organization {past.default} (by default)" in would.stdout
     assert past.moved() == {}
     # A deployment that never had a default organisation.
     key = {"PK": {"S": f"ORG#{past.default}"}, "SK": {"S": "profile"}}
     organizations = f"ciborium-{aws.STAGE}-organizations"
     aws.client("dynamodb").delete_item(TableName=organizations, Key=key)
-    monkeypatch.setattr("sys.argv", ["migrate_chats"])
-    with pytest.raises(SystemExit) as ended:
-        run_program()
-    assert ended.value.code == 1
-    out = capsys.readouterr().out
-    assert f"{2 * EACH} went to organization {past.research} (by membership)" in out
-    assert f"{EACH} left" in out
-    assert f"left: chat {new_uuid(6, 0)}" in out
+    done = run_program()
+    assert done.exit_code == 1
+    assert f"{2 * EACH} went to organization {past.research} (by membership)" in done.stdout
+    assert f"{EACH} left" in done.stdout
+    assert f"left: chat {new_uuid(6, 0)}" in done.stdout
     aws.lose_table("chats")
-    with pytest.raises(SystemExit, match="what was moved stays moved"):
-        run_program()
-    monkeypatch.setenv("CIBORIUM_STAGE", "")
-    with pytest.raises(SystemExit, match="CIBORIUM_STAGE"):
-        run_program()
+    failed = run_program()
+    assert (failed.exit_code, "what was moved stays moved" in failed.stderr) == (1, True)
+    unset = run_program(CIBORIUM_STAGE="")
+    assert (unset.exit_code, "CIBORIUM_STAGE" in unset.stderr) == (2, True)
+
+
+def run_program(*arguments: str, **environment: str) -> Result:
+    named = {"CIBORIUM_STAGE": aws.STAGE, "CIBORIUM_PUBLIC_URL": "https://ciborium.example"}
+    return CliRunner().invoke(cli, ["migrate", "chats", *arguments], env=named | environment)

@@ -130,8 +130,10 @@ def test_only_the_hints_that_failed_come_again(deployment: Deployment) -> None:
     answer = deliver(app_with(deployment, worker), hint(good), hint(bad), hint(last))
     assert answer == {"batchItemFailures": [{"itemIdentifier": "1"}]}
     assert worker.handled == [good, bad, last]
-    [line] = logged(deployment, "turn failed")
-    assert (line["chat_id"], line["level"]) == (bad, "ERROR")
+    lines = logged(deployment, "turn")
+    assert [each["outcome"] for each in lines] == ["done", "failed", "done"]
+    line = lines[1]
+    assert (line["chat_id"], line["level"], line["FailedSteps"]) == (bad, "ERROR", 1)
     assert line["code"] == StorageUnavailableError.code
 
 
@@ -140,7 +142,7 @@ def test_an_unforeseen_error_is_logged_without_its_text(deployment: Deployment) 
     worker = Worker({chat_id: ValueError("sk-secret")})
     answer = deliver(app_with(deployment, worker), hint(chat_id))
     assert answer == {"batchItemFailures": [{"itemIdentifier": "0"}]}
-    [line] = logged(deployment, "turn failed")
+    [line] = logged(deployment, "turn")
     assert line["exception"] == "ValueError"
     assert "sk-secret" not in "".join(deployment.log_lines)
 
@@ -154,8 +156,8 @@ def test_a_message_that_names_no_chat_is_logged_and_dropped(
     worker = Worker()
     assert deliver(app_with(deployment, worker), body) == {"batchItemFailures": []}
     assert worker.handled == []
-    [line] = logged(deployment, "turn hint dropped: it names no chat")
-    assert line["message_id"] == "0"
+    [line] = logged(deployment, "turn")
+    assert (line["message_id"], line["outcome"]) == ("0", "dropped")
 
 
 def test_the_clock_wakes_stuck_chats(deployment: Deployment) -> None:
@@ -167,6 +169,6 @@ def test_the_clock_wakes_stuck_chats(deployment: Deployment) -> None:
 def test_a_reaper_that_fails_says_so_without_the_errors_text(deployment: Deployment) -> None:
     app = app_with(deployment, Worker(stuck=ValueError("sk-secret")))
     app.handler_map["reaper"](TICK, None)
-    [line] = logged(deployment, "reaper failed")
-    assert (line["level"], line["exception"]) == ("ERROR", "ValueError")
+    [line] = logged(deployment, "reaper")
+    assert (line["level"], line["exception"], line["FailedTasks"]) == ("ERROR", "ValueError", 1)
     assert "sk-secret" not in "".join(deployment.log_lines)

@@ -11,6 +11,7 @@ import pytest
 from chalicelib.config import SETTINGS, Settings
 from infra.cloudformation import INFRA, load_template
 from infra.local.environments import ROOT
+from infra.template import additions
 
 TABLES = {
     *("identity", "organizations", "servers", "connections", "chats", "audit", "idempotency"),
@@ -70,7 +71,7 @@ def test_every_table_survives_the_stack_and_can_be_restored() -> None:
     [
         ("api", {"dynamodb:PutItem", "dynamodb:Query"}),
         ("turns", {"dynamodb:PutItem"}),
-        ("reaper", {"dynamodb:PutItem"}),
+        ("reaper", set()),
         ("follow", set()),
     ],
 )
@@ -123,11 +124,14 @@ def test_only_the_turns_function_takes_hints_and_all_may_send_them() -> None:
     assert actions_of("turns", "sqs") == send | receive
 
 
-def test_only_who_takes_turns_or_names_chats_asks_models() -> None:
-    assert actions_of("turns", "bedrock") == {"InvokeModel", "InvokeModelWithResponseStream"}
-    assert actions_of("api", "bedrock") == {"InvokeModelWithResponseStream"}
-    assert actions_of("reaper", "bedrock") == set()
-    assert actions_of("follow", "bedrock") == set()
+def test_only_who_takes_turns_or_names_chats_asks_models_and_only_those_that_are_listed() -> None:
+    assert not any(actions_of(function, "bedrock") for function in FUNCTIONS)
+    policy = load_template("api.yaml")["Resources"]["BedrockPolicy"]
+    assert policy["Condition"] == "AsksBedrock"
+    assert policy["Properties"]["Roles"] == [{"Ref": "ApiHandlerRole"}, {"Ref": "TurnsRole"}]
+    [statement] = policy["Properties"]["PolicyDocument"]["Statement"]
+    assert statement["Action"] == "bedrock:InvokeModelWithResponseStream"
+    assert statement["Resource"] == {"Ref": "BedrockModelARNs"}
 
 
 def test_only_the_turns_function_pushes_and_only_through_our_own_api() -> None:
@@ -141,7 +145,7 @@ def test_only_the_turns_function_pushes_and_only_through_our_own_api() -> None:
 
 def test_whoever_opens_a_socket_meets_the_function_that_authenticates() -> None:
     """An API without its `$connect` route, or whose function it may not call, lets all in."""
-    resources = load_template("api.yaml")["Resources"]
+    resources = load_template("follow.yaml")["Resources"]
     routes = {
         name: each["Properties"]
         for name, each in resources.items()
@@ -151,7 +155,7 @@ def test_whoever_opens_a_socket_meets_the_function_that_authenticates() -> None:
     target = {"Fn::Sub": "integrations/${FollowIntegration}"}
     assert all(each["Target"] == target for each in routes.values())
     uri = resources["FollowIntegration"]["Properties"]["IntegrationUri"]["Fn::Sub"]
-    assert uri.endswith("/functions/${Follow.Arn}/invocations")
+    assert uri.endswith("/functions/${Follow.Arn}:live/invocations")
     stage = resources["FollowStage"]
     assert stage["Properties"]["AutoDeploy"]
     assert stage["Properties"]["DefaultRouteSettings"]["ThrottlingRateLimit"]
@@ -172,17 +176,79 @@ def test_the_function_for_sockets_sees_tokens_and_chats_and_nothing_else() -> No
     assert actions_of("follow", "sqs") == set()
 
 
-def test_a_step_may_touch_the_tables_that_a_request_may() -> None:
-    """A new table is granted to both, or this says which one was forgotten."""
+def test_nobody_may_do_everything_or_something_to_everything() -> None:
+    """But for what has no name until it is there: a connection."""
+    unnamed = {"PushToSockets"}
+    for function in FUNCTIONS:
+        for statement in policy_of(function):
+            assert statement["Effect"] == "Allow"
+            assert not any("*" in action for action in statement["Action"]), statement["Sid"]
+            if statement["Sid"] not in unnamed:
+                assert "*" not in json.dumps(statement["Resource"]), statement["Sid"]
+    resources = additions()["Resources"].items()
+    policies = {name: each for name, each in resources if each.get("Type") == "AWS::IAM::Policy"}
+    assert policies.keys() == {"BedrockPolicy", "TracingPolicy"}
+    everything = {
+        name
+        for name, each in policies.items()
+        for statement in each["Properties"]["PolicyDocument"]["Statement"]
+        if "*" in json.dumps([statement["Action"], statement["Resource"]])
+    }
+    assert everything == {"TracingPolicy"}, "X-Ray has no resources that could be named"
 
-    def granted(function: str) -> set[str]:
-        [statement] = [
-            each for each in policy_of(function) if each["Sid"] == "ReadAndWriteTheTables"
+
+def test_a_step_changes_no_user_token_server_or_model() -> None:
+    """Whoever takes over the function that talks to models can give themselves no rights."""
+    writes = {"PutItem", "UpdateItem", "DeleteItem"}
+    found = {}
+    for statement in policy_of("turns"):
+        for table in ("IdentityTable", "ServersTable", "ModelsTable", "OrganizationsTable"):
+            actions = {each.removeprefix("dynamodb:") for each in statement["Action"]} & writes
+            if actions and table in json.dumps(statement["Resource"]):
+                keys = statement["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"]
+                found[table] = (actions, keys)
+    assert found == {
+        "IdentityTable": ({"UpdateItem"}, ["USER#*"]),
+        "OrganizationsTable": ({"PutItem", "UpdateItem"}, ["ORG#*"]),
+    }
+
+
+def test_only_who_opens_secrets_may_use_the_key_and_only_in_their_own_context() -> None:
+    context = {
+        "kms:EncryptionContext:application": "ciborium",
+        "kms:EncryptionContext:stage": {"Ref": "Stage"},
+    }
+    for function in FUNCTIONS:
+        uses = [
+            each
+            for each in policy_of(function)
+            if any(action.startswith("kms:") for action in each["Action"])
+            and each["Action"] != ["kms:DescribeKey"]
         ]
-        return {json.dumps(each) for each in statement["Resource"]}
+        conditions = [each["Condition"]["StringEquals"] for each in uses]
+        own = [each for each in conditions if "kms:ViaService" not in each]
+        assert own == ([context] if function in {"api", "turns"} else []), function
 
-    idempotency = json.dumps({"Fn::GetAtt": ["IdempotencyTable", "Arn"]})
-    assert granted("turns") == granted("api") - {idempotency}
+
+def test_the_key_is_denied_to_whoever_gives_another_context() -> None:
+    """Whatever IAM says; but administering it is not, so that nobody is locked out."""
+    key = load_template("data.yaml")["Resources"]["Key"]["Properties"]
+    admin, *denials = key["KeyPolicy"]["Statement"]
+    assert (admin["Effect"], admin["Action"]) == ("Allow", "kms:*")
+    assert admin["Principal"]["AWS"]["Fn::Sub"].endswith(":root")
+    wanted = {"application": "ciborium", "stage": {"Ref": "Stage"}}
+    assert len(denials) == len(wanted)
+    for denial, (name, value) in zip(denials, wanted.items(), strict=True):
+        assert (denial["Effect"], denial["Principal"]) == ("Deny", {"AWS": "*"})
+        assert denial["Action"] == [
+            *("kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey*", "kms:ReEncrypt*")
+        ]
+        condition = denial["Condition"]
+        assert condition["Bool"] == {"aws:PrincipalIsAWSService": "false"}
+        given = condition["StringNotEquals"]
+        services = [each["Fn::Sub"].split(".")[0] for each in given.pop("kms:ViaService")]
+        assert services == ["dynamodb", "sqs", "backup"]
+        assert given == {f"kms:EncryptionContext:{name}": value}
 
 
 def test_a_hint_comes_again_only_when_its_step_has_ended() -> None:

@@ -14,7 +14,9 @@ from botocore.awsrequest import AWSResponse
 from botocore.compat import HTTPHeaders
 from botocore.config import Config
 from botocore.loaders import create_loader
+from moto.core import DEFAULT_ACCOUNT_ID
 from moto.core.botocore_stubber import BotocoreStubber
+from moto.kms.models import kms_backends
 from moto.kms.utils import generate_private_key
 
 DATA_TEMPLATE = Path(__file__).parents[2] / "infra" / "data.yaml"
@@ -45,12 +47,12 @@ def spare_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("botocore.session.create_loader", cache(create_loader))
 
 
-def create_stack() -> None:
+def create_stack(stage: str = STAGE) -> None:
     """Create what `infra/data.yaml` describes, through CloudFormation."""
     client("cloudformation").create_stack(
-        StackName="ciborium-test",
+        StackName=f"ciborium-{stage}",
         TemplateBody=DATA_TEMPLATE.read_text(encoding="utf-8"),
-        Parameters=[{"ParameterKey": "Stage", "ParameterValue": STAGE}],
+        Parameters=[{"ParameterKey": "Stage", "ParameterValue": stage}],
         Capabilities=["CAPABILITY_NAMED_IAM"],
     )
     # moto keeps a key policy that comes through CloudFormation as an object, and then cannot
@@ -58,8 +60,8 @@ def create_stack() -> None:
     kms = client("kms")
     statement = {"Effect": "Allow", "Principal": "*", "Action": "kms:*", "Resource": "*"}
     policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-    key_id = kms.list_keys()["Keys"][0]["KeyId"]
-    kms.put_key_policy(KeyId=key_id, PolicyName="default", Policy=policy)
+    for key in kms.list_keys()["Keys"]:
+        kms.put_key_policy(KeyId=key["KeyId"], PolicyName="default", Policy=policy)
 
 
 def client(service: str, config: Config | None = None) -> Any:
@@ -78,6 +80,11 @@ def lose_table(table: str) -> None:
     name, dynamodb = f"ciborium-{STAGE}-{table}", client("dynamodb")
     dynamodb.update_table(TableName=name, DeletionProtectionEnabled=False)
     dynamodb.delete_table(TableName=name)
+
+
+def lose_kms_key(arn: str) -> None:
+    """Forget a KMS key: moto's disabled and deleted ones go on decrypting."""
+    del kms_backends[DEFAULT_ACCOUNT_ID][REGION].keys[arn.rpartition("/")[2]]
 
 
 class CallCounter:

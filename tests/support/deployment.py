@@ -14,6 +14,7 @@ from chalice.test import Client as ChaliceClient
 
 from chalicelib import events, logs
 from chalicelib.api import API, register
+from chalicelib.aws_calls import watch
 from chalicelib.bootstrap import Services
 from chalicelib.bootstrap.foundation import SOCKETS, limits_of
 from chalicelib.config import Settings
@@ -24,6 +25,7 @@ from chalicelib.storage import Database
 from tests.support import aws
 from tests.support.clock import FakeClock
 from tests.support.contract import check_answer
+from tests.support.roles import Roles
 from tests.support.sockets import Sockets
 
 ADMIN_TOKEN = "admin-token-for-tests-0123456789abcdef"
@@ -37,18 +39,20 @@ class InProcessTransport(httpx.BaseTransport):
     Whatever a test is about, the answer must be one that the OpenAPI document tells of.
     """
 
-    def __init__(self, app: Chalice, base_path: str) -> None:
+    def __init__(self, app: Chalice, base_path: str, roles: Roles) -> None:
         self._client = ChaliceClient(app)
         self._base_path = base_path
+        self._roles = roles
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         path = request.url.raw_path.decode().removeprefix(self._base_path)
-        answer = self._client.http.request(
-            request.method,
-            path,
-            headers=dict(request.headers.items()),
-            body=request.read(),
-        )
+        with self._roles.acting("api"):
+            answer = self._client.http.request(
+                request.method,
+                path,
+                headers=dict(request.headers.items()),
+                body=request.read(),
+            )
         headers: list[tuple[str, str]] = []
         for name, value in answer.headers.items():
             headers.extend((name, each) for each in _as_list(value))
@@ -75,6 +79,7 @@ class Deployment:
     aws_clients: tuple[Any, ...]
     sqs: Any
     sockets: Sockets
+    roles: Roles
     log_lines: list[str] = field(default_factory=list)
 
     def client(self, token: str | None = None, **headers: str) -> httpx.Client:
@@ -83,15 +88,27 @@ class Deployment:
             headers["Authorization"] = f"Bearer {token}"
         base = self.settings.public_url
         return httpx.Client(
-            transport=InProcessTransport(self.app, base.path),
+            transport=InProcessTransport(self.app, base.path, self.roles),
             base_url=base.origin + base.path,
             headers=headers,
         )
 
     def attend(self, event: dict[str, Any]) -> int:
         """Give the WebSocket API's function an event; the status that it answers."""
-        answer: dict[str, int] = self.app.handler_map["follow"](event, None)
+        with self.roles.acting("follow"):
+            answer: dict[str, int] = self.app.handler_map["follow"](event, None)
         return answer["statusCode"]
+
+    def take_step(self, chat_id: str) -> None:
+        """Have the turns' function look at a chat once."""
+        with self.roles.acting("turns"):
+            self.services.turns.handle(chat_id)
+
+    def tick(self) -> None:
+        """Have the clock start the reaper."""
+        with self.roles.acting("reaper"):
+            self.services.turns.wake_stuck()
+            self.services.files.remove_leftovers()
 
     @property
     def admin(self) -> httpx.Client:
@@ -121,7 +138,9 @@ class _Lines(logging.Handler):
         self._lines = lines
 
     def emit(self, record: logging.LogRecord) -> None:
-        self._lines.append(self.format(record))
+        line = self.format(record)
+        self._lines.append(line)
+        assert '"masked"' not in line, "a field is not declared, or not of its kind"
 
 
 def start_deployment(
@@ -148,10 +167,14 @@ def start_deployment(
     )
     counter, clock = aws.CallCounter(), clock or FakeClock()
     database = Database(settings.table_name, aws.REGION)
-    counter.watch(database.connection.client)
+    roles = Roles()
+    for watcher in (counter, roles):
+        watcher.watch(database.connection.client)
     clients = {name: aws.client(name, Config(**limits_of(name))) for name in ("kms", "sqs")}
     for client in clients.values():
         counter.watch(client)
+        watch(client.meta.events)
+        roles.watch(client)
 
     sockets = Sockets()
     clients[SOCKETS] = sockets.client()
@@ -187,6 +210,7 @@ def start_deployment(
         (database.connection.client, clients["kms"], clients["sqs"]),
         clients["sqs"],
         sockets,
+        roles,
     )
     handler = _Lines(deployment.log_lines)
     logs.get_logger().handlers[:] = [handler]

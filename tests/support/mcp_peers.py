@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tests.support.processes import running
 
-_PROGRAM = Path(__file__).parent / "peers" / "mcp_server.py"
+PEERS = Path(__file__).parent / "peers"
 _DEFAULT_PYTHON = ".local/venvs/peers/bin/python"
 
 
@@ -22,5 +22,12 @@ def running_mcp_server(*flags: str) -> Iterator[str]:
     python = peers_python()
     if not python.exists():
         raise FileNotFoundError(f"{python} is missing: set CIBORIUM_PEERS_PYTHON.")
-    with running([python, "-u", _PROGRAM, *flags]) as url:
+    with running([python, "-u", PEERS / "mcp_server.py", *flags]) as url:
         yield url
+
+
+@contextmanager
+def running_mcp_servers(count: int, *flags: str) -> Iterator[list[str]]:
+    """One of them that listens on so many ports; the URLs of its endpoints."""
+    with running_mcp_server(f"--ports={count}", *flags) as urls:
+        yield urls.split()

@@ -74,7 +74,7 @@ class Talk:
 
     def step(self, chat_id: str) -> dict[str, Any]:
         """Have a worker look at the chat once; the chat after that."""
-        self.world.deployment.services.turns.handle(chat_id)
+        self.world.deployment.take_step(chat_id)
         return self.chat(chat_id)
 
     def lose_a_worker(self, chat_id: str) -> None:
@@ -82,15 +82,14 @@ class Talk:
         calls = self.world.deployment.aws_calls
         calls.refuse_after = 2
         with suppress(StorageUnavailableError):
-            self.world.deployment.services.turns.handle(chat_id)
+            self.world.deployment.take_step(chat_id)
         calls.refuse_after = None
         assert self.chat(chat_id)["status"] == "running"
 
     @contextmanager
     def working(self, chat_id: str) -> Iterator["Watched"]:
         """A worker is at the chat's next step meanwhile; it must have ended a little later."""
-        worker = self.world.deployment.services.turns
-        thread = threading.Thread(target=worker.handle, args=(chat_id,))
+        thread = threading.Thread(target=self.world.deployment.take_step, args=(chat_id,))
         thread.start()
         try:
             yield Watched(self, chat_id)

@@ -8,6 +8,7 @@ contends here; a condition that fails would consume, too.
 import json
 import math
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -44,17 +45,27 @@ class UnitMeter:
 
     def watch(self, client: Any) -> None:
         """Reckon this client's calls from now on."""
-        service = client.meta.service_model.service_name
-        if service == "dynamodb":
-            client.meta.events.register("before-call.dynamodb", self._remember)
-            client.meta.events.register("after-call.dynamodb", self._reckon)
-        elif service == "sqs":
-            client.meta.events.register("before-call.sqs.SendMessage", self._count_message)
+        for event, handler in self._handlers(client):
+            client.meta.events.register(event, handler)
+
+    def leave(self, client: Any) -> None:
+        """Reckon this client's calls no more."""
+        for event, handler in self._handlers(client):
+            client.meta.events.unregister(event, handler)
 
     def take(self) -> Consumed:
         """What was consumed since the last time."""
         taken, self.consumed = self.consumed, Consumed()
         return taken
+
+    def _handlers(self, client: Any) -> list[tuple[str, Callable[..., None]]]:
+        """Which of a client's events to attend to."""
+        if client.meta.service_model.service_name == "sqs":
+            return [("before-call.sqs.SendMessage", self._count_message)]
+        return [
+            ("before-call.dynamodb", self._remember),
+            ("after-call.dynamodb", self._reckon),
+        ]
 
     def _count_message(self, **_: Any) -> None:
         self.consumed.calls["SQS"] += 1

@@ -2,7 +2,9 @@
 
 Flags: `--legacy` hides the 2026-07-28 wire, `--stateless` gives handshake clients no session,
 `--json` answers without event streams, `--token T` asks for a bearer token. `--naps FILE` adds the
-tool `nap`, which takes its time and writes to the file when it begins and ends.
+tool `nap`, which takes its time and writes to the file when it begins and ends. `--ports N` listens
+on so many ports, as if it were so many servers, and prints an URL for each. `--fresh-seconds S`
+lets clients use its lists again for so long. `--tools N` and `--page-size N` say how much it lists.
 """
 
 import argparse
@@ -32,12 +34,15 @@ def add(a: int, b: int) -> int:
     return a + b
 
 
-def build_server(token: str | None) -> FastMCP[Any]:
-    """Seven tools on pages of three, so that a client must follow two cursors."""
+def build_server(options: argparse.Namespace) -> FastMCP[Any]:
+    """By default seven tools on pages of three, so that a client must follow two cursors."""
+    token = options.token
     auth = StaticTokenVerifier({token: {"client_id": "test", "scopes": []}}) if token else None
-    server: FastMCP[Any] = FastMCP("Peer", list_page_size=PAGE_SIZE, auth=auth)
+    server: FastMCP[Any] = FastMCP(
+        "Peer", list_page_size=options.page_size, auth=auth, cache_ttl=options.fresh_seconds
+    )
     server.tool(add, title="Add two numbers", annotations={"readOnlyHint": True})
-    for number in range(2, TOOLS + 1):
+    for number in range(2, options.tools + 1):
         server.tool(add, name=f"add_{number}")
     return server
 
@@ -73,6 +78,15 @@ def hide_modern_wire(app: App) -> App:
     return legacy
 
 
+def listen() -> socket.socket:
+    """Take a port."""
+    # asyncio only turns Nagle's algorithm off (40 ms an answer) where the protocol is named.
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener.bind(("127.0.0.1", 0))
+    listener.listen()
+    return listener
+
+
 async def main() -> None:
     """Serve until killed."""
     parser = argparse.ArgumentParser()
@@ -81,20 +95,22 @@ async def main() -> None:
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--token")
     parser.add_argument("--naps", type=Path)
+    parser.add_argument("--ports", type=int, default=1)
+    parser.add_argument("--fresh-seconds", type=int)
+    parser.add_argument("--tools", type=int, default=TOOLS)
+    parser.add_argument("--page-size", type=int, default=PAGE_SIZE)
     options = parser.parse_args()
-    server = build_server(options.token)
+    server = build_server(options)
     if options.naps:
         add_nap(server, options.naps)
     app: Any = server.http_app(json_response=options.json, stateless_http=options.stateless)
     if options.legacy:
         app = hide_modern_wire(app)
-    # asyncio only turns Nagle's algorithm off (40 ms an answer) where the protocol is named.
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    listener.bind(("127.0.0.1", 0))
-    listener.listen()
-    print(f"http://127.0.0.1:{listener.getsockname()[1]}/mcp", flush=True)
+    listeners = [listen() for _ in range(options.ports)]
+    urls = [f"http://127.0.0.1:{each.getsockname()[1]}/mcp" for each in listeners]
+    print(*urls, flush=True)
     config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1)
-    await uvicorn.Server(config).serve(sockets=[listener])
+    await uvicorn.Server(config).serve(sockets=listeners)
 
 
 if __name__ == "__main__":

@@ -1,17 +1,10 @@
 """Chats that were stored without an organisation get theirs.
 
-    python -m infra.migrate_chats --dry-run
-    python -m infra.migrate_chats
-
-For a deployment, with its settings and AWS credentials in the environment. A chat goes to the
-organisation of its workspace; without one, to the first that its owner joined; without that, to the
-default one. It may be stopped at any time and run again, also while people work: each chat moves in
-one transaction, and only while it has no organisation yet.
+A chat goes to the organisation of its workspace; without one, to the first that its owner joined;
+without that, to the default one. It may be stopped at any time and run again, also while people
+work: each chat moves in one transaction, and only while it has no organisation yet.
 """
 
-import argparse
-import os
-import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -19,12 +12,11 @@ from datetime import timedelta
 from functools import cached_property, lru_cache
 from typing import Any
 
-import botocore.session
 from pynamodb.attributes import BooleanAttribute, NumberAttribute, UnicodeAttribute
 
 from chalicelib.audit import Action, AuditRepository, ObjectType, diff
-from chalicelib.config import Settings, SettingsError
-from chalicelib.errors import CiboriumError, ConflictError
+from chalicelib.config import Settings
+from chalicelib.errors import ConflictError
 from chalicelib.identity.models import OPERATOR
 from chalicelib.identity.repository import IdentityRepository
 from chalicelib.organizations.errors import OrganizationNotFoundError
@@ -258,7 +250,8 @@ def _to_chat(item: dict[str, Any]) -> HomelessChat:
     return HomelessChat(text("PK").removeprefix("CHAT#"), text("owner_id"), text("workspace_id"))
 
 
-def _summarize(outcome: Outcome, *, dry_run: bool) -> list[str]:
+def summarize(outcome: Outcome, *, dry_run: bool) -> list[str]:
+    """What has become of the chats, in lines for people."""
     verb = "would go" if dry_run else "went"
     lines = [
         f"{count} {verb} to organization {organization_id} (by {reason})"
@@ -268,37 +261,3 @@ def _summarize(outcome: Outcome, *, dry_run: bool) -> list[str]:
     if outcome.left:
         lines.append("What is left has no place: is there a default organization? Run it again.")
     return lines
-
-
-def main() -> None:
-    """Run it with the arguments and the environment of the process."""
-    parser = argparse.ArgumentParser(prog="infra.migrate_chats", description=__doc__)
-    parser.add_argument("--dry-run", action="store_true", help="only say what would be done")
-    parser.add_argument("--page-size", type=int, default=PAGE_SIZE, help="items for each read")
-    arguments = parser.parse_args()
-    if arguments.page_size < 1:
-        parser.error("--page-size must be at least 1")
-    try:
-        settings = Settings.from_environment(os.environ)
-        session = botocore.session.get_session()
-        region = session.get_config_variable("region") or "us-east-1"
-        database = Database(settings.table_name, region)
-        report = _print_at_once
-        migration = Migration(settings, database, report, dry_run=arguments.dry_run)
-        outcome = migration.run(arguments.page_size)
-    except SettingsError as exc:
-        sys.exit(str(exc))
-    except CiboriumError as exc:
-        sys.exit(f"{exc.message} Run it again: what was moved stays moved.")
-    for line in _summarize(outcome, dry_run=arguments.dry_run):
-        print(line)
-    if outcome.left:
-        sys.exit(1)
-
-
-def _print_at_once(line: str) -> None:
-    print(line, flush=True)
-
-
-if __name__ == "__main__":
-    main()
