@@ -115,7 +115,7 @@ def make_chats(talk: Talk, person: Person, server_id: str) -> list[str]:
     organization_id = default_organization(talk.world.deployment)
     join(talk.world.deployment, organization_id, person)
     client = person.client
-    made = []
+    made: list[str] = []
     for _ in range(2):
         body = {
             "organization_id": organization_id,
