@@ -15,12 +15,8 @@ from chalicelib.oauth2.models import Connection
 from chalicelib.oauth2.provider import Provider
 from chalicelib.oauth2.repository import ConnectionRepository
 from chalicelib.oauth2.tokens import TokenSealer
-from chalicelib.oauth2.turns import LEASE, take_turns
+from chalicelib.oauth2.turns import LEASE, store_surely, take_turns
 from chalicelib.primitives import Clock
-from chalicelib.storage import StorageUnavailableError
-
-_TRIES = 3  # Within the lease; each of them is several, in botocore.
-_PAUSE_SECONDS = 0.5
 
 
 class TokenRefresher:
@@ -91,24 +87,12 @@ class TokenRefresher:
             raise
         renewed = self._tokens.renew(connection, tokens)
         try:
-            self._store(renewed, holder)
+            store_surely(lambda: self._repository.complete(renewed, holder), self._pause)
         except ConnectionChangedError:
             # A disconnect or a new connection wins, and nobody else knows these tokens.
             self._provider.revoke_unstored(server, tokens)
             return self._latest(connection, server)
         return renewed
-
-    def _store(self, renewed: Connection, holder: str) -> None:
-        """Store tokens that nobody else has: the provider may have voided those before them."""
-        for tries_left in reversed(range(_TRIES)):
-            try:
-                self._repository.complete(renewed, holder)
-            except StorageUnavailableError:
-                if not tries_left:
-                    raise
-                self._pause(_PAUSE_SECONDS)
-            else:
-                return
 
     def _latest(self, connection: Connection, server: MCPServer) -> Connection:
         latest = self._repository.find(connection.user_id, connection.server_id)
