@@ -6,7 +6,7 @@ BIN := .venv/bin
 # A file stays in one worker: some of its tests share a folder, as those of the package do.
 RUN_TESTS := $(BIN)/python -m pytest -n 2 --dist loadfile
 
-.PHONY: help run demo test conformance rules-table bench bench-listing bench-gateway bench-chats load api-docs check package checkov sdk deploy-local format clean setup setup-peers setup-checkov setup-gateway setup-bench setup-node need-python
+.PHONY: help run demo test conformance rules-table bench load api-docs check package checkov sdk deploy-local deploy destroy lock audit format clean setup setup-peers setup-checkov setup-gateway setup-bench setup-node setup-supply need-python
 
 help: ## What the commands do
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
@@ -26,14 +26,8 @@ conformance: setup setup-node ## Run the official MCP conformance suite against 
 rules-table: setup setup-peers setup-node ## Run the tests of the MCP rules and write docs/mcp-conformance.md
 	$(BIN)/python -m tests.conformance.table
 
-bench-listing: setup setup-peers ## Time the listing of many MCP servers, next to the Python SDK
-	$(BIN)/python -m tests.bench.listing
-
-bench-gateway: setup setup-peers setup-gateway ## Time the same work by Ciborium and by a peer gateway
-	$(BIN)/python -m tests.bench.gateway
-
-bench-chats: setup setup-peers ## Time chats' answers on the local run and on the deployed stack
-	$(BIN)/python -m tests.bench.chats
+bench: setup setup-peers setup-gateway setup-bench ## Measure, and write docs/performance.md; ONLY=warm,growth for these alone
+	$(BIN)/python -m tests.bench.run $(ONLY)
 
 load: setup setup-peers ## Load the local run for five minutes (MINUTES=1) and see that it stays flat
 	$(BIN)/python -m tests.bench.load
@@ -61,6 +55,12 @@ sdk: setup ## Build the SDK's wheel, with the ciborium command, into dist
 deploy-local: setup ## Deploy the package to a local AWS and keep it running until Ctrl-C
 	@exec $(BIN)/python -m infra.deploy_local
 
+deploy: setup ## Deploy STAGE=… to the AWS account whose credentials are here, after showing what would change
+	@$(BIN)/python -m infra.deploy
+
+destroy: setup ## Remove STAGE=… again; its data stays unless DATA=delete
+	@$(BIN)/python -m infra.destroy
+
 format: setup ## Format the code
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
@@ -79,6 +79,9 @@ setup-checkov: need-python
 
 setup-gateway: need-python
 	@$(PYTHON) infra/local/environments.py gateway
+
+setup-bench: need-python
+	@$(PYTHON) infra/local/environments.py bench
 
 setup-node: need-python
 	@$(PYTHON) infra/local/environments.py node

@@ -39,7 +39,7 @@ def register(app: Chalice, services: "Callable[[], Services]") -> tuple[Handler,
     def reaper(event: CloudWatchEvent) -> None:
         clear_up(services(), event.context)
 
-    # All routes of the WebSocket API in infra/api.yaml lead here.
+    # All routes of the WebSocket API in infra/follow.yaml lead here.
     @app.lambda_function(name=FOLLOW)
     def follow(event: dict[str, Any], context: object) -> dict[str, Any]:
         return attend_socket(services(), event, context)

@@ -191,6 +191,15 @@ class JSONFormatter(logging.Formatter):
         }
 
 
+class _Output(logging.StreamHandler):  # type: ignore[type-arg]  # It takes none when it runs.
+    """Where lines go."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 -- logging's name
+        """Say that a line is lost; logging itself would print the record with all that is in it."""
+        lost = {"level": "ERROR", "message": "A log line was lost.", "logger": record.name}
+        sys.stderr.write(json.dumps(lost) + "\n")
+
+
 def get_logger() -> logging.Logger:
     """The one logger of the product."""
     return logging.getLogger(_OURS)
@@ -210,7 +219,7 @@ def configure(level: str, stage: str | None = None) -> None:
     With a stage its metrics are published, and an invocation's line, which carries them, is written
     whatever the level.
     """
-    handler = logging.StreamHandler(sys.stdout)
+    handler = _Output(sys.stdout)
     handler.setFormatter(JSONFormatter(stage))
     logger = get_logger()
     logger.handlers[:] = [handler]

@@ -4,7 +4,7 @@ Missing data: a metric that counts has no data when nothing happens, which is fi
 break the alarm; but where silence itself is the fault, it does.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -35,7 +35,7 @@ class Alarm:
     name: str
     text: str
     metric: tuple[str, str]
-    dimensions: dict[str, str | Template]
+    dimensions: Mapping[str, str | Template]
     threshold: int | str = 1
     below: bool = False
     statistic: str = "Sum"
@@ -85,7 +85,7 @@ def _of_functions() -> Iterator[Alarm]:
 
 
 def _of_requests() -> Iterator[Alarm]:
-    dimensions = {"ApiName": _sub("api"), "Stage": "api"}
+    dimensions: dict[str, str | Template] = {"ApiName": _sub("api"), "Stage": "api"}
     yield Alarm(
         "APIServerErrors",
         "Requests were answered with a status of 500 or more.",

@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,9 @@ from botocore.exceptions import ClientError
 
 INFRA = Path(__file__).resolve().parent
 _POLL_SECONDS = 0.2
+_LONGEST_POLL_SECONDS = 3.0  # CloudFormation throttles whoever asks all the time.
 _GIVE_UP_SECONDS = 300
+_DONE = frozenset({"CREATE_COMPLETE", "UPDATE_COMPLETE", "DELETE_COMPLETE"})
 Template = dict[str, Any]
 
 
@@ -87,13 +90,85 @@ def find_stack(client: Any, stack: str) -> Template | None:
     return None if found["StackStatus"] == "DELETE_COMPLETE" else found
 
 
+def outputs_of(stack: Template) -> dict[str, str]:
+    """A described stack's outputs."""
+    return {each["OutputKey"]: each["OutputValue"] for each in stack.get("Outputs", [])}
+
+
+def parameters_of(stack: Template | None) -> dict[str, str]:
+    """The parameters of a described stack; of secrets only asterisks."""
+    given = stack.get("Parameters", []) if stack else []
+    return {each["ParameterKey"]: each.get("ParameterValue", "") for each in given}
+
+
+def known_events(client: Any, stack: str) -> set[str]:
+    """The ids of what has happened to a stack so far."""
+    try:
+        found = client.describe_stack_events(StackName=stack)["StackEvents"]
+    except ClientError:
+        return set()
+    return {each["EventId"] for each in found}
+
+
+def follow(
+    client: Any,
+    stack: str,
+    say: Callable[[str], object],
+    *,
+    seen: set[str],
+    give_up_seconds: float = _GIVE_UP_SECONDS,
+) -> Template:
+    """Wait until a stack is at rest again, and say what becomes of each resource.
+
+    Args:
+        client: CloudFormation's.
+        stack: its name, or its ARN, by which a deleted one is still known.
+        say: takes a line.
+        seen: the ids of the events before; they are not said, and new ones are added.
+        give_up_seconds: how long to wait.
+
+    Returns:
+        The stack.
+
+    Raises:
+        DeploymentError: something failed, or took too long.
+    """
+    give_up = time.monotonic() + give_up_seconds
+    pause, began = _POLL_SECONDS, False  # At first it may still be at rest from the time before.
+    while time.monotonic() < give_up:
+        found: Template = client.describe_stacks(StackName=stack)["Stacks"][0]
+        for event in reversed(client.describe_stack_events(StackName=stack)["StackEvents"]):
+            if event["EventId"] not in seen:
+                seen.add(event["EventId"])
+                began = True
+                _say_event(event, say)
+        status = found["StackStatus"]
+        if began and status in _DONE:
+            return found
+        if began and not status.endswith("IN_PROGRESS"):
+            raise DeploymentError(f"The stack is {status}. {_failures(client, stack)}")
+        time.sleep(pause)
+        pause = min(pause * 1.5, _LONGEST_POLL_SECONDS)
+    raise DeploymentError(
+        f"The stack was not ready after {give_up_seconds:.0f} s; CloudFormation goes on."
+    )
+
+
+def _say_event(event: Template, say: Callable[[str], object]) -> None:
+    status = event["ResourceStatus"]
+    if status.endswith("IN_PROGRESS") and "ROLLBACK" not in status:
+        return
+    reason = f"  {event['ResourceStatusReason']}" if event.get("ResourceStatusReason") else ""
+    say(f"  {status:<24} {event['LogicalResourceId']}  {event['ResourceType']}{reason}")
+
+
 def _wait(client: Any, stack: str) -> dict[str, str]:
     give_up = time.monotonic() + _GIVE_UP_SECONDS
     while time.monotonic() < give_up:
         found = find_stack(client, stack)
         status = found["StackStatus"] if found else "missing"
         if found and status in {"CREATE_COMPLETE", "UPDATE_COMPLETE"}:
-            return {each["OutputKey"]: each["OutputValue"] for each in found.get("Outputs", [])}
+            return outputs_of(found)
         if not status.endswith("IN_PROGRESS"):
             raise DeploymentError(f"The stack {stack} is {status}. {_failures(client, stack)}")
         time.sleep(_POLL_SECONDS)

@@ -53,8 +53,8 @@ def main() -> None:
     print(f"{TEMPLATE.relative_to(ROOT)}")
 
 
-def build(architecture: str = ARCHITECTURES[0]) -> None:
-    """Make `.build/ciborium.zip` and `.build/template.json`.
+def build(architecture: str = ARCHITECTURES[0], folder: Path = BUILD) -> None:
+    """Make the zip and the template in a folder, which is emptied before.
 
     Raises:
         PackageError: a step failed.
@@ -66,13 +66,14 @@ def build(architecture: str = ARCHITECTURES[0]) -> None:
         )
     if architecture not in ARCHITECTURES:
         raise PackageError(f"ARCHITECTURE must be one of {', '.join(ARCHITECTURES)}.")
-    shutil.rmtree(BUILD, ignore_errors=True)
-    BUILD.mkdir()
-    template = build_archive(ROOT, ZIP, architecture)
-    TEMPLATE.write_text(json.dumps(template, indent=1, sort_keys=True), encoding="utf-8")
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    archive, template_file = folder / ZIP.name, folder / TEMPLATE.name
+    template = build_archive(ROOT, archive, architecture)
+    template_file.write_text(json.dumps(template, indent=1, sort_keys=True), encoding="utf-8")
     if architecture == ARCHITECTURES[0]:  # This machine cannot load what is for another.
-        smoke_test(ZIP)
-    _lint(TEMPLATE)
+        smoke_test(archive)
+    _lint(template_file)
 
 
 def build_archive(source: Path, target: Path, architecture: str = ARCHITECTURES[0]) -> Template:

@@ -1,5 +1,6 @@
 """The HTTP API. `register` offers all of it through a Chalice app."""
 
+import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -25,10 +26,24 @@ _FRAMEWORK_ERRORS = {
 
 
 class API(Chalice):
-    """A Chalice app that may be told of a route as late as when it is asked for."""
+    """A Chalice app that may be told of a route as late as when it is asked for.
+
+    Lambda gives a process one request at a time; the local run and tests have several, each in a
+    thread of its own.
+    """
 
     load: Callable[[str], None] | None = None
     """Registers what a path needs, given the path as the route has it."""
+    _here = threading.local()
+
+    @property
+    def current_request(self) -> Request | None:
+        """This thread's; Chalice has one attribute for all, and would mix up people's requests."""
+        return getattr(self._here, "request", None)
+
+    @current_request.setter
+    def current_request(self, request: Request | None) -> None:
+        self._here.request = request
 
     def __call__(self, event: Any, context: Any) -> dict[str, Any]:
         """Answer a request from API Gateway."""

@@ -181,6 +181,26 @@ class ConnectionService:
         self._repository.remove(connection, event)
         return self._revoke(connection)
 
+    def disconnect_all(self, actor: Actor, user_id: str) -> dict[str, Disconnected]:
+        """Forget all that a user connected, and revoke the tokens at their providers.
+
+        Returns:
+            What became of each connection, by its server's id.
+
+        Raises:
+            NotAllowedError: the actor may not.
+        """
+        actor.require(Permission.USER_WRITE)
+        done = {}
+        for connection in self._repository.list_for_user(user_id):
+            was = diff({"user_id": user_id, **describe_connection(connection)}, {})
+            event = actor.did(Action.DISCONNECT, ObjectType.CONNECTION, connection.server_id, was)
+            self._repository.remove(connection, event)
+            done[connection.server_id] = (
+                Disconnected(revoked=False) if connection.user_headers else self._revoke(connection)
+            )
+        return done
+
     def remove_all_of(self, user_id: str) -> bool:
         """Forget a deleted user's tokens; implements `identity.ports.Belongings`.
 

@@ -12,8 +12,8 @@ from typing import Any
 
 import ministack.app
 from ministack.core import persistence
-from ministack.services import lambda_svc
-from ministack.services.cloudformation import provisioners
+from ministack.services import cloudformation, lambda_svc
+from ministack.services.cloudformation import handlers, helpers, provisioners, stacks
 
 _SAVE_SECONDS = 2.0
 _WATCH_SECONDS = 0.25
@@ -46,6 +46,36 @@ def _keep_versions() -> None:
     handler["create"] = create_or_update
 
 
+def _answer_whole() -> None:
+    """Let the deletion of a change set answer as AWS does: ministack leaves out the result."""
+    delete = handlers._ACTION_HANDLERS["DeleteChangeSet"]  # noqa: SLF001
+
+    def delete_change_set(params: Any) -> Any:
+        answer = delete(params)
+        result = "<DeleteChangeSetResult></DeleteChangeSetResult>"
+        ok = answer[0] == 200
+        return helpers._xml(200, "DeleteChangeSetResponse", result) if ok else answer  # noqa: SLF001
+
+    handlers._ACTION_HANDLERS["DeleteChangeSet"] = delete_change_set  # noqa: SLF001
+
+
+def _keep_what_is_retained() -> None:
+    """Heed `DeletionPolicy` when a stack is deleted, as AWS does: ministack deletes everything."""
+    delete = stacks._delete_resource  # noqa: SLF001
+
+    def delete_unless_retained(
+        kind: str, physical_id: str, properties: dict[str, Any], stack_name: str, logical_id: str
+    ) -> Any:
+        stack = cloudformation._stacks.get(stack_name) or {}  # noqa: SLF001
+        resource = (stack.get("_template") or {}).get("Resources", {}).get(logical_id, {})
+        is_going = stack.get("StackStatus") == "DELETE_IN_PROGRESS"
+        if is_going and str(resource.get("DeletionPolicy", "")).startswith("Retain"):
+            return None
+        return delete(kind, physical_id, properties, stack_name, logical_id)
+
+    stacks._delete_resource = delete_unless_retained  # noqa: SLF001
+
+
 def _end_with_parent(parent: int) -> None:
     while os.getppid() == parent:
         time.sleep(_WATCH_SECONDS)
@@ -59,6 +89,8 @@ def main() -> None:
     threading.Thread(target=_end_with_parent, args=(parent,), daemon=True).start()
     threading.Thread(target=_save_for_ever, daemon=True).start()
     _keep_versions()
+    _answer_whole()
+    _keep_what_is_retained()
     ministack.app.main()
 
 

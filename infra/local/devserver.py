@@ -7,12 +7,7 @@ from typing import Any
 
 from chalice.app import Chalice
 from chalice.config import Config
-from chalice.local import (
-    ChaliceRequestHandler,
-    LocalChalice,
-    LocalGatewayException,
-    ThreadedHTTPServer,
-)
+from chalice.local import ChaliceRequestHandler, LocalGatewayException, ThreadedHTTPServer
 
 from chalicelib.primitives import parse_number
 
@@ -75,13 +70,9 @@ class DevRequestHandler(ChaliceRequestHandler):
 def make_server(app: Chalice, host: str, port: int) -> ThreadedHTTPServer:
     """A server for the app; the port is taken from here on.
 
-    From here on, too, the app has a current request in each thread, as under `chalice local`; in
-    Lambda there is one at a time.
-
     Raises:
         OSError: the port is in use.
     """
-    app.__class__ = type("LocalApp", (LocalChalice, type(app)), {})
     config = Config(
         chalice_stage="local",
         user_provided_params={"chalice_app": app, "project_dir": "."},

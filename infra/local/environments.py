@@ -20,6 +20,7 @@ _ENVIRONMENTS = {
     "peers": (".local/venvs/peers", ("infra/local/requirements-peers.txt",)),
     "gateway": (".local/venvs/gateway", ("infra/local/requirements-gateway.txt",)),
     "lambda": (".local/venvs/lambda", ("infra/local/requirements-lambda.txt",)),
+    "supply": (".local/venvs/supply", ("infra/local/requirements-supply.txt",)),
     "checkov": (".local/venvs/checkov", ("infra/local/requirements-checkov.txt",)),
     "bench": (
         ".local/venvs/bench",
@@ -61,7 +62,8 @@ def _make_python(folder: Path, requirements: tuple[str, ...]) -> None:
     _run("a virtual environment", sys.executable, "-m", "venv", str(folder))
     pip = [str(folder / "bin" / "python"), "-m", "pip", "--disable-pip-version-check", "-qq"]
     files = [argument for each in requirements for argument in ("-r", str(ROOT / each))]
-    _run(f"the packages of {' and '.join(requirements)}", *pip, "install", *files)
+    what = f"the packages of {' and '.join(requirements)}"
+    _run(what, *pip, "install", "--require-hashes", *files)
 
 
 def _make_node(folder: Path, requirements: tuple[str, ...]) -> None:
@@ -74,7 +76,8 @@ def _make_node(folder: Path, requirements: tuple[str, ...]) -> None:
 
 
 def _fingerprint(folder: Path, requirements: tuple[str, ...]) -> str:
-    digest = hashlib.sha256(f"{folder} {sys.version}".encode())
+    # Work trees may share one, and lead to it by links; it is made for the folder where it is.
+    digest = hashlib.sha256(f"{folder.resolve()} {sys.version}".encode())
     for each in requirements:
         digest.update((ROOT / each).read_bytes())
     return digest.hexdigest()

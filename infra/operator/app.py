@@ -17,6 +17,7 @@ from infra.operator.context import Operator, pass_operator
 from infra.operator.first_admin import ensure_first_admin
 from infra.operator.keys import keys
 from infra.operator.migrations import migrate
+from infra.operator.people import disconnect
 
 
 class _Program(click.Group):
@@ -59,6 +60,7 @@ cli.add_command(keys)
 cli.add_command(migrate)
 cli.add_command(backup)
 cli.add_command(restore)
+cli.add_command(disconnect)
 
 
 def main() -> None:

@@ -12,6 +12,7 @@ import click
 
 from chalicelib.bootstrap import Services
 from chalicelib.config import Settings
+from chalicelib.egress import Egress
 from chalicelib.primitives import Clock, utc_now
 from chalicelib.storage import Database
 
@@ -26,11 +27,13 @@ class Operator:
     Attributes:
         environment: where the settings are.
         clock: the time; tests have their own.
+        egress: the way out to other servers; tests have their own.
         as_json: whether the result is printed as one JSON document.
     """
 
     environment: Mapping[str, str] = field(default_factory=lambda: os.environ)
     clock: Clock = utc_now
+    egress: Egress | None = None
     as_json: bool = False
 
     @cached_property
@@ -52,7 +55,7 @@ class Operator:
     @cached_property
     def services(self) -> Services:
         """The product's parts."""
-        return Services(self.settings, database=self.database, clock=self.clock)
+        return Services(self.settings, database=self.database, clock=self.clock, egress=self.egress)
 
     @property
     def report(self) -> Report:

@@ -1,12 +1,6 @@
-"""How soon chats answer, through the SDK: `make bench-chats`.
-
-Twenty questions each on the local run and on the deployed stack, to a scripted model that answers
-at once and a real MCP server, all on this machine. The first of them, which starts what is cold, is
-not counted.
-"""
+"""How soon chats answer, through the SDK, and what a turn consumes."""
 
 import statistics
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,12 +13,17 @@ from infra import package
 from infra.deploy_local import deployed_stack
 from infra.local.models import ensure_model
 from infra.local.scripted_model import ScriptedModel
+from tests.bench.report import Cell, Section, Table
 from tests.support.chat_journey import ask, start
 from tests.support.local_stack import ADMIN_TOKEN, LocalRun
 from tests.support.mcp_peers import running_mcp_server
 from tests.support.servers import create_server
 
 RUNS = 20
+TEXT = """From before the sending until the SDK has it, with a model that answers at once and a real
+MCP server, all on this machine. The long poll looks every 0.4 seconds, and these turns are over
+before it looks a second time. The local AWS looks into the queue once a second, which AWS does not.
+What a turn consumes is among the costs."""
 CALL = 'use add {"a": 19, "b": 23}'
 
 
@@ -43,9 +42,13 @@ def deployed() -> Iterator[tuple[str, str]]:
         yield stack.url, stack.admin_token
 
 
-def measure(where: str, url: str, token: str) -> None:
-    """Ask, and print the medians."""
+PLACES = {"local run": local, "deployed on the local AWS": deployed}
+
+
+def ask_twice(where: str, url: str, token: str, runs: int) -> list[list[Cell]]:
+    """Ask for a plain answer and for one with a tool; seconds, medians."""
     headers = {"Authorization": f"Bearer {token}"}
+    rows: list[list[Cell]] = []
     with (
         running_mcp_server() as mcp_url,
         ScriptedModel() as model,
@@ -55,21 +58,20 @@ def measure(where: str, url: str, token: str) -> None:
         ensure_model(client, model.base_url, "", "scripted")
         server = create_server(admin, slug="sums", url=mcp_url, auth_type="none", enabled=True)
         session, cold = start(client, CALL, server["id"])
-        print(f"{where}, cold: first part {cold.first:.2f} s, answer {cold.final:.2f} s")
         for what, question in (("an answer", "Hello"), ("a tool call, then an answer", CALL)):
-            answers = [ask(session, question) for _ in range(RUNS)]
+            answers = [ask(session, question) for _ in range(runs)]
             first = statistics.median(each.first for each in answers)
             final = statistics.median(each.final for each in answers)
-            print(f"{where}, {what}: first part {first:.2f} s, all {final:.2f} s", flush=True)
+            rows.append([f"{where}, {what}", first, final])
+    rows.append([f"{where}, cold, a tool call, then an answer (once)", cold.first, cold.final])
+    return rows
 
 
-def main() -> None:
-    """Measure both, or the one that is named."""
-    places = {"local": local, "deployed": deployed}
-    for where in sys.argv[1:] or places:
-        with places[where]() as (url, token):
-            measure(where, url, token)
-
-
-if __name__ == "__main__":
-    main()
+def measure(runs: int = RUNS) -> Section:
+    """Ask on the local run and on the deployed stack."""
+    rows: list[list[Cell]] = []
+    for where, place in PLACES.items():
+        with place() as (url, token):
+            rows += ask_twice(where, url, token, runs)
+    columns = ["seconds", "first part", "whole turn"]
+    return Section("chats", "Chats", TEXT, [Table(f"Medians of {runs}", columns, rows)])

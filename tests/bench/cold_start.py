@@ -7,7 +7,6 @@ client: absolute times are this machine's, ratios within the run are the finding
 import re
 import shutil
 import statistics
-import sys
 import tempfile
 import zipfile
 from collections.abc import Iterator, Mapping
@@ -256,13 +255,3 @@ def _event(path: str, **parameters: str) -> dict[str, Any]:
         "body": None,
         "isBase64Encoded": False,
     }
-
-
-if __name__ == "__main__":
-    section = measure(int(sys.argv[1]) if len(sys.argv) > 1 else _RUNS)
-    for table in section.tables:
-        print(table.columns)
-        for row in table.rows:
-            print([round(cell, 2) if isinstance(cell, float) else cell for cell in row])
-    for target in section.targets:
-        print(f"{target.what}: {target.measured:.2f} (at most {target.limit}), met: {target.met}")

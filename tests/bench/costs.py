@@ -1,29 +1,34 @@
 """What requests and an idle month cost in dollars, next to a container that is always on."""
 
+import json
 import statistics
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
+from chalicelib.events import FOLLOW, REAPER, TURNS, clear_up, take_hints
+from chalicelib.metrics import UNITS
 from infra.template import additions
 from tests.bench import prices
 from tests.bench.report import Cell, Chart, Section, Table
 from tests.bench.world import Bench, Call, starting
 from tests.functional.test_costs import CHAT, CHATS, COSTS, READS, Caller
+from tests.support.emf import metrics_of
 from tests.support.turns import talking
 
-TEXT = """Calls and units are exact: counted and reckoned in this process for each line of
-`tests/functional/test_costs.py`. Dollars are list prices of us-east-1 without any free tier, from
-the table in `tests/bench/prices.py`, which also has the assumptions: the handler's measured time
-is stretched to what 1,024 MB of a Lambda have of a vCPU, and on top come {read:g} ms for each read
-and {write:g} ms for each write of DynamoDB, {outbound:g} ms for each request to an MCP or
-authorization server, and {model:g} s for a model's answer. A kilobyte is logged for each
-invocation. Transfer to the internet, storage and what models cost are left out: they are the same
-for both.
+TEXT = """Calls, units and bytes of logs are exact: counted and reckoned in this process for each
+line of `tests/functional/test_costs.py`. Dollars are list prices of us-east-1 without any free
+tier, from the table in `tests/bench/prices.py`, which also has the assumptions: the handler's
+measured time is stretched to what 1,024 MB of a Lambda have of a vCPU, and on top come {read:g} ms
+for each read and {write:g} ms for each write of DynamoDB, {outbound:g} ms for each request to an
+MCP or authorization server, and {model:g} s for a model's answer. Transfer to the internet, storage
+and what models cost are left out: they are the same for both.
 
 The container is what one would run instead: two Fargate tasks of half a vCPU, a load balancer, and
 a small PostgreSQL in two zones. Waiting for a model costs it nothing, while a Lambda is paid by the
 second: so turns break even long before requests do. How much such a container bears is not
-measured; at the break-even it has the last column's rate to bear on average, and peaks above it."""
+measured; at the break-even it has the last column's rate to bear on average, and peaks above it.
+What it has less of is counted for it all the same: it has no alarms, dashboard or metrics here."""
 ARCHITECTURES = {"x86": prices.LAMBDA_X86, "arm64": prices.LAMBDA_ARM}
 # A hundred requests of people at work in a browser, who follow their chats over WebSockets.
 MIX = {
@@ -37,22 +42,33 @@ MIX = {
     f"POST {CHAT}/messages": 10,
 }
 QUESTION = 'use search {"q": "open"}'
-ONCE = {"GET /api/experimental/mcp/servers/{server_id}/oauth2/callback"}  # A code is good for one.
-ONCE.add("GET /api/v2/users/oidc/callback")
+# Not repeated: a code is good for one callback, and KMS is not watched.
+ONCE = {
+    "GET /api/experimental/mcp/servers/{server_id}/oauth2/callback",
+    "GET /api/v2/users/oidc/callback",
+    "GET /readyz",
+}
 _RUNS = 8
 _SLOW_MILLISECONDS = 10.0  # Of our own work in what cannot be repeated.
-REAPER = "the reaper, each minute"
+FUNCTIONS = ("api", TURNS, REAPER, FOLLOW)
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What one request, or one step of a worker, consumes and takes."""
+    """What one request, or one step of a worker, consumes and takes.
+
+    Attributes:
+        metrics: how many CloudWatch takes out of its line; they cost by the month.
+    """
 
     read_units: float
     write_units: float
     queue_requests: int
     milliseconds: float
+    log_bytes: int
+    metrics: int
     is_request: bool = True
+    kms_requests: int = 0
 
     def dollars(self, architecture: str = "x86") -> float:
         """Its price."""
@@ -63,8 +79,9 @@ class Cost:
             + memory * ARCHITECTURES[architecture].dollars
             + self.read_units * prices.READ_UNIT.dollars
             + self.write_units * prices.WRITE_UNIT.dollars
+            + self.kms_requests * prices.KMS_REQUEST.dollars
             + self.queue_requests * prices.SQS_REQUEST.dollars
-            + prices.LOG_BYTES / 1e9 * prices.LOG_GB.dollars
+            + (prices.LOG_BYTES + self.log_bytes) / 1e9 * prices.LOG_GB.dollars
         )
 
 
@@ -78,11 +95,18 @@ def cost_of(call: Call, own: float, waiting: float, *, is_request: bool = True) 
     waiting += reads * prices.READ_MILLISECONDS
     waiting += (len(operations) - reads) * prices.WRITE_MILLISECONDS
     consumed, took = call.consumed, own * prices.CPU_FACTOR + waiting
-    sent = consumed.calls["SQS"]
-    return Cost(consumed.read_units, consumed.write_units, sent, took, is_request)
+    return Cost(
+        consumed.read_units,
+        consumed.write_units,
+        consumed.calls["SQS"],
+        took,
+        len(call.log_line.encode()),
+        len(metrics_of(json.loads(call.log_line))),
+        is_request,
+    )
 
 
-def look_at_endpoints(endpoints: list[str], runs: int = _RUNS) -> dict[str, Cost]:
+def look_at_endpoints(endpoints: list[str], runs: int) -> dict[str, Cost]:
     """What each endpoint costs; those that only read share a deployment."""
     harmless = [each for each in endpoints if each.startswith("GET ") and each not in ONCE]
     groups = [harmless, *([each] for each in endpoints if each not in harmless)]
@@ -99,11 +123,12 @@ def _look_at_some(bench: Bench, endpoints: list[str], runs: int) -> dict[str, Co
         caller = Caller(bench.world, client, browser)
         caller.prepare_callback()
         for endpoint in endpoints:
-            step, (*_, outbound) = COSTS[endpoint]
-            call = bench.look_at(lambda: step(caller), 0 if endpoint in ONCE else runs)  # noqa: B023 It is called here.
+            step, (_, _, kms, outbound) = COSTS[endpoint]
+            call = bench.look_at(partial(step, caller), 0 if endpoint in ONCE else runs)
             times = call.milliseconds or [_SLOW_MILLISECONDS]
             waiting = outbound * prices.OUTBOUND_MILLISECONDS
-            found[endpoint] = cost_of(call, statistics.median(times), waiting)
+            cost = cost_of(call, statistics.median(times), waiting)
+            found[endpoint] = replace(cost, kms_requests=kms)
     return found
 
 
@@ -117,14 +142,15 @@ def look_at_turn() -> dict[str, Cost]:
     with starting() as bench, talking(bench.world) as talk:
         chat_id, _ = talk.ask(QUESTION, mcp_server_ids=[bench.world.connected()])
         talk.say(chat_id, QUESTION)
-        worker, steps = bench.deployment.services.turns, {}
+        record = {"messageId": "hint", "body": json.dumps({"chat_id": chat_id})}
+        services, hint, steps = bench.deployment.services, {"Records": [record]}, {}
         for name, wait in waits.items():
-            call = bench.look_at_step(lambda: worker.handle(chat_id))
+            call = bench.look_at_step(lambda: take_hints(services, hint))
             # Previews and renewed leases come with the time that an answer takes.
             previews = wait / 400 if wait == prices.MODEL_MILLISECONDS else 0
             call.consumed.write_units += previews + wait / 2000
             steps[name] = cost_of(call, _SLOW_MILLISECONDS, wait, is_request=False)
-        minute = bench.look_at_step(worker.wake_stuck)
+        minute = bench.look_at_step(lambda: clear_up(bench.deployment.services))
         steps[REAPER] = cost_of(minute, _SLOW_MILLISECONDS, 0, is_request=False)
     return steps
 
@@ -137,10 +163,15 @@ def idle_month(reaper: Cost) -> dict[str, float]:
         "KMS keys": resources["AWS::KMS::Key"] * prices.KMS_KEY.dollars,
         "alarms": resources["AWS::CloudWatch::Alarm"] * prices.ALARM.dollars,
         "dashboard": resources["AWS::CloudWatch::Dashboard"] * prices.DASHBOARD.dollars,
-        "metrics of the reaper": prices.METRICS_AT_REST * prices.METRIC.dollars,
+        "metrics of the reaper": reaper.metrics * prices.METRIC.dollars,
         "the reaper": minutes * reaper.dollars(),
         "Lambda's looking into the queue": prices.POLLS_PER_MONTH * prices.SQS_REQUEST.dollars,
     }
+
+
+def metrics_month() -> float:
+    """Dollars of all metrics of all functions, were each counted in each hour of a month."""
+    return len(UNITS) * len(FUNCTIONS) * prices.METRIC.dollars
 
 
 def container_month() -> dict[str, float]:
@@ -158,10 +189,10 @@ def container_month() -> dict[str, float]:
     }
 
 
-def measure(endpoints: tuple[str, ...] = tuple(COSTS)) -> Section:
+def measure(endpoints: tuple[str, ...] = tuple(COSTS), runs: int = _RUNS) -> Section:
     """Reckon it all."""
     wanted = list(dict.fromkeys([*endpoints, *MIX]))
-    costs, steps = look_at_endpoints(wanted), look_at_turn()
+    costs, steps = look_at_endpoints(wanted, runs), look_at_turn()
     reaper = steps.pop(REAPER)
     mixed = {
         name: sum(share * costs[each].dollars(name) for each, share in MIX.items()) / 100
@@ -176,9 +207,14 @@ def measure(endpoints: tuple[str, ...] = tuple(COSTS)) -> Section:
     tables = [
         _endpoint_table(costs, steps),
         _month_table(idle, container),
-        _break_even_table(mixed, turn, sum(idle.values()), sum(container.values())),
+        _break_even_table(mixed, turn, _fixed(idle), sum(container.values())),
     ]
     return Section("costs", "Costs", _text(), tables, _chart(mixed, turn, idle, container))
+
+
+def _fixed(idle: dict[str, float]) -> float:
+    """Dollars of a month in use, without what goes with the number of requests."""
+    return sum(idle.values()) + metrics_month()
 
 
 def _endpoint_table(costs: dict[str, Cost], steps: dict[str, Cost]) -> Table:
@@ -194,6 +230,7 @@ def _endpoint_table(costs: dict[str, Cost], steps: dict[str, Cost]) -> Table:
 def _month_table(idle: dict[str, float], container: dict[str, float]) -> Table:
     rows: list[list[Cell]] = [["Ciborium", name, dollars] for name, dollars in idle.items()]
     rows.append(["Ciborium", "**in all**", sum(idle.values())])
+    rows.append(["Ciborium, in use", "at most: all metrics of all functions", metrics_month()])
     rows += [["container", name, dollars] for name, dollars in container.items()]
     rows.append(["container", "**in all**", sum(container.values())])
     return Table("A month in which nobody does anything", ["", "", "$"], rows)
@@ -221,7 +258,7 @@ def _chart(
     container: dict[str, float],
 ) -> Chart:
     amounts = [10.0**exponent for exponent in range(3, 9)]
-    at_rest, always = sum(idle.values()), sum(container.values())
+    at_rest, always = _fixed(idle), sum(container.values())
     lines = {
         f"Ciborium, {what} ({name})": [(each, at_rest + each * price[name]) for each in amounts]
         for what, price in (("requests", mixed), ("turns", turn))

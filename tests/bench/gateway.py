@@ -1,4 +1,4 @@
-"""The same work by Ciborium and by the peer gateway: `python -m tests.bench.gateway [attempts]`."""
+"""The same work by Ciborium and by the peer gateway."""
 
 import sys
 import tempfile
@@ -23,7 +23,6 @@ from tests.bench.gateway_sides import (
     Direct,
 )
 from tests.bench.peer_gateway import running_gateway
-from tests.bench.printing import print_section
 from tests.bench.report import Cell, Section, Table
 from tests.bench.timing import Side, Timings, time_in_turn
 from tests.support.local_stack import ADMIN_TOKEN, LocalRun
@@ -174,7 +173,3 @@ What they do differently:
   caller named an MCP session, for which it keeps the session with the server.
 - Ciborium writes a line of log for each request. ContextForge, as it starts by itself, writes
   errors only, and counts each call in its database in batches."""
-
-
-if __name__ == "__main__":
-    print_section(measure(*map(int, sys.argv[1:2])))

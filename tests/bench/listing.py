@@ -1,4 +1,4 @@
-"""How long listing many servers' tools takes: `python -m tests.bench.listing [runs]`."""
+"""How long listing many servers' tools takes."""
 
 import ipaddress
 import json
@@ -17,7 +17,6 @@ import httpx
 from chalicelib.egress import Egress
 from chalicelib.mcp_client.client import MCPClient, Target
 from tests.bench.figures import percentile
-from tests.bench.printing import print_section
 from tests.bench.report import Cell, Chart, Section, Table
 from tests.bench.sdk_lister import running_sdk_lister
 from tests.support.local_stack import LocalRun
@@ -201,7 +200,3 @@ listing was checked for its tools.
 
 The last table is the API alone, against servers that take a while: the slowest decides, not the
 sum."""
-
-
-if __name__ == "__main__":
-    print_section(measure(*map(int, sys.argv[1:2])))

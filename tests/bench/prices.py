@@ -75,6 +75,5 @@ MEMORY_GB = 1.0
 READ_MILLISECONDS, WRITE_MILLISECONDS = 4.0, 8.0  # A call of DynamoDB, there and back.
 OUTBOUND_MILLISECONDS = 200.0  # A request to an MCP or authorization server.
 MODEL_MILLISECONDS = 5_000.0  # A model's answer, from the question to its last word.
-LOG_BYTES = 1_000  # The line of an invocation, and Lambda's own three.
+LOG_BYTES = 350  # Lambda's own lines about an invocation.
 POLLS_PER_MONTH = 5 * 3 * 60 * HOURS  # Of one queue: Lambda has five pollers, each for 20 seconds.
-METRICS_AT_REST = 8  # What the reaper prints each minute, with its dimensions.

@@ -2,12 +2,10 @@
 
 import copy
 import logging
-import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from chalice.app import Chalice
@@ -15,6 +13,7 @@ from chalice.local import LambdaContext
 
 from chalicelib import logs
 from tests.bench.answers import Answers, in_process_aws, time_one
+from tests.support import aws
 from tests.support.identity_provider import SETTINGS
 from tests.support.journey import World, start_world
 from tests.support.units import Consumed, UnitMeter
@@ -36,11 +35,24 @@ class WatchedApp:
         return getattr(self._app, name)
 
 
+class LastLine(logging.Handler):
+    """The log, as a Lambda prints it; only the last line is kept."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setFormatter(logs.JSONFormatter(aws.STAGE))
+        self.line = ""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.line = self.format(record)
+
+
 @dataclass
 class Call:
     """What one request to the API, or one step of a worker, takes.
 
     Attributes:
+        log_line: what was logged of it.
         status: the API's answer's; 0 for a step of a worker.
         body_bytes: how long the answer's body is, before API Gateway compresses it.
         milliseconds: of each timed repetition.
@@ -49,6 +61,7 @@ class Call:
 
     aws_calls: list[str]
     consumed: Consumed
+    log_line: str
     status: int = 0
     body_bytes: int = 0
     milliseconds: list[float] = field(default_factory=list)
@@ -73,6 +86,7 @@ class Bench:
             service = client.meta.service_model.service_name
             self._answers.watch(client.meta.events, service)
         self._empty = _empty_app()
+        self.log = LastLine()
 
     def look_at(self, request: Callable[[], Any], runs: int) -> Call:
         """Make a request through a client of the deployment once, and repeat it timed.
@@ -94,6 +108,7 @@ class Bench:
     def _keep(self, act: Callable[[], Any]) -> tuple[Any, Call]:
         """What comes of an act, whose calls are kept and reckoned."""
         self._answers.forget()
+        self.log.line = ""
         for client in self._clients:
             self._meter.watch(client)
         try:
@@ -101,7 +116,7 @@ class Bench:
         finally:
             for client in self._clients:
                 self._meter.leave(client)
-        return done, Call(self._answers.calls, self._meter.take())
+        return done, Call(self._answers.calls, self._meter.take(), self.log.line)
 
     def _repeat(self, call: Call, timed: Callable[[], float], runs: int) -> None:
         def both() -> None:
@@ -118,7 +133,7 @@ class Bench:
         answer = self.app._app(event, context)
         seconds = time.perf_counter() - started
         if answer["statusCode"] != status:
-            raise RuntimeError(f"{answer}, where it was {status} the first time")
+            raise RuntimeError(f"{answer['statusCode']}, where it was {status} the first time")
         return seconds
 
 
@@ -146,11 +161,9 @@ def _empty_app() -> Callable[[], object]:
 
 @contextmanager
 def starting() -> Iterator[Bench]:
-    """A new deployment with empty tables; its log goes nowhere."""
-    with in_process_aws(), Path(os.devnull).open("w", encoding="utf-8") as nowhere:
+    """A new deployment with empty tables."""
+    with in_process_aws():
         bench = Bench(start_world(SETTINGS))
-        handler = logging.StreamHandler(nowhere)
-        handler.setFormatter(logs.JSONFormatter())
-        logs.get_logger().handlers[:] = [handler]
+        logs.get_logger().handlers[:] = [bench.log]
         logs.get_logger().setLevel("INFO")
         yield bench

@@ -323,7 +323,8 @@ def test_an_upload_that_stops_half_way_is_invisible_and_removed_after_an_hour(
 
 
 def clear(deployment: Deployment) -> None:
-    events.remove_leftovers(deployment.services)
+    with deployment.roles.acting("reaper"):
+        events.remove_leftovers(deployment.services)
 
 
 def test_an_upload_that_was_cleared_away_meanwhile_cannot_be_completed(

@@ -162,7 +162,7 @@ def test_a_step_that_nobody_watches_costs_nothing_more(talk: Talk) -> None:
         chat_id = talk.start("hello")
         reader = attend(talk, chat_id) if is_watched else None
         calls.reset()
-        talk.world.deployment.services.turns.handle(chat_id)
+        talk.world.deployment.take_step(chat_id)
         counted.append(dict(calls.calls))
     assert reader
     unwatched, watched = counted

@@ -86,7 +86,7 @@ def test_servers_whose_lists_are_fresh_cost_no_request(
     server_id = talk.world.connected()
     chat_id, _ = talk.ask("hello", mcp_server_ids=[server_id])
     talk.say(chat_id, "again").raise_for_status()
-    cost = count(lambda: talk.world.deployment.services.turns.handle(chat_id))
+    cost = count(lambda: talk.world.deployment.take_step(chat_id))
     assert cost[4] == 1, "the model's"
 
 
@@ -97,7 +97,7 @@ def test_further_servers_cost_one_request_each_and_no_read(
     chat_id, _ = talk.ask("hello", mcp_server_ids=ids)
     talk.say(chat_id, "again").raise_for_status()
     one = COSTS["a model answers, one connected server"]
-    cost = count(lambda: talk.world.deployment.services.turns.handle(chat_id))
+    cost = count(lambda: talk.world.deployment.take_step(chat_id))
     assert cost == (*one[:4], one[4] + 4)
 
 

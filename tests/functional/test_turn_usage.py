@@ -84,6 +84,6 @@ def test_an_answer_that_an_edit_takes_away_is_counted(talk: Talk) -> None:
 def test_an_answer_in_a_chat_that_is_removed_leaves_nothing_behind(talk: Talk) -> None:
     chat_id = talk.start("Hello")
     talk.meanwhile.append(lambda: talk.client.delete(f"{CHATS}/{chat_id}").raise_for_status())
-    talk.world.deployment.services.turns.handle(chat_id)
+    talk.world.deployment.take_step(chat_id)
     left = [each for each in table_items("chats") if chat_id in str(each)]
     assert all("expires_at" in each for each in left)  # A preview, for an hour.

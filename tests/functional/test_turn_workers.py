@@ -48,7 +48,7 @@ def test_of_workers_that_begin_at_once_one_asks_the_model(talk: Talk) -> None:
 
     def work() -> None:
         everybody.wait()
-        talk.world.deployment.services.turns.handle(chat_id)
+        talk.world.deployment.take_step(chat_id)
 
     threads = [threading.Thread(target=work) for _ in range(4)]
     for thread in threads:
@@ -106,7 +106,7 @@ def test_a_tool_call_is_repeated_under_the_id_that_it_had(talk: Talk) -> None:
 
     server.meanwhile = cut_off
     with pytest.raises(StorageUnavailableError):
-        talk.world.deployment.services.turns.handle(chat_id)
+        talk.world.deployment.take_step(chat_id)
     server.meanwhile, calls.refuse_after = None, None
     assert talk.chat(chat_id)["status"] == "running"
     talk.world.deployment.clock.advance(seconds=31)
@@ -132,14 +132,14 @@ def test_storage_that_fails_anywhere_in_a_step_leaves_no_chat_stuck(
     chat_id = talk.start("hello")
     deployment.aws_calls.refuse_after = let_through
     with suppress(StorageUnavailableError, EncryptionUnavailableError):
-        deployment.services.turns.handle(chat_id)
+        deployment.take_step(chat_id)
     deployment.aws_calls.refuse_after = None
     for _ in range(10):
         if talk.chat(chat_id)["status"] in {"waiting", "error"}:
             break
         deployment.clock.advance(seconds=61)
         assert deployment.services.turns.wake_stuck() == 1
-        deployment.services.turns.handle(chat_id)
+        deployment.take_step(chat_id)
     assert talk.chat(chat_id)["status"] == "waiting"
     assert said(talk, chat_id) == ["hello", "You said: hello"]
 
@@ -187,9 +187,9 @@ def test_a_chat_that_is_deleted_under_a_step_stays_deleted(talk: Talk) -> None:
     chat_id = talk.start("hello")
     path = f"{CHATS}/{chat_id}"
     talk.meanwhile.append(lambda: talk.client.delete(path).raise_for_status())
-    talk.world.deployment.services.turns.handle(chat_id)
+    talk.world.deployment.take_step(chat_id)
     assert talk.client.get(path).status_code == 404
-    talk.world.deployment.services.turns.handle(chat_id)
+    talk.world.deployment.take_step(chat_id)
     assert len(talk.model.requests) == 1
 
 

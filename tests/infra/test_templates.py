@@ -187,7 +187,10 @@ def test_nobody_may_do_everything_or_something_to_everything() -> None:
                 assert "*" not in json.dumps(statement["Resource"]), statement["Sid"]
     resources = additions()["Resources"].items()
     policies = {name: each for name, each in resources if each.get("Type") == "AWS::IAM::Policy"}
-    assert policies.keys() == {"BedrockPolicy", "TracingPolicy"}
+    assert policies.keys() == {"BedrockPolicy", "TracingPolicy", "WrappingKeyPolicy"}
+    own = next(each for each in policy_of("turns") if each["Sid"] == "WrapAndUnwrapItsOwnDataKeys")
+    [other] = policies["WrappingKeyPolicy"]["Properties"]["PolicyDocument"]["Statement"]
+    assert other == {**own, "Resource": {"Ref": "WrappingKeyARN"}}
     everything = {
         name
         for name, each in policies.items()

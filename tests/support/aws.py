@@ -14,7 +14,6 @@ from botocore.awsrequest import AWSResponse
 from botocore.compat import HTTPHeaders
 from botocore.config import Config
 from botocore.loaders import create_loader
-from moto.core import DEFAULT_ACCOUNT_ID
 from moto.core.botocore_stubber import BotocoreStubber
 from moto.kms.models import kms_backends
 from moto.kms.utils import generate_private_key
@@ -84,7 +83,8 @@ def lose_table(table: str) -> None:
 
 def lose_kms_key(arn: str) -> None:
     """Forget a KMS key: moto's disabled and deleted ones go on decrypting."""
-    del kms_backends[DEFAULT_ACCOUNT_ID][REGION].keys[arn.rpartition("/")[2]]
+    account_id = arn.split(":")[4]
+    del kms_backends[account_id][REGION].keys[arn.rpartition("/")[2]]
 
 
 class CallCounter:

@@ -96,7 +96,9 @@ class Terminal:
 
 def terminal_of(deployment: Deployment, home: Path, token: str) -> Terminal:
     """A terminal in which a token's owner uses a deployment."""
-    transport = InProcessTransport(deployment.app, deployment.settings.public_url.path)
+    transport = InProcessTransport(
+        deployment.app, deployment.settings.public_url.path, deployment.roles
+    )
     environment = {"CIBORIUM_URL": PUBLIC_URL, "CIBORIUM_TOKEN": token}
     return Terminal(home, transport, environment)
 

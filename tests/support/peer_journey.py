@@ -41,7 +41,7 @@ class PeerWorld:
     def browser(self) -> Iterator[httpx.Client]:
         """A browser in which Mara is signed in; it follows redirects and keeps cookies."""
         public_url = self.deployment.settings.public_url
-        ours = InProcessTransport(self.deployment.app, public_url.path)
+        ours = InProcessTransport(self.deployment.app, public_url.path, self.deployment.roles)
         token = self.mara.headers["Authorization"].removeprefix("Bearer ")
         with httpx.Client(
             mounts={public_url.origin: ours},

@@ -49,7 +49,7 @@ def sdk_client(deployment: Deployment, token: str | None = ADMIN_TOKEN) -> Clien
     return Client(
         base.origin + base.path,
         token,
-        transport=InProcessTransport(deployment.app, base.path),
+        transport=InProcessTransport(deployment.app, base.path, deployment.roles),
         sleep=lambda _: None,
     )
 

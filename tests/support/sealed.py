@@ -68,7 +68,8 @@ class Office:
     def run(self, *arguments: str, stage: str = aws.STAGE, typed: str = "") -> Ran:
         """Run the operator's program."""
         environment = {"CIBORIUM_STAGE": stage, "CIBORIUM_PUBLIC_URL": PUBLIC_URL}
-        operator = Operator(environment, clock=self.deployment.clock)
+        egress = self.deployment.egress
+        operator = Operator(environment, clock=self.deployment.clock, egress=egress)
         result = CliRunner().invoke(cli, arguments, obj=operator, input=typed)
         if result.exception and not isinstance(result.exception, SystemExit):
             raise result.exception

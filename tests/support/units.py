@@ -94,7 +94,7 @@ class UnitMeter:
             found = parsed.get("Items", [parsed.get("Item", {})])
             units = max(1, math.ceil(sum(map(_size, found)) / 4096))
             self.consumed.read_units += units if request.get("ConsistentRead") else units / 2
-        else:
+        elif operation != "DescribeTable":
             self._write(operation, request, 1)
 
     def _write(self, operation: str, request: dict[str, Any], factor: int) -> None:

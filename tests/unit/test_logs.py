@@ -105,6 +105,19 @@ def test_of_what_libraries_log_only_who_did_is_printed(lines: Any) -> None:
     assert told == {"botocore.endpoint", "httpx", "urllib3.connectionpool", "asyncio"}
 
 
+def test_a_line_that_cannot_be_written_is_lost_without_its_text(
+    lines: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    logs.configure("INFO")
+    [handler] = logs.get_logger().handlers
+    assert isinstance(handler, logging.StreamHandler)
+    handler.setStream(None)  # As when standard output is closed.
+    fields = {"status": float("nan"), "authorization": "sentinel"}
+    logs.get_logger().error("A push was refused.", extra={"fields": fields})
+    told = capsys.readouterr().err
+    assert json.loads(told)["message"] == "A log line was lost."
+
+
 def test_every_message_in_the_source_is_a_constant_and_every_field_is_declared() -> None:
     """So that no f-string carries into a line what no field may."""
     calls = 0
