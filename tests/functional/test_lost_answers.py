@@ -3,6 +3,7 @@
 What journeys meet of it is in test_faults.py.
 """
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -71,7 +72,7 @@ def test_the_lease_on_renewing_a_sign_ins_tokens_is_taken_once_and_they_are_stor
     with wire.armed(LOST_ANSWER, ONCE):
         assert tokens.claim(user_id, TOKENS, HOLDER, now, until)
     assert not tokens.claim(user_id, TOKENS, new_id(), now, until)
-    renewed = LoginTokens("https://id.example", b"renewed", b"renewed too", "openid", None)
+    renewed = replace(TOKENS, access_token=b"renewed", refresh_token=b"renewed too")
     with wire.armed(LOST_ANSWER, ONCE):
         assert tokens.complete(user_id, renewed, HOLDER)
     assert not tokens.complete(user_id, TOKENS, HOLDER)
