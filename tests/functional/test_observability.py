@@ -133,6 +133,15 @@ def test_refreshed_tokens_are_counted(world: World, *, refused: bool) -> None:
     assert line.get("TokenRefreshFailures", 0) == refused
 
 
+def test_a_key_service_that_answers_is_no_failure(world: World) -> None:
+    with world.deployment.admin as admin:
+        key = {"auth_type": "api_key", "api_key_header": "X-Key", "api_key_value": "sentinel"}
+        assert admin.post(SERVERS, json=server_body(**key)).status_code == 201
+    line = last_line(world.deployment, "request")
+    assert line["KMSCalls"] == 1
+    assert "EncryptionFailures" not in line
+
+
 def test_a_key_service_that_refuses_is_counted(world: World) -> None:
     with world.deployment.admin as admin:
         world.deployment.aws_calls.refuse_after = 3
