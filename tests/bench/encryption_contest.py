@@ -83,8 +83,8 @@ def _count(cloud: Cloud, make: Callable[[Cloud], Contestant]) -> list[Cell]:
         earlier = make(cloud)
         sealed_for = chance.choices(names, weights, k=_SEALED_BY_EACH)
         there += [(name, earlier.seal(b"a token", name)) for name in sealed_for]
-    container = make(cloud)
     cloud.calls.clear()
+    container = make(cloud)
     for _ in range(OPERATIONS):
         if chance.random() < 0.1:
             container.seal(b"a new token", chance.choices(names, weights)[0])
