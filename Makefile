@@ -6,7 +6,7 @@ BIN := .venv/bin
 # A file stays in one worker: some of its tests share a folder, as those of the package do.
 RUN_TESTS := $(BIN)/python -m pytest -n 2 --dist loadfile
 
-.PHONY: help run demo test conformance rules-table bench api-docs check package checkov sdk deploy-local deploy packages destroy lock audit format clean setup setup-peers setup-checkov setup-gateway setup-bench setup-node setup-supply need-python
+.PHONY: help run demo test conformance rules-table bench load api-docs check package checkov sdk deploy-local deploy packages destroy lock audit format clean setup setup-peers setup-checkov setup-gateway setup-bench setup-node setup-supply need-python
 
 help: ## What the commands do
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
@@ -28,6 +28,9 @@ rules-table: setup setup-peers setup-node ## Run the tests of the MCP rules and 
 
 bench: setup setup-peers setup-gateway setup-bench ## Measure, and write docs/performance.md; ONLY=warm,growth for these alone
 	$(BIN)/python -m tests.bench.run $(ONLY)
+
+load: setup setup-peers ## Load the local run for five minutes (MINUTES=1) and see that it stays flat
+	$(BIN)/python -m tests.bench.load
 
 api-docs: setup ## Record the API's examples and write docs/api.md from the routes and wire types
 	$(BIN)/python -m pytest -q tests/functional/test_api_examples.py --write-examples
