@@ -108,10 +108,11 @@ def attend_socket(
     with observed(FOLLOW, "socket", context, str(told.get("requestId") or "")):
         status = 200
         try:
-            if kind == "CONNECT":
-                _open_socket(services, event, connection_id)
-            elif kind == "DISCONNECT":
-                services.sockets.close(connection_id)
+            with services.limited_patience():
+                if kind == "CONNECT":
+                    _open_socket(services, event, connection_id)
+                elif kind == "DISCONNECT":
+                    services.sockets.close(connection_id)
         except CiboriumError as exc:
             status = 503 if isinstance(exc, UnavailableError) else 403
             note(code=exc.code)

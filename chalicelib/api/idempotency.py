@@ -36,8 +36,8 @@ def answer_once(call: "Call", method: str, perform: Callable[[], Reply]) -> Repl
     context = replace(call.actor.request, companion=keys.companion(begun))
     call.actor = replace(call.actor, request=context)
     reply = perform()
-    if reply.status >= 500:
-        keys.release(begun)
+    if reply.status >= 500 or "Retry-After" in reply.headers:
+        keys.release(begun)  # It did not happen, and is to be asked for again.
     else:
         kept = {name: reply.headers[name] for name in _KEPT_HEADERS if name in reply.headers}
         keys.complete(begun, Answer(reply.status, reply.body, reply.content_type, kept))

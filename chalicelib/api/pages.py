@@ -25,12 +25,15 @@ def error_page(error: CiboriumError, request_id: str, sign_in_url: str = "") -> 
     detail = f"<p>{escape(error.detail)}</p>" if error.detail else ""
     if sign_in_url:
         detail += f'<p><a href="{escape(sign_in_url, quote=True)}">To the sign-in page</a></p>'
-    return _page(
+    page = _page(
         status_of(error),
         "That did not work",
         f"<p>{escape(error.message)}</p>{detail}<p><code>{escape(error.code)} · "
         f"{escape(request_id)}</code></p>",
     )
+    if error.retry_after:
+        page.headers["Retry-After"] = str(error.retry_after)
+    return page
 
 
 def login_page(

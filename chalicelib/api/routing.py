@@ -314,7 +314,8 @@ def answer(call: Call, route: Route, arguments: dict[str, str]) -> Reply:
             _ = call.actor  # Refuses whoever is unknown, before anything is parsed.
         return answer_once(call, route.method, perform) if route.creates else perform()
 
-    reply = _attempt(call, route, serve)
+    with call.services.limited_patience():
+        reply = _attempt(call, route, serve)
     reply.headers["X-Request-Id"] = call.request_id
     return replace(reply, cookies=(*reply.cookies, *call.cookies_to_set))
 

@@ -8,11 +8,15 @@ from datetime import timedelta
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
+from chalicelib import patience
 from chalicelib.bootstrap.parts import part
 from chalicelib.config import PublicURL, Settings
+from chalicelib.patience import Stopwatch
 from chalicelib.primitives import Clock, utc_now
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from botocore.session import Session
 
     from chalicelib.audit import AuditRepository, NewEvent
@@ -27,8 +31,8 @@ if TYPE_CHECKING:
     from chalicelib.storage.rows import Rows
 
 _AWS_CONFIG: dict[str, Any] = {
-    "connect_timeout": 2,
-    "read_timeout": 5,
+    "connect_timeout": 1,
+    "read_timeout": 3,
     "retries": {"mode": "standard", "total_max_attempts": 3},
 }
 _QUEUE_CONFIG: dict[str, Any] = {
@@ -46,6 +50,11 @@ _PUSH_CONFIG: dict[str, Any] = {
 _CONFIGS = {"sqs": _QUEUE_CONFIG, SOCKETS: _PUSH_CONFIG}
 
 
+def limits_of(service: str) -> dict[str, Any]:
+    """How long a client of a service waits, and how often it tries: botocore's `Config`."""
+    return _CONFIGS.get(service, _AWS_CONFIG)
+
+
 class Foundation:
     """The lowest parts; every keyword replaces one, in tests.
 
@@ -59,6 +68,7 @@ class Foundation:
         sign_in_tokens: the tokens of people's sign-ins.
         listing_patience: for how many seconds a listing of many servers waits for the slowest.
         lease: how long a chat waits for a worker that gives no sign of life.
+        stopwatch: measures how long AWS takes.
     """
 
     def __init__(  # noqa: PLR0913 -- each replaces one part
@@ -73,6 +83,7 @@ class Foundation:
         sign_in_tokens: SignInTokens | None = None,
         listing_patience: float | None = None,
         lease: timedelta | None = None,
+        stopwatch: Stopwatch = time.monotonic,
     ) -> None:
         self._settings = settings
         if database:
@@ -85,6 +96,11 @@ class Foundation:
         self._sign_in_tokens = sign_in_tokens
         self._given_patience = listing_patience
         self._given_lease = lease
+        self._stopwatch = stopwatch
+
+    def limited_patience(self) -> AbstractContextManager[None]:
+        """Within it, all calls to AWS together may take no longer than a request waits."""
+        return patience.limited(stopwatch=self._stopwatch)
 
     @property
     def stream_url(self) -> str:
@@ -203,7 +219,7 @@ class Foundation:
     def _create_client(self, service: str) -> Any:
         from botocore.config import Config
 
-        config = Config(**_CONFIGS.get(service, _AWS_CONFIG))
+        config = Config(**limits_of(service))
         own = self._settings.stream_management_url if service == SOCKETS else None
         return self._session.create_client(
             service, region_name=self._region, config=config, endpoint_url=own

@@ -144,7 +144,10 @@ class ChatRepository(ChatReader):
         transaction.update(item, [note], is_own, ChatNotFoundError())
 
     def add_fragment(self, chat_id: str, fragment: Fragment, now: datetime) -> None:
-        """Show what a model has just said; only its own step writes a fragment, and once."""
+        """Show what a model has just said; only its own step writes a fragment, and once.
+
+        One that is there with the same content is its own, of an attempt whose answer was lost.
+        """
         key = items.fragments_key(fragment.message_id, fragment.holder)
         item = self._fragments(
             PK=chat_key(chat_id),
@@ -153,7 +156,9 @@ class ChatRepository(ChatReader):
             expires_at=items.end_of_fragments(now),
         )
         with refused_as(LeaseLostError()):
-            item.save(condition=self._fragments.absent())
+            item.save(
+                condition=self._fragments.absent() | (self._fragments.content == item.content)
+            )
 
     def mark_deleted(self, chat: Chat, event: NewEvent) -> None:
         """Hide a chat for good; what it consists of is removed by `remove`.

@@ -16,6 +16,7 @@ from chalicelib.identity.models import Actor
 from chalicelib.mcp_servers.selection import ServerSelection
 from chalicelib.primitives import Clock, parse_id
 from chalicelib.sdk.chats import ChatStatus
+from chalicelib.storage import StorageUnavailableError
 
 _MOST_PER_PAGE = 200
 _MOST_SEARCHED = 1000
@@ -151,7 +152,8 @@ class ChatService:
                 if not attempts_left:
                     raise
                 continue
-            self._repository.remove(chat.id, chat.organization_id, _MOST_REMOVED_AT_ONCE)
+            with suppress(StorageUnavailableError):  # The reaper goes on with it.
+                self._repository.remove(chat.id, chat.organization_id, _MOST_REMOVED_AT_ONCE)
             return
 
     def remove_deleted(self) -> int:

@@ -6,6 +6,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from chalicelib import patience
 from chalicelib.encryption.errors import EncryptionUnavailableError, SealedValueError
 from chalicelib.encryption.models import DataKey, DataKeyRecord, Wrapped
 from chalicelib.metrics import Metric, count
@@ -110,7 +111,15 @@ class KMSKeyring:
 
     def _call(self, operation: str, **arguments: Any) -> dict[str, Any]:
         try:
-            answer: dict[str, Any] = getattr(self._client(), operation)(**arguments)
+            return self._ask(operation, **arguments)
+        except EncryptionUnavailableError:
+            count(Metric.ENCRYPTION_FAILURES)
+            raise
+
+    def _ask(self, operation: str, **arguments: Any) -> dict[str, Any]:
+        try:
+            with patience.waiting(_unavailable()):
+                answer: dict[str, Any] = getattr(self._client(), operation)(**arguments)
         except ClientError as exc:
             if exc.response.get("Error", {}).get("Code") == "InvalidCiphertextException":
                 raise SealedValueError from exc
@@ -121,8 +130,6 @@ class KMSKeyring:
 
 
 def _unavailable() -> EncryptionUnavailableError:
-    count(Metric.ENCRYPTION_FAILURES)
     return EncryptionUnavailableError(
-        "Encryption is unavailable: the key service did not answer or refused. "
-        "Nothing was changed; try again."
+        "Encryption is unavailable: the key service did not answer or refused. Try again."
     )

@@ -73,6 +73,17 @@ class Vault:
             key = self._key(parse_key_id(sealed))
         return unseal(sealed, key, place)
 
+    def prepare(self, scope: str) -> None:
+        """Have the active data key of `scope` at hand, so that sealing asks nobody for minutes.
+
+        For whoever is about to get a secret that nobody else has, and that must not be lost.
+
+        Raises:
+            EncryptionUnavailableError: the data key is not cached and KMS does not answer.
+        """
+        with self._lock:
+            self._active_key(scope)
+
     def is_reachable(self) -> bool:
         """Whether KMS answers; for `/readyz`."""
         return self._kms.is_reachable()

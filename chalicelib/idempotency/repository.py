@@ -46,6 +46,8 @@ class IdempotencyRepository:
                 & names.created.does_not_exist()
                 & (names.lease_until <= now)
             )
+            # Ours already: botocore sends a write again when its answer was lost.
+            | (names.holder == claim.holder)
         )
         item = self._answers(
             PK=_key(claim.record_id),
@@ -87,13 +89,24 @@ class IdempotencyRepository:
                 condition=self._answers.holder == claim.holder,
             )
 
-    def release(self, claim: Claim) -> None:
-        """Give the key back unused; nothing happens if it is lost, or something was created."""
+    def release(self, claim: Claim, now: datetime) -> None:
+        """Give the key back; nothing happens if it is lost.
+
+        If something was created after all, the key goes on standing for that, and whoever comes
+        next need not wait for the lease to hear of it.
+        """
         names = self._answers
-        with refusal_ignored():
-            self._key_of(claim).delete(
-                condition=(names.holder == claim.holder) & names.created.does_not_exist()
-            )
+        try:
+            with refused_as(ClaimRefusedError()):
+                self._key_of(claim).delete(
+                    condition=(names.holder == claim.holder) & names.created.does_not_exist()
+                )
+        except ClaimRefusedError:
+            with refusal_ignored():
+                self._key_of(claim).update(
+                    actions=[names.lease_until.set(now)],
+                    condition=(names.holder == claim.holder) & names.answer.does_not_exist(),
+                )
 
     def _key_of(self, claim: Claim) -> AnswerItem:
         return self._answers(_key(claim.record_id), "answer")

@@ -21,7 +21,7 @@ from chalicelib.idempotency.models import Answer, Claim, Request
 from chalicelib.idempotency.repository import IdempotencyRepository
 from chalicelib.logs import get_logger
 from chalicelib.primitives import Clock, new_id
-from chalicelib.storage import Transaction
+from chalicelib.storage import StorageUnavailableError, Transaction
 
 _LONGEST_KEY = 255
 _KEY = re.compile(rf"[\x21-\x7e]{{1,{_LONGEST_KEY}}}")
@@ -54,6 +54,9 @@ class IdempotencyService:
             self._repository.claim(claim, self._clock())
         except ClaimRefusedError:
             return self._earlier_answer(claim)
+        except StorageUnavailableError:
+            self.release(claim)  # It may have been taken, and nobody would use it.
+            raise
         return claim
 
     def companion(self, claim: Claim) -> "ClaimCompanion":
@@ -77,7 +80,7 @@ class IdempotencyService:
     def release(self, claim: Claim) -> None:
         """Let the request be served again, since it was not; never fails: the lease runs out."""
         try:
-            self._repository.release(claim)
+            self._repository.release(claim, self._clock())
         except CiboriumError as exc:
             get_logger().warning("A key was not given back.", extra={"fields": {"code": exc.code}})
 

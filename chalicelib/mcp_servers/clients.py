@@ -17,6 +17,7 @@ from chalicelib.mcp_servers.repository import MCPServerRepository
 from chalicelib.mcp_servers.rules import check_secrets_stay, has_moved
 from chalicelib.primitives import Clock
 from chalicelib.sdk.mcp_servers import UpdateMCPServerConfigRequest
+from chalicelib.storage import StorageUnavailableError
 
 
 class ServerClients:
@@ -46,6 +47,7 @@ class ServerClients:
         """
         known = server.oauth2
         is_ours = known.registration is not Registration.MANUAL
+        self._drafts.prepare()
         found = self._provisioner.provision(
             ClientRequest(
                 server_id=server.id,
@@ -116,6 +118,8 @@ class ServerClients:
         event = actor.did(Action.UPDATE, ObjectType.MCP_SERVER, server.id, changes)
         try:
             self._repository.replace(server, after, event)
+        except StorageUnavailableError:
+            raise  # It may be the server's client by now.
         except Exception:
             if is_new:
                 self.abandon(after)

@@ -164,6 +164,14 @@ class ServerDrafts:
             client = replace(client, resource="")
         return client
 
+    def prepare(self) -> None:
+        """See that secrets can be sealed, before others hand them out.
+
+        Raises:
+            EncryptionUnavailableError: they cannot.
+        """
+        self._vault.prepare(DEPLOYMENT_SCOPE)
+
     def _seal(self, field: SealedField, server_id: str, secret: SecretStr | str) -> bytes:
         text = secret if isinstance(secret, str) else secret.get_secret_value()
         return self._vault.seal(text, Place(field, server_id), DEPLOYMENT_SCOPE)

@@ -30,15 +30,21 @@ class ServerNotFoundError(NotFoundError):
 
 
 class SlugTakenError(ConflictError):
-    """Another server has the slug."""
+    """Another server has the slug.
+
+    Args:
+        slug: that is taken.
+        retry_after: if it may be free again in so many seconds: the other server is not complete.
+    """
 
     code = "mcp_server_slug_taken"
 
-    def __init__(self, slug: str) -> None:
+    def __init__(self, slug: str, *, retry_after: int = 0) -> None:
         super().__init__(
             "MCP server config slug already exists.",
             detail=f"Another server has the slug {slug}. Choose a different one.",
         )
+        self.retry_after = retry_after
 
 
 class VersionConflictError(ConflictError):

@@ -10,7 +10,7 @@ from chalicelib.mcp_servers.tool_rules import find_rule
 from chalicelib.sdk.mcp_servers import AuthType, Availability, ToolChanges, ToolRule, Transport
 
 _MOVES_COUNT_FOR = timedelta(hours=1)
-_LONGEST_CREATE = timedelta(seconds=60)
+LONGEST_CREATE = timedelta(seconds=60)
 
 
 class Registration(StrEnum):
@@ -147,10 +147,15 @@ class MCPServer:
 
     def is_abandoned(self, now: datetime) -> bool:
         """Whether it waits for a discovery that must have ended: its request is long over."""
+        return self.is_reserved and self.created_at + LONGEST_CREATE <= now
+
+    @property
+    def is_reserved(self) -> bool:
+        """Whether it waits for its discovery and has never been complete."""
         waits = (
             self.auth_type is AuthType.OAUTH2 and self.oauth2.needs_discovery and self.version == 1
         )
-        return waits and not self.deleting and self.created_at + _LONGEST_CREATE <= now
+        return waits and not self.deleting
 
     def rule_of(self, tool_name: str) -> ToolRule:
         """What the admin says about a tool."""

@@ -1,7 +1,6 @@
 """The registry of MCP servers: who may change what, and what a change entails."""
 
 from collections.abc import Callable, Container, Sequence
-from contextlib import suppress
 from dataclasses import replace
 
 from chalicelib.audit import Action, NewEvent, ObjectType, diff
@@ -19,7 +18,7 @@ from chalicelib.mcp_servers.errors import (
     SlugTakenError,
     VersionConflictError,
 )
-from chalicelib.mcp_servers.models import MCPServer
+from chalicelib.mcp_servers.models import LONGEST_CREATE, MCPServer
 from chalicelib.mcp_servers.ports import Connections, ToolApprovals
 from chalicelib.mcp_servers.reading import ServerReading, ServerView
 from chalicelib.mcp_servers.repository import MCPServerRepository
@@ -37,6 +36,7 @@ from chalicelib.sdk.mcp_servers import (
     CreateMCPServerConfigRequest,
     UpdateMCPServerConfigRequest,
 )
+from chalicelib.storage import StorageUnavailableError
 
 
 class MCPServerService(ServerReading):
@@ -90,7 +90,8 @@ class MCPServerService(ServerReading):
         if server.auth_type is AuthType.OAUTH2 and server.oauth2.needs_discovery:
             server = self._add_with_discovery(actor, server)
         else:
-            self._repository.add(server, _created(actor, server))
+            event = _created(actor, server)
+            self._claim_slug(server.slug, lambda: self._repository.add(server, event))
         return ServerView(server, auth_connected=False, redacted=False)
 
     def update(
@@ -210,14 +211,24 @@ class MCPServerService(ServerReading):
             self._clients.abandon(before)
         return after
 
-    def _remove_abandoned(self, slug: str) -> bool:
-        """Remove what a create left that was killed during discovery; whether there was one."""
-        server_id = self._repository.find_id_by_slug(slug)
-        server = None if server_id is None else self._repository.find(server_id)
-        if server is None or not server.is_abandoned(self._clock()):
-            return False
-        self._repository.remove(server)
-        return True
+    def _claim_slug(self, slug: str, add: Callable[[], None]) -> None:
+        """Add a server, in place of what a create has left that was killed during discovery.
+
+        Raises:
+            SlugTakenError: another server has the slug; perhaps for a moment only.
+        """
+        try:
+            add()
+        except SlugTakenError:
+            server_id = self._repository.find_id_by_slug(slug)
+            server = None if server_id is None else self._repository.find(server_id)
+            if server is None or not server.is_reserved:
+                raise
+            if not server.is_abandoned(self._clock()):
+                seconds = int(LONGEST_CREATE.total_seconds())
+                raise SlugTakenError(slug, retry_after=seconds) from None
+            self._repository.remove(server)
+            add()
 
     def _check_organizations(self, organization_ids: Sequence[str]) -> None:
         missing = self._organizations.find_missing(organization_ids)
@@ -246,23 +257,34 @@ class MCPServerService(ServerReading):
         """
         incomplete = replace(server, enabled=False)
         try:
-            self._repository.reserve(incomplete)
-        except SlugTakenError:
-            if not self._remove_abandoned(server.slug):
-                raise
-            self._repository.reserve(incomplete)
-        try:
+            self._claim_slug(server.slug, lambda: self._repository.reserve(incomplete))
             complete = self._clients.complete(server)
-            try:
-                self._repository.replace(incomplete, complete, _created(actor, complete))
-            except Exception:
-                self._clients.abandon(complete)
-                raise
         except Exception:
-            with suppress(VersionConflictError):  # An admin was quicker; it is theirs now.
-                self._repository.remove(incomplete)
+            self._give_up(incomplete)
+            raise
+        try:
+            self._repository.replace(incomplete, complete, _created(actor, complete))
+        except StorageUnavailableError:
+            # Perhaps it is complete by now, and has this client.
+            if self._give_up(incomplete):
+                self._clients.abandon(complete)
+            raise
+        except Exception:
+            self._give_up(incomplete)
+            self._clients.abandon(complete)
             raise
         return complete
+
+    def _give_up(self, incomplete: MCPServer) -> bool:
+        """Remove a row that was only reserved; False if it is complete, or nobody knows.
+
+        A row that stays for that reason is in nobody's way for longer than `is_abandoned` says.
+        """
+        try:
+            self._repository.remove(incomplete)
+        except (VersionConflictError, StorageUnavailableError):
+            return False  # It was never there, or is complete, or an admin has changed it.
+        return True
 
 
 def _require_version(server: MCPServer, versions: Container[int] | None) -> None:

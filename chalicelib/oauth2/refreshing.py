@@ -15,7 +15,7 @@ from chalicelib.oauth2.models import Connection
 from chalicelib.oauth2.provider import Provider
 from chalicelib.oauth2.repository import ConnectionRepository
 from chalicelib.oauth2.tokens import TokenSealer
-from chalicelib.oauth2.turns import LEASE, take_turns
+from chalicelib.oauth2.turns import LEASE, store_surely, take_turns
 from chalicelib.primitives import Clock
 
 
@@ -68,6 +68,7 @@ class TokenRefresher:
         self, connection: Connection, server: MCPServer, holder: str
     ) -> Connection:
         try:
+            self._tokens.prepare(connection.key_scope)  # It will be another refresh token.
             refresh_token = self._tokens.open_refresh_token(connection)
             tokens = self._provider.refresh(server, refresh_token)
         except RefreshRefusedError:
@@ -86,7 +87,7 @@ class TokenRefresher:
             raise
         renewed = self._tokens.renew(connection, tokens)
         try:
-            self._repository.complete(renewed, holder)
+            store_surely(lambda: self._repository.complete(renewed, holder), self._pause)
         except ConnectionChangedError:
             # A disconnect or a new connection wins, and nobody else knows these tokens.
             self._provider.revoke_unstored(server, tokens)

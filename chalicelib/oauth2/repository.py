@@ -147,20 +147,21 @@ class ConnectionRepository:
     def claim(self, connection: Connection, holder: str, now: datetime, until: datetime) -> bool:
         """Take the lease on refreshing a connection; False if another has it, or it has changed.
 
-        A holder that died loses the lease at `until`.
+        A holder that died loses the lease at `until`; one that asks again has it already: botocore
+        sends a write again when its answer was lost.
         """
+        names = self._connections
         item = self._key_of(connection)
-        unchanged = self._connections.version == connection.version
-        is_free = self._connections.lease_until.does_not_exist() | (
-            self._connections.lease_until <= now
+        unchanged = names.version == connection.version
+        is_free = (
+            names.lease_until.does_not_exist()
+            | (names.lease_until <= now)
+            | (names.lease_holder == holder)
         )
         try:
             with refused_as(ConnectionChangedError()):
                 item.update(
-                    actions=[
-                        self._connections.lease_holder.set(holder),
-                        self._connections.lease_until.set(until),
-                    ],
+                    actions=[names.lease_holder.set(holder), names.lease_until.set(until)],
                     condition=unchanged & is_free,
                 )
         except ConnectionChangedError:
@@ -175,6 +176,9 @@ class ConnectionRepository:
                 the holder took too long. What won stays.
         """
         names = self._connections
+        # A sealed value is another each time, so these very ones are our own, of an attempt whose
+        # answer was lost.
+        is_done = (names.version == renewed.version) & (names.access_token == renewed.access_token)
         with refused_as(ConnectionChangedError()):
             self._key_of(renewed).update(
                 actions=[
@@ -190,7 +194,7 @@ class ConnectionRepository:
                     names.lease_holder.remove(),
                     names.lease_until.remove(),
                 ],
-                condition=names.lease_holder == holder,
+                condition=(names.lease_holder == holder) | is_done,
             )
 
     def release(self, connection: Connection, holder: str) -> None:

@@ -145,8 +145,9 @@ class ConnectionService:
         """
         server = self._connectable(actor, server_id)
         flow = self._verified_flow(actor, server, query)
-        tokens = self._exchange(actor, server, query.code, flow)
         scope = key_scope_of(self._organizations.ids_of(actor.user_id))
+        self._tokens.prepare(scope)  # The code is good for one exchange.
+        tokens = self._exchange(actor, server, query.code, flow)
         connection = self._tokens.seal(
             tokens, actor.user_id, server, requested_scope=flow.scope, key_scope=scope
         )

@@ -67,6 +67,14 @@ class TokenSealer:
         )
         return self.renew(blank, tokens)
 
+    def prepare(self, key_scope: str) -> None:
+        """See that tokens can be sealed, before a provider gives what it gives only once.
+
+        Raises:
+            EncryptionUnavailableError: they cannot.
+        """
+        self._vault.prepare(key_scope)
+
     def renew(self, connection: Connection, tokens: TokenResponse) -> Connection:
         """The connection with new tokens; a refresh token that is not replaced stays.
 

@@ -10,11 +10,14 @@ from typing import TypeVar
 
 from chalicelib.oauth2.errors import RefreshBusyError
 from chalicelib.primitives import new_id
+from chalicelib.storage import StorageUnavailableError
 
 # Longer than the provider may take, so that a living holder does not lose it.
 LEASE = timedelta(seconds=15)
 _PAUSE_SECONDS = 0.2
 _MOST_PAUSES = 60
+_MOST_STORES = 3  # Within the lease; each of them is several, in botocore.
+_PAUSE_BETWEEN_STORES_SECONDS = 0.5
 
 T = TypeVar("T")
 
@@ -37,3 +40,21 @@ def take_turns(attempt: Callable[[str], T | None], pause: Callable[[float], obje
             return found
         pause(_PAUSE_SECONDS)
     raise RefreshBusyError
+
+
+def store_surely(store: Callable[[], T], pause: Callable[[float], object]) -> T:
+    """What storing gives, if it comes to that: the provider has voided what was there before.
+
+    Args:
+        store: stores what nobody else has; it may be done twice.
+        pause: waits for some seconds.
+
+    Raises:
+        StorageUnavailableError: the database is down for longer. It is lost.
+    """
+    for _ in range(_MOST_STORES - 1):
+        try:
+            return store()
+        except StorageUnavailableError:
+            pause(_PAUSE_BETWEEN_STORES_SECONDS)
+    return store()

@@ -11,7 +11,7 @@ from chalicelib.encryption.models import SealedField
 from chalicelib.errors import CiboriumError
 from chalicelib.oauth2.errors import RefreshRefusedError
 from chalicelib.oauth2.models import TokenResponse
-from chalicelib.oauth2.turns import LEASE, take_turns
+from chalicelib.oauth2.turns import LEASE, store_surely, take_turns
 from chalicelib.oidc.models import LoginTokens
 from chalicelib.oidc.provider import IdentityProvider
 from chalicelib.oidc.repository import LoginTokensRepository
@@ -112,6 +112,7 @@ class LoginTokenKeeper:
         if not self._repository.claim(user_id, tokens, holder, now, now + LEASE):
             return None
         try:
+            self._vault.prepare(DEPLOYMENT_SCOPE)  # It will be another refresh token.
             given = provider.refresh(self._open(user_id, LOGIN_REFRESH_TOKEN, tokens.refresh_token))
         except RefreshRefusedError:
             blank = replace(tokens, access_token=b"", refresh_token=b"")
@@ -121,8 +122,10 @@ class LoginTokenKeeper:
             self._repository.release(user_id, holder)
             raise
         renewed = self._renew(user_id, tokens, given)
-        # What won meanwhile is found at the next attempt.
-        return renewed if self._repository.complete(user_id, renewed, holder) else None
+        is_stored = store_surely(
+            lambda: self._repository.complete(user_id, renewed, holder), self._pause
+        )
+        return renewed if is_stored else None  # What won meanwhile is found at the next attempt.
 
     def _renew(self, user_id: str, tokens: LoginTokens, given: TokenResponse) -> LoginTokens:
         """A refresh token that is not replaced stays (RFC 6749 section 6)."""

@@ -40,7 +40,8 @@ class SocketRepository:
             expires_at=items.whole_seconds(ticket.expires_at),
         )
         with refused_as(InvalidTicketError()):
-            item.save(condition=self._tickets.absent())
+            # The same is ours, of an attempt whose answer was lost.
+            item.save(condition=self._tickets.absent() | (self._tickets.chat_id == ticket.chat_id))
 
     def find_ticket(self, digest: str) -> StoredTicket | None:
         """A ticket that has not been used; it may be too old."""

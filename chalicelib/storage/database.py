@@ -17,6 +17,7 @@ from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 from pynamodb.transactions import TransactWrite
 
+from chalicelib import patience
 from chalicelib.aws_calls import watch
 from chalicelib.storage.errors import StorageUnavailableError
 from chalicelib.storage.items import Item
@@ -27,10 +28,12 @@ _OUR_FAULT = frozenset(
     {"ConditionalCheckFailedException", "TransactionCanceledException", "ValidationException"}
 )
 _MOST_WRITES = 100  # In one transaction.
-_ATTEMPTS = 4
+_READS = frozenset({"BatchGetItem", "DescribeTable", "GetItem", "Query"})
+# A call takes twelve seconds at the worst: three silences, and the pauses between them.
+_ATTEMPTS = 3
 _COMMITS = 3  # Of one transaction, while others hold its items.
-_CONNECT_SECONDS = 2
-_READ_SECONDS = 5
+_CONNECT_SECONDS = 1
+_READ_SECONDS = 3
 
 
 class _Connection(Connection):
@@ -44,14 +47,16 @@ class _Connection(Connection):
         return session
 
     def dispatch(self, operation_name: str, operation_kwargs: dict[str, Any]) -> dict[str, Any]:
+        unavailable = _unavailable(may_be_done=operation_name not in _READS)
         try:
-            answer: dict[str, Any] = super().dispatch(operation_name, operation_kwargs)
+            with patience.waiting(_unavailable()):
+                answer: dict[str, Any] = super().dispatch(operation_name, operation_kwargs)
         except ClientError as exc:
             if exc.response.get("Error", {}).get("Code") in _OUR_FAULT:
                 raise
-            raise _unavailable() from exc
+            raise unavailable from exc
         except BotoCoreError as exc:
-            raise _unavailable() from exc
+            raise unavailable from exc
         return answer
 
 
@@ -211,5 +216,10 @@ def _met_another(exc: TransactWriteError) -> bool:
     )
 
 
-def _unavailable() -> StorageUnavailableError:
-    return StorageUnavailableError("The database did not answer. Nothing was changed; try again.")
+def _unavailable(*, may_be_done: bool = False) -> StorageUnavailableError:
+    """The error of a call without an answer; a write's answer may be all that was lost."""
+    if may_be_done:
+        return StorageUnavailableError(
+            "The database did not answer. Look whether your change was made, or try again."
+        )
+    return StorageUnavailableError("The database did not answer. Try again.")

@@ -4,7 +4,7 @@ A user's own limit counts before those of groups, of which the most generous cou
 before everybody's.
 """
 
-from collections.abc import Container
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, replace
 
 from chalicelib.groups.errors import GroupNotFoundError
@@ -129,14 +129,16 @@ class UsageLimitService:
         if group is None:
             raise GroupNotFoundError
         shared = self._repository.get_shared()
-        before = shared.groups.get(group.id)
-        if before is None and len(shared.groups) >= _MOST_GROUPS:
-            raise TooManyGroupLimitsError(_MOST_GROUPS)
+        before, known = shared.groups.get(group.id), shared.groups
+        if before is None and len(known) >= _MOST_GROUPS:
+            known = self._without_gone(known)
+            if len(known) >= _MOST_GROUPS:
+                raise TooManyGroupLimitsError(_MOST_GROUPS)
         after = GroupLimit(
             group_id=group.id, organization_id=group.organization_id, spend_limit_micros=micros
         )
         if after != before:
-            self._replace_groups(actor, shared, group.id, after)
+            self._replace_groups(actor, shared, group.id, after, known)
         return after
 
     def remove_of_group(self, actor: Actor, group_id: str) -> None:
@@ -152,12 +154,21 @@ class UsageLimitService:
         wanted = parse_id(group_id)
         if wanted is None or wanted not in shared.groups:
             raise LimitOverrideNotFoundError
-        self._replace_groups(actor, shared, wanted, None)
+        self._replace_groups(actor, shared, wanted, None, shared.groups)
+
+    def _without_gone(self, limits: Mapping[str, GroupLimit]) -> dict[str, GroupLimit]:
+        """Limits but for those of groups that are gone; it costs a read for each."""
+        return {key: each for key, each in limits.items() if self._groups.find_anywhere(key)}
 
     def _replace_groups(
-        self, actor: Actor, shared: DeploymentLimits, group_id: str, limit: GroupLimit | None
+        self,
+        actor: Actor,
+        shared: DeploymentLimits,
+        group_id: str,
+        limit: GroupLimit | None,
+        known: Mapping[str, GroupLimit],
     ) -> None:
-        groups = {key: each for key, each in shared.groups.items() if key != group_id}
+        groups = {key: each for key, each in known.items() if key != group_id}
         if limit is not None:
             groups[group_id] = limit
         after = replace(shared, groups=groups, version=shared.version + 1)

@@ -28,6 +28,7 @@ SECTIONS = (
     "gateway",
     "listing",
     "chats",
+    "load",
 )
 _LOAD_TO_WARN_OF = 0.5
 

@@ -12,6 +12,7 @@ import botocore.session
 import pytest
 from botocore.awsrequest import AWSResponse
 from botocore.compat import HTTPHeaders
+from botocore.config import Config
 from botocore.loaders import create_loader
 from moto.core.botocore_stubber import BotocoreStubber
 from moto.kms.models import kms_backends
@@ -62,9 +63,9 @@ def create_stack(stage: str = STAGE) -> None:
         kms.put_key_policy(KeyId=key["KeyId"], PolicyName="default", Policy=policy)
 
 
-def client(service: str) -> Any:
+def client(service: str, config: Config | None = None) -> Any:
     """A botocore client of the in-process AWS."""
-    return _session().create_client(service, region_name=REGION)
+    return _session().create_client(service, region_name=REGION, config=config)
 
 
 @cache

@@ -2,11 +2,13 @@
 
 import json
 import logging
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
+from botocore.config import Config
 from chalice.app import Chalice
 from chalice.test import Client as ChaliceClient
 
@@ -14,7 +16,7 @@ from chalicelib import events, logs
 from chalicelib.api import API, register
 from chalicelib.aws_calls import watch
 from chalicelib.bootstrap import Services
-from chalicelib.bootstrap.foundation import SOCKETS
+from chalicelib.bootstrap.foundation import SOCKETS, limits_of
 from chalicelib.config import Settings
 from chalicelib.egress import Egress
 from chalicelib.mcp_client.credentials import SignInTokens
@@ -74,6 +76,7 @@ class Deployment:
     egress: Egress
     database: Database
     aws_calls: aws.CallCounter
+    aws_clients: tuple[Any, ...]
     sqs: Any
     sockets: Sockets
     roles: Roles
@@ -131,7 +134,7 @@ class Deployment:
 class _Lines(logging.Handler):
     def __init__(self, lines: list[str]) -> None:
         super().__init__()
-        self.setFormatter(logs.JSONFormatter())
+        self.setFormatter(logs.JSONFormatter(aws.STAGE))
         self._lines = lines
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -150,6 +153,7 @@ def start_deployment(
     sign_in_tokens: SignInTokens | None = None,
     pause: Callable[[float], object] = lambda _: None,
     listing_patience: float = PATIENCE_SECONDS,
+    stopwatch: Callable[[], float] = time.monotonic,
     **environment: str,
 ) -> Deployment:
     """A deployment over the in-process AWS; `transport` or `egress` is its internet."""
@@ -164,13 +168,16 @@ def start_deployment(
     counter, clock = aws.CallCounter(), clock or FakeClock()
     database = Database(settings.table_name, aws.REGION)
     roles = Roles()
-    for watcher in (counter, roles):
-        watcher.watch(database.connection.client)
-    clients = {service: aws.client(service) for service in ("kms", "sqs")}
+    counter.watch(database.connection.client)
+    is_of_the_tests_stage = settings.stage == aws.STAGE  # Which the roles are read for.
+    if is_of_the_tests_stage:
+        roles.watch(database.connection.client)
+    clients = {name: aws.client(name, Config(**limits_of(name))) for name in ("kms", "sqs")}
     for client in clients.values():
         counter.watch(client)
         watch(client.meta.events)
-        roles.watch(client)
+        if is_of_the_tests_stage:
+            roles.watch(client)
 
     sockets = Sockets()
     clients[SOCKETS] = sockets.client()
@@ -188,6 +195,7 @@ def start_deployment(
         clock=clock,
         pause=pause,
         listing_patience=listing_patience,
+        stopwatch=stopwatch,
     )
     app = API(app_name="ciborium", configure_logs=False)
     register(app, lambda: services)
@@ -195,7 +203,17 @@ def start_deployment(
     owner = services.identity.ensure_first_owner(ADMIN_TOKEN)
     services.organizations.ensure_default(owner)
     deployment = Deployment(
-        settings, services, app, clock, egress, database, counter, clients["sqs"], sockets, roles
+        settings,
+        services,
+        app,
+        clock,
+        egress,
+        database,
+        counter,
+        (database.connection.client, clients["kms"], clients["sqs"]),
+        clients["sqs"],
+        sockets,
+        roles,
     )
     handler = _Lines(deployment.log_lines)
     logs.get_logger().handlers[:] = [handler]

@@ -218,7 +218,11 @@ class Office:
 
     def sign_in(self, browser: httpx.Client, next_path: str = "") -> httpx.Response:
         """The whole way; the callback's answer."""
-        return browser.get(self.provider.authorize(self.start(browser, next_path)))
+        return browser.get(self.way_back(browser, next_path))
+
+    def way_back(self, browser: httpx.Client, next_path: str = "") -> str:
+        """Sign in at the provider; where the browser is sent then."""
+        return str(self.provider.authorize(self.start(browser, next_path)))
 
 
 SETTINGS = {

@@ -83,7 +83,7 @@ class World:
         return server.join(self.internet)
 
 
-def start_world(environment: Mapping[str, str] | None = None, **authorization_server: Any) -> World:
+def start_world(environment: Mapping[str, Any] | None = None, **authorization_server: Any) -> World:
     """A deployment, an MCP server, and the authorization server that protects it."""
     internet = FakeInternet()
     settings: dict[str, Any] = dict(environment or {})

@@ -70,6 +70,12 @@ class LocalRun:
                 return
         raise AssertionError(f"it ended instead of getting ready:\n{self.output}")
 
+    @property
+    def pid(self) -> int:
+        """Its process, which serves the API."""
+        assert self._process
+        return self._process.pid
+
     def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
         """Send it a signal, wait for its end, return its exit code."""
         assert self._process
@@ -109,6 +115,13 @@ class LocalRun:
     def __exit__(self, *_: object) -> None:
         if self._process and self._process.poll() is None:
             self.stop()
+
+
+def demo_url(run: LocalRun) -> str:
+    """The MCP server of a run with `--demo`."""
+    found = re.search(r'"url":"(http://127\.0\.0\.1:\d+/mcp)"', run.output)
+    assert found, run.output
+    return found.group(1)
 
 
 @contextmanager

@@ -1,0 +1,108 @@
+"""Single writes whose answer is lost: botocore sends them again, and they meet themselves.
+
+What journeys meet of it is in test_faults.py.
+"""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from chalicelib.chats.errors import LeaseLostError
+from chalicelib.chats.models import Fragment
+from chalicelib.chats.repository import ChatRepository
+from chalicelib.oidc.models import LoginTokens
+from chalicelib.oidc.repository import LoginTokensRepository
+from chalicelib.primitives import new_id, utc_now
+from chalicelib.sdk.chats import Text
+from tests.support.chats import CHATS
+from tests.support.deployment import Deployment, start_deployment
+from tests.support.faults import LOST_ANSWER, SILENT, Wire, lay_wire
+from tests.support.identity_provider import SETTINGS
+from tests.support.journey import start_world
+from tests.support.people import ME
+from tests.support.turns import talking
+
+ONCE = range(1)
+TOKENS = LoginTokens(
+    issuer="https://id.example",
+    access_token=b"sealed",
+    refresh_token=b"sealed too",
+    scope="openid",
+    expires_at=None,
+)
+
+
+@pytest.fixture
+def wire(local_aws: None, monkeypatch: pytest.MonkeyPatch) -> Wire:
+    return lay_wire(monkeypatch)
+
+
+@pytest.fixture
+def chats(wire: Wire) -> ChatRepository:
+    repository: ChatRepository = start_deployment().services._chat_repository
+    return repository
+
+
+def said(text: str) -> Fragment:
+    return Fragment(message_id=2, holder=HOLDER, sequence=1, parts=(Text(text=text),))
+
+
+HOLDER, CHAT = new_id(), new_id()
+
+
+def test_a_preview_is_its_steps_own_although_it_was_stored_before(
+    wire: Wire, chats: ChatRepository
+) -> None:
+    with wire.armed(LOST_ANSWER, ONCE):
+        chats.add_fragment(CHAT, said("Hello"), utc_now())
+    assert len(wire.attempts) == 2
+    with pytest.raises(LeaseLostError):
+        chats.add_fragment(CHAT, said("Something else"), utc_now())
+
+
+def test_the_lease_on_renewing_a_sign_ins_tokens_is_taken_once_and_they_are_stored_once(
+    wire: Wire,
+) -> None:
+    deployment, now = start_deployment(), utc_now()
+    tokens: LoginTokensRepository = deployment.services._login_tokens_repository
+    user_id = str(deployment.admin.get(ME).json()["id"])
+    tokens.put(user_id, TOKENS, now)
+    until = now + timedelta(seconds=15)
+    with wire.armed(LOST_ANSWER, ONCE):
+        assert tokens.claim(user_id, TOKENS, HOLDER, now, until)
+    assert not tokens.claim(user_id, TOKENS, new_id(), now, until)
+    renewed = replace(TOKENS, access_token=b"renewed", refresh_token=b"renewed too")
+    with wire.armed(LOST_ANSWER, ONCE):
+        assert tokens.complete(user_id, renewed, HOLDER)
+    assert not tokens.complete(user_id, TOKENS, HOLDER)
+    assert tokens.find(user_id) == renewed
+
+
+def test_a_ticket_is_given_although_it_was_stored_before(wire: Wire) -> None:
+    with talking(start_world(SETTINGS)) as talk:
+        chat_id = talk.start("hello")
+        path = f"{CHATS}/{chat_id}/stream-tickets"
+        with wire.armed():
+            assert talk.client.post(path).status_code == 201
+        stored = wire.attempts.index("dynamodb.PutItem")
+        with wire.armed(LOST_ANSWER, range(stored, stored + 1)):
+            assert talk.client.post(path).status_code == 201
+
+
+def test_a_black_hole_is_told_of_while_somebody_still_listens(wire: Wire) -> None:
+    deployment = start_deployment(stopwatch=wire.now)
+    wire.watch(*deployment.aws_clients)
+    assert listing_under(wire, deployment) < 29
+    wire.slow = 2.9  # Each answer comes just in time.
+    with wire.armed():
+        answer = deployment.admin.get(f"{CHATS}/cost/users")
+    assert wire.seconds < 29
+    assert answer.status_code in {200, 503}
+
+
+def listing_under(wire: Wire, deployment: Deployment) -> float:
+    with wire.armed(SILENT, range(1000)):
+        answer = deployment.admin.get(CHATS)
+    assert answer.status_code == 503
+    return wire.seconds
