@@ -6,7 +6,7 @@ BIN := .venv/bin
 # A file stays in one worker: some of its tests share a folder, as those of the package do.
 RUN_TESTS := $(BIN)/python -m pytest -n 2 --dist loadfile
 
-.PHONY: help run demo test conformance rules-table bench load api-docs check package checkov sdk deploy-local deploy destroy lock audit format clean setup setup-peers setup-checkov setup-gateway setup-bench setup-node setup-supply need-python
+.PHONY: help run demo test conformance rules-table bench load api-docs check package checkov sdk deploy-local deploy packages destroy lock audit format clean setup setup-peers setup-checkov setup-gateway setup-bench setup-node setup-supply need-python
 
 help: ## What the commands do
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
@@ -17,7 +17,7 @@ run: setup ## Run Ciborium on this machine until Ctrl-C
 demo: setup setup-peers ## The same, with an OAuth2-protected MCP server to try it with
 	@exec $(BIN)/python -m infra.local.run --demo
 
-test: setup setup-peers setup-node ## Run all tests
+test: setup setup-peers setup-node setup-supply ## Run all tests
 	$(RUN_TESTS)
 
 conformance: setup setup-node ## Run the official MCP conformance suite against a running Ciborium
@@ -43,8 +43,14 @@ check: setup ## Format, lint, types, import directions, templates
 	$(BIN)/lint-imports
 	$(BIN)/cfn-lint infra/data.yaml
 
-package: setup ## Build what is deployed, into .build
+package: setup setup-supply ## Build what is deployed, into .build
 	$(BIN)/python -m infra.package
+
+lock: setup-supply ## Write requirements*.txt of requirements*.in; UPGRADE=… names what shall be newer
+	@$(PYTHON) -m infra.lock
+
+audit: package ## Build the package; its licences, and known vulnerabilities of what is in it
+	@$(BIN)/python -m infra.audit
 
 checkov: package setup-checkov ## Build the package and look for what is insecure in its template
 	.local/venvs/checkov/bin/checkov --config-file infra/checkov.yaml
@@ -52,11 +58,14 @@ checkov: package setup-checkov ## Build the package and look for what is insecur
 sdk: setup ## Build the SDK's wheel, with the ciborium command, into dist
 	$(BIN)/python -m infra.package_sdk
 
-deploy-local: setup ## Deploy the package to a local AWS and keep it running until Ctrl-C
+deploy-local: setup setup-supply ## Deploy the package to a local AWS and keep it running until Ctrl-C
 	@exec $(BIN)/python -m infra.deploy_local
 
-deploy: setup ## Deploy STAGE=… to the AWS account whose credentials are here, after showing what would change
+deploy: setup setup-supply ## Deploy STAGE=… to the AWS account whose credentials are here, after showing what would change
 	@$(BIN)/python -m infra.deploy
+
+packages: setup ## List the packages that were deployed to the AWS account, and can be again
+	@$(BIN)/python -m infra.packages
 
 destroy: setup ## Remove STAGE=… again; its data stays unless DATA=delete
 	@$(BIN)/python -m infra.destroy
@@ -79,6 +88,9 @@ setup-checkov: need-python
 
 setup-gateway: need-python
 	@$(PYTHON) infra/local/environments.py gateway
+
+setup-supply: need-python
+	@$(PYTHON) infra/local/environments.py supply
 
 setup-bench: need-python
 	@$(PYTHON) infra/local/environments.py bench

@@ -21,6 +21,12 @@ _TALKATIVE = ("httpx", "httpcore", "botocore", "pynamodb", "urllib3")
 _MASK = "***"
 # Others are left out when there is nothing to tell: each metric that is sent costs money.
 _ALWAYS = frozenset({Metric.REQUESTS, Metric.DURATION, Metric.SERVER_ERRORS})
+# The line's other fields tell the same; without CloudWatch nobody needs it again.
+_TOLD_TWICE = _ALWAYS | {
+    *(Metric.COLD_STARTS, Metric.INPUT_TOKENS, Metric.OUTPUT_TOKENS, Metric.COST),
+    *(Metric.DYNAMODB_CALLS, Metric.KMS_CALLS, Metric.OUTBOUND_CALLS),
+    *(Metric.READ_UNITS, Metric.WRITE_UNITS),
+}
 
 Kind = Callable[[object], bool]
 
@@ -145,7 +151,7 @@ class JSONFormatter(logging.Formatter):
 
     Args:
         stage: of which stage the metrics of an invocation's line are published through CloudWatch's
-            embedded metric format; None leaves them plain members of the line.
+            embedded metric format; None: the line is for people, and shorter.
     """
 
     def __init__(self, stage: str | None = None) -> None:
@@ -176,7 +182,7 @@ class JSONFormatter(logging.Formatter):
             each.value: counts.get(each, 0) for each in UNITS if counts.get(each) or each in _ALWAYS
         }
         if self._stage is None:
-            return dict(published)
+            return {name: value for name, value in published.items() if name not in _TOLD_TWICE}
         directive = {
             "Namespace": NAMESPACE,
             "Dimensions": [list(DIMENSIONS)],

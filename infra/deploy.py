@@ -110,7 +110,7 @@ def deploy_stage(environment: Mapping[str, str]) -> None:
     outputs = _deploy_once(account, bucket, chosen, stage, environment)
     if outputs and _lacks_address(account, stage):
         print("\nThe address is known now; the functions must know it too.")
-        found = {"CIBORIUM_PARAMETER_PublicURL": outputs["EndpointURL"].rstrip("/")}
+        found = {"PARAMETER_PublicURL": outputs["EndpointURL"].rstrip("/")}
         outputs = _deploy_once(account, bucket, chosen, stage, {**environment, **found})
     if outputs:
         _say_what_next(stage, outputs, before, chosen)

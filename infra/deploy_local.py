@@ -4,7 +4,6 @@ The zip and the template are those that would go to AWS. Requests pass ministack
 hints its queue, and all run in real Lambda processes.
 """
 
-import hashlib
 import os
 import secrets
 import signal
@@ -19,14 +18,15 @@ from types import FrameType
 
 from chalicelib.config import Settings
 from infra import package
-from infra.cloudformation import DeploymentError, Template, deploy, load_json
-from infra.local.aws import LocalAWS, LocalAWSError
+from infra.cloudformation import DeploymentError
+from infra.deploy import Account, roll_out
+from infra.local.aws import REGION, LocalAWS, LocalAWSError
 from infra.operator.first_admin import ensure_first_admin
-from infra.template import functions, release
+from infra.releases import Bucket, Package, read_package
+from infra.stages import UNKNOWN_URL, Parameters
 
 _STAGE = "local"
-_STACK = "ciborium-local"
-_BUCKET = "ciborium-artifacts"
+_ACCOUNT = "000000000000"
 _ANY_LOOPBACK = "127.0.0.0/8,::1/128"
 
 
@@ -57,15 +57,15 @@ def deployed_stack(state: Path) -> Iterator[DeployedStack]:
 
 def deploy_to(aws: LocalAWS) -> DeployedStack:
     """Deploy in two steps: only after the first is API Gateway's own address known."""
-    template = load_json(package.TEMPLATE)
-    archive = _upload(aws, package.ZIP)
-    for function in functions(template):
-        function["CodeUri"] = archive
-    outputs = _deploy(aws, template, "http://127.0.0.1")
+    account = Account(_ACCOUNT, "aws", REGION, aws.client)
+    bucket, chosen = account.bucket(), read_package(package.BUILD)
+    bucket.create()
+    bucket.store(chosen)
+    outputs = _deploy(account, bucket, chosen, UNKNOWN_URL)
     url = f"{aws.endpoint}/restapis/{outputs['RestAPIId']}/api/_user_request_"
     sockets = aws.endpoint.replace("http", "ws", 1)
     stream_url = f"{sockets}/_aws/execute-api/{outputs['FollowAPIId']}/api"
-    _deploy(aws, template, url, stream_url)
+    _deploy(account, bucket, chosen, url, stream_url)
     token = "ciborium_" + secrets.token_urlsafe(32)
     os.environ.update(aws.environment())
     settings = Settings.from_environment({"CIBORIUM_STAGE": _STAGE, "CIBORIUM_PUBLIC_URL": url})
@@ -73,17 +73,8 @@ def deploy_to(aws: LocalAWS) -> DeployedStack:
     return DeployedStack(url, token, admin.organization_id, aws)
 
 
-def _upload(aws: LocalAWS, archive: Path) -> str:
-    client = aws.client("s3")
-    client.create_bucket(Bucket=_BUCKET)
-    content = archive.read_bytes()
-    key = f"{hashlib.sha256(content).hexdigest()}.zip"
-    client.put_object(Bucket=_BUCKET, Key=key, Body=content)
-    return f"s3://{_BUCKET}/{key}"
-
-
 def _deploy(
-    aws: LocalAWS, template: Template, public_url: str, stream_url: str = ""
+    account: Account, bucket: Bucket, chosen: Package, public_url: str, stream_url: str = ""
 ) -> dict[str, str]:
     parameters = {
         "Stage": _STAGE,
@@ -92,8 +83,10 @@ def _deploy(
         "AllowedPrivateCIDRs": _ANY_LOOPBACK,
         "DeletionProtection": "false",
     }
-    parameters = release(template, package.ZIP.read_bytes(), parameters)
-    return deploy(aws.client("cloudformation"), _STACK, template, parameters)
+    outputs = roll_out(
+        account, bucket, chosen, _STAGE, Parameters(parameters), lambda _: True, lambda _: None
+    )
+    return outputs or {}
 
 
 def main() -> None:

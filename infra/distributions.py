@@ -3,8 +3,10 @@
 Chalice's own way to them knows no hashes; it packages whatever lies in a project's `vendor`.
 """
 
+import json
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 from infra.template import ARCHITECTURES
@@ -19,14 +21,30 @@ class DistributionsError(Exception):
     """They cannot be had, or are not those that are pinned; the message has pip's words."""
 
 
-def install(requirements: Path, folder: Path, architecture: str = ARCHITECTURES[0]) -> None:
+def install(
+    requirements: Path, folder: Path, architecture: str = ARCHITECTURES[0]
+) -> dict[str, str]:
     """Put the distributions that a file pins into a folder.
 
     Wheels only, and only files whose hash the file has; nothing that it does not list.
 
+    Returns:
+        The SHA-256 of each wheel, by the distribution's name.
+
     Raises:
         DistributionsError: pip failed.
     """
+    with tempfile.TemporaryDirectory() as name:
+        report = Path(name) / "report.json"
+        _pip(requirements, folder, architecture, report)
+        installed = json.loads(report.read_text(encoding="utf-8"))["install"]
+    return {
+        each["metadata"]["name"]: each["download_info"]["archive_info"]["hashes"]["sha256"]
+        for each in installed
+    }
+
+
+def _pip(requirements: Path, folder: Path, architecture: str, report: Path) -> None:
     machine = _MACHINES[architecture]
     platforms = [f"--platform=manylinux_2_{minor}_{machine}" for minor in _GLIBC]
     version = f"{sys.version_info.major}{sys.version_info.minor}"
@@ -36,7 +54,7 @@ def install(requirements: Path, folder: Path, architecture: str = ARCHITECTURES[
         *(*platforms, f"--platform=manylinux2014_{machine}"),
         *(f"--python-version={version}", "--implementation=cp"),
         *(f"--abi=cp{version}", "--abi=abi3", "--abi=none"),
-        *("--target", str(folder), "--requirement", str(requirements)),
+        *("--report", str(report), "--target", str(folder), "--requirement", str(requirements)),
     ]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:

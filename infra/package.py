@@ -3,7 +3,8 @@
 Chalice builds both, of the app and of the distributions that requirements.txt pins by their hashes;
 then the zip loses what Lambda never loads, gains compiled bytecode (Lambda's file system is
 read-only, and compiling at each cold start costs more than the rest of it), is imported once in a
-clean interpreter, and the template goes through cfn-lint. `ARCHITECTURE=arm64` builds for Graviton.
+clean interpreter, and the template goes through cfn-lint. Beside them is the bill of materials.
+`ARCHITECTURE=arm64` builds for Graviton.
 """
 
 import json
@@ -18,6 +19,9 @@ from pathlib import Path
 from infra.archive import write_archive
 from infra.cloudformation import Template
 from infra.distributions import DistributionsError, install
+from infra.local.environments import ensure
+from infra.materials import MaterialsError, list_materials, write_sbom
+from infra.releases import SBOM
 from infra.template import ARCHITECTURES, ARCHIVE, additions, complete
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -50,7 +54,7 @@ def main() -> None:
     with zipfile.ZipFile(ZIP) as archive:
         unzipped = sum(each.file_size for each in archive.infolist()) / 1e6
     print(f"{ZIP.relative_to(ROOT)}: {size:.1f} MB ({unzipped:.1f} MB unzipped)")
-    print(f"{TEMPLATE.relative_to(ROOT)}")
+    print(f"{TEMPLATE.relative_to(ROOT)}, {SBOM}")
 
 
 def build(architecture: str = ARCHITECTURES[0], folder: Path = BUILD) -> None:
@@ -69,26 +73,42 @@ def build(architecture: str = ARCHITECTURES[0], folder: Path = BUILD) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     archive, template_file = folder / ZIP.name, folder / TEMPLATE.name
-    template = build_archive(ROOT, archive, architecture)
+    ensure("supply")
+    template = build_archive(ROOT, archive, architecture, sbom=folder / SBOM)
     template_file.write_text(json.dumps(template, indent=1, sort_keys=True), encoding="utf-8")
     if architecture == ARCHITECTURES[0]:  # This machine cannot load what is for another.
         smoke_test(archive)
     _lint(template_file)
 
 
-def build_archive(source: Path, target: Path, architecture: str = ARCHITECTURES[0]) -> Template:
+def build_archive(
+    source: Path,
+    target: Path,
+    architecture: str = ARCHITECTURES[0],
+    sbom: Path | None = None,
+) -> Template:
     """Make the zip of a work tree, and return the template that goes with it.
 
+    Args:
+        source: the work tree.
+        target: the zip.
+        architecture: what it shall run on.
+        sbom: where to write what it is made of, if anywhere.
+
     Raises:
-        PackageError: a distribution is not the pinned one, or Chalice failed.
+        PackageError: a distribution is not the pinned one or has a licence that is not allowed, or
+            Chalice failed.
     """
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         project = copy_project(source, folder / "project")
         (project / "requirements.txt").write_text("", encoding="utf-8")  # It is all in `vendor`.
         try:
-            install(source / "requirements.txt", project / "vendor", architecture)
-        except DistributionsError as exc:
+            hashes = install(source / "requirements.txt", project / "vendor", architecture)
+            materials = list_materials(project / "vendor", hashes)
+            if sbom:
+                write_sbom(materials, sbom)
+        except (DistributionsError, MaterialsError) as exc:
             raise PackageError(str(exc)) from exc
         built = run_chalice(project, folder / "out", additions())
         write_archive(built / "deployment.zip", target, folder / "task")

@@ -146,6 +146,19 @@ class Bucket:
             raise DeploymentError(f"The package {package_id} in {self.name} was tampered with.")
         return found
 
+    def list_packages(self) -> list[tuple[str, str]]:
+        """The ids of all packages and when each was stored, the newest first."""
+        pages = self._s3.get_paginator("list_objects_v2").paginate(
+            Bucket=self.name, Prefix="packages/", ExpectedBucketOwner=self._account
+        )
+        found = [each for page in pages for each in page.get("Contents", ())]
+        complete = [each for each in found if each["Key"].endswith(f"/{TEMPLATE}")]
+        complete.sort(key=lambda each: each["LastModified"], reverse=True)
+        return [
+            (each["Key"].split("/")[1], f"{each['LastModified']:%Y-%m-%d %H:%M}")
+            for each in complete
+        ]
+
     def archive_of(self, package_id: str) -> str:
         """Where Lambda finds a package's zip."""
         return f"s3://{self.name}/packages/{package_id}/{ARCHIVE}"

@@ -1,6 +1,6 @@
 """What each stage is deployed with: `infra/stages/<stage>.json`, a value for each parameter.
 
-A secret does not belong into a file: a variable `CIBORIUM_PARAMETER_<name>` takes its place, or a
+A secret does not belong into a file: a variable `PARAMETER_<name>` takes its place, or a
 reference that CloudFormation resolves, such as `{{resolve:secretsmanager:…}}`.
 """
 
@@ -15,7 +15,7 @@ from infra.cloudformation import DeploymentError, Template
 FOLDER = Path(__file__).with_name("stages")
 UNKNOWN_URL = "https://not-known-yet.invalid"
 """For a first deployment without a domain: only that makes the address."""
-_OVERRIDES = "CIBORIUM_PARAMETER_"
+_OVERRIDES = "PARAMETER_"
 _STAGE = re.compile(r"[a-z][a-z0-9-]{0,30}")
 _OURS = frozenset({"Stage", "Release"})  # Set by whoever deploys.
 

@@ -111,6 +111,13 @@ class KMSKeyring:
 
     def _call(self, operation: str, **arguments: Any) -> dict[str, Any]:
         try:
+            return self._ask(operation, **arguments)
+        except EncryptionUnavailableError:
+            count(Metric.ENCRYPTION_FAILURES)
+            raise
+
+    def _ask(self, operation: str, **arguments: Any) -> dict[str, Any]:
+        try:
             with patience.waiting(_unavailable()):
                 answer: dict[str, Any] = getattr(self._client(), operation)(**arguments)
         except ClientError as exc:
@@ -123,7 +130,6 @@ class KMSKeyring:
 
 
 def _unavailable() -> EncryptionUnavailableError:
-    count(Metric.ENCRYPTION_FAILURES)
     return EncryptionUnavailableError(
         "Encryption is unavailable: the key service did not answer or refused. Try again."
     )

@@ -57,7 +57,7 @@ class StepFailedError(Exception):
 
 
 def note_failure(code: str) -> None:
-    """Count a step that failed, and say in the log why."""
+    """Count a step that failed on our side, and say in the log why."""
     count(Metric.FAILED_STEPS)
     note(outcome="failed", code=code)
 

@@ -18,6 +18,7 @@ from chalicelib.chats.models import (
 )
 from chalicelib.chats.repository import ChatRepository
 from chalicelib.chats.transition import Transition
+from chalicelib.metrics import note
 from chalicelib.sdk.chats import (
     ChatError,
     Compaction,
@@ -40,7 +41,7 @@ from chalicelib.turns.providers.models import (
     ToolSpec,
 )
 from chalicelib.turns.spending import Spending
-from chalicelib.turns.steps import Outcome, Step, failed, failing, note_failure, trying_again
+from chalicelib.turns.steps import Outcome, Step, failed, failing, trying_again
 from chalicelib.turns.targets import build_target, estimate, to_usage
 from chalicelib.turns.toolbox import Toolbox, Toolboxes
 from chalicelib.workspaces.repository import WorkspaceRepository
@@ -254,7 +255,7 @@ def _news(before: Mapping[str, str], box: Toolbox) -> list[MessagePart]:
 
 def _after(error: ModelError, chat: Chat) -> Outcome:
     """What becomes of a step whose model did not answer: it is tried again, or given up."""
-    note_failure(error.kind)
+    note(code=error.kind)  # Its owner is told; it is no failure of ours.
     told = ChatError(
         message=error.message,
         kind=error.kind,

@@ -16,6 +16,7 @@ from typing import Any
 import moto.dynamodb.models
 import pytest
 from botocore.awsrequest import AWSResponse
+from botocore.compat import HTTPHeaders
 from moto import mock_aws
 from moto.core.models import botocore_stubber
 
@@ -39,7 +40,7 @@ class Answers:
     """AWS's answers to one act of ours, in order: kept, then given whenever it is repeated."""
 
     def __init__(self) -> None:
-        self._kept: list[tuple[str, int, dict[str, str], bytes]] = []
+        self._kept: list[tuple[str, int, HTTPHeaders, bytes]] = []
         self._next: int | None = None
 
     def watch(self, events: Any, service: str) -> None:
@@ -58,6 +59,8 @@ class Answers:
             for _ in range(_BEFORE + runs if runs else 0):
                 self._next = 0
                 act()
+                if self._next != len(self._kept):
+                    raise RuntimeError(f"{self._next} calls, where it was {len(self._kept)}")
         finally:
             botocore_stubber.enabled = True
             self._next = None
@@ -70,7 +73,9 @@ class Answers:
     def _keep(self, event_name: str, response_dict: dict[str, Any], **_: Any) -> None:
         if self._next is None:
             name = event_name.removeprefix("before-parse.")
-            headers = dict(response_dict["headers"].items())
+            headers = HTTPHeaders()
+            for each, value in response_dict["headers"].items():
+                headers[each] = value
             self._kept.append((name, response_dict["status_code"], headers, response_dict["body"]))
 
     def _give(self, event_name: str, request: Any, **_: Any) -> AWSResponse | None:

@@ -12,7 +12,8 @@ from infra.template import additions
 from tests.bench import prices
 from tests.bench.report import Cell, Chart, Section, Table
 from tests.bench.world import Bench, Call, starting
-from tests.functional.test_costs import CHAT, CHATS, COSTS, READS, Caller
+from tests.functional.test_costs import CHAT, COSTS, READS, Caller
+from tests.support.chats import CHATS
 from tests.support.emf import metrics_of
 from tests.support.turns import talking
 
@@ -30,7 +31,7 @@ second: so turns break even long before requests do. How much such a container b
 measured; at the break-even it has the last column's rate to bear on average, and peaks above it.
 What it has less of is counted for it all the same: it has no alarms, dashboard or metrics here."""
 ARCHITECTURES = {"x86": prices.LAMBDA_X86, "arm64": prices.LAMBDA_ARM}
-# A hundred requests of people at work in a browser, who follow their chats over WebSockets.
+# A hundred requests of people who follow their chats over WebSockets.
 MIX = {
     "GET /api/v2/users/{user_id}": 5,
     "GET /api/experimental/mcp/servers": 10,
@@ -208,6 +209,7 @@ def measure(endpoints: tuple[str, ...] = tuple(COSTS), runs: int = _RUNS) -> Sec
         _endpoint_table(costs, steps),
         _month_table(idle, container),
         _break_even_table(mixed, turn, _fixed(idle), sum(container.values())),
+        _mix_table(),
     ]
     return Section("costs", "Costs", _text(), tables, _chart(mixed, turn, idle, container))
 
@@ -221,8 +223,8 @@ def _endpoint_table(costs: dict[str, Cost], steps: dict[str, Cost]) -> Table:
     rows: list[list[Cell]] = []
     for name, each in [*((f"`{name}`", cost) for name, cost in costs.items()), *steps.items()]:
         millions = [1e6 * each.dollars(architecture) for architecture in ARCHITECTURES]
-        row = [name, each.read_units, each.write_units, each.queue_requests, each.milliseconds]
-        rows.append([*row, *millions])
+        units: list[Cell] = [each.read_units, each.write_units, each.queue_requests]
+        rows.append([name, *units, each.milliseconds, *millions])
     columns = ["", "read units", "write units", "SQS", "ms", "$ a million, x86", "$, arm64"]
     return Table("Each endpoint, and the steps of a turn; ms with the waiting", columns, rows)
 
@@ -244,11 +246,13 @@ def _break_even_table(
         for what, dollars in (("requests", mixed[name]), ("turns", turn[name])):
             even = (container - idle) / dollars
             rows.append([f"{what}, {name}", 1e6 * dollars, int(even), even / prices.MONTH_SECONDS])
-    mix = ", ".join(f"{share} of `{each}`" for each, share in MIX.items())
-    caption = (
-        f"When the container is as cheap. Of a hundred requests: {mix}. Turns: with one tool call"
-    )
+    caption = "When the container is as cheap; a turn has one call of a tool"
     return Table(caption, ["", "$ a million", "a month", "a second"], rows)
+
+
+def _mix_table() -> Table:
+    rows: list[list[Cell]] = [[f"`{each}`", share] for each, share in MIX.items()]
+    return Table("The requests meant there, of people at work in a browser", ["", "%"], rows)
 
 
 def _chart(
@@ -260,9 +264,8 @@ def _chart(
     amounts = [10.0**exponent for exponent in range(3, 9)]
     at_rest, always = _fixed(idle), sum(container.values())
     lines = {
-        f"Ciborium, {what} ({name})": [(each, at_rest + each * price[name]) for each in amounts]
+        f"Ciborium, {what}": [(each, at_rest + each * price["x86"]) for each in amounts]
         for what, price in (("requests", mixed), ("turns", turn))
-        for name in ARCHITECTURES
     }
     lines["container, as long as it suffices"] = [(each, always) for each in amounts]
     return Chart("A month's costs, by its requests or turns", "dollars", lines)

@@ -156,8 +156,8 @@ workers.
 What they do differently:
 
 - Ciborium caches nothing of users, rights and servers: three reads of the database before every
-  answer. ContextForge keeps users, roles and which tool is which in its process, each for up to
-  60 seconds; the rest it reads from a file beside it.
+  answer, one where a server is created. ContextForge keeps users, roles and which tool is which in
+  its process, each for up to 60 seconds; the rest it reads from a file beside it.
 - ContextForge asks a server when it is created and stores the tools; Ciborium stores the server
   and asks it when its tools are wanted. The fair comparison is "create a server and show its
   tools".

@@ -4,7 +4,6 @@ import math
 from collections.abc import Callable
 from html import escape
 
-from tests.bench.figures import format_cell
 from tests.bench.report import Chart
 
 _COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#000000", "#8c564b")
@@ -82,7 +81,7 @@ def _round_step(span: float) -> float:
 def _short(value: float) -> str:
     for size, letter in ((10**9, "G"), (10**6, "M"), (10**3, "k")):
         if value >= size:
-            return f"{format_cell(value / size).rstrip('0').rstrip('.')} {letter}"
+            return f"{value / size:g} {letter}"
     return f"{value:g}"
 
 

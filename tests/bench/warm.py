@@ -5,7 +5,8 @@ import statistics
 from tests.bench.figures import percentile
 from tests.bench.report import Cell, Section, Table
 from tests.bench.world import Call, starting
-from tests.functional.test_costs import CHAT, CHATS, COSTS, ONE, ORGANIZATION, ORGANIZATIONS, Caller
+from tests.functional.test_costs import CHAT, COSTS, ONE, ORGANIZATION, ORGANIZATIONS, Caller
+from tests.support.chats import CHATS
 
 ENDPOINTS = (
     "GET /healthz",

@@ -98,7 +98,15 @@ def test_each_request_leaves_one_line_that_says_who_did_what(deployment: Deploym
         answer = admin.get(f"{SERVERS}/garbage?token={ADMIN_TOKEN}")
     (text,) = deployment.log_lines
     line = json.loads(text)
-    changing = {"time", "duration_ms", "Duration", "lambda_request_id", "cold_start", "ColdStarts"}
+    changing = {
+        "time",
+        "duration_ms",
+        "Duration",
+        "lambda_request_id",
+        "cold_start",
+        "ColdStarts",
+        "_aws",
+    }
     assert {name: line[name] for name in line.keys() - changing} == {
         "level": "INFO",
         "message": "request",
@@ -111,6 +119,8 @@ def test_each_request_leaves_one_line_that_says_who_did_what(deployment: Deploym
         "code": "invalid_mcp_server_id",
         "calls": {"dynamodb": 1},
         "units": {"read": line["ReadUnits"]},
+        "Stage": aws.STAGE,
+        "Function": "api",
         "Requests": 1,
         "ServerErrors": 0,
         "DynamoDBCalls": 1,

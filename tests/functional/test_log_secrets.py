@@ -118,7 +118,7 @@ def the_database_speaks_of_secrets(talk: Talk) -> None:
         return AWSResponse("", 400, HTTPHeaders(), None), {"Error": error}
 
     chat_id = talk.start("hello")
-    events_of = talk.world.deployment.database.connection.client.meta.events
+    events_of: Any = talk.world.deployment.database.connection.client.meta.events
     events_of.register("before-call.dynamodb", refuse)
     assert talk.client.get(SERVERS).status_code == 503
     attend = talk.world.deployment.app.handler_map

@@ -8,11 +8,12 @@ import pytest
 
 from chalicelib import events
 from chalicelib.logs import FIELDS
-from chalicelib.metrics import Metric
+from chalicelib.metrics import DIMENSIONS, UNITS
 from tests.functional.test_tools_of_many import TOOLS, add_server
 from tests.functional.test_turn_events import TICK
 from tests.support import aws
 from tests.support.deployment import ADMIN_TOKEN, Deployment
+from tests.support.emf import metrics_of
 from tests.support.journey import ISSUER, World
 from tests.support.servers import SERVERS, server_body
 from tests.support.sockets import connecting
@@ -88,22 +89,22 @@ def test_cost_is_in_dollars(world: World) -> None:
     assert line["Cost"] == line["cost"] == micros / 1_000_000 == line["InputTokens"]
 
 
-def test_a_step_whose_model_fails_is_a_failed_step_although_the_function_ends_well(
-    talk: Talk,
-) -> None:
+def test_a_step_whose_model_fails_says_why_and_is_no_failure_of_ours(talk: Talk) -> None:
     talk.model_answers(500, text="upstream-text")
     chat_id = talk.start("hello")
     line = hint(talk.world.deployment, chat_id)
-    assert (line["outcome"], line["level"], line["FailedSteps"]) == ("failed", "ERROR", 1)
+    assert (line["outcome"], line["level"]) == ("done", "INFO")
     assert line["code"]
+    assert "FailedSteps" not in line
     assert "upstream-text" not in json.dumps(line)
-    assert "FailedSteps" not in hint(talk.world.deployment, chat_id)
+    assert "code" not in hint(talk.world.deployment, chat_id)
 
 
-def test_a_step_that_cannot_be_done_is_a_failed_step(talk: Talk) -> None:
+def test_a_step_that_fails_is_counted_although_the_function_ends_well(talk: Talk) -> None:
     chat_id = talk.start("hello")
     aws.lose_table("models")
     line = hint(talk.world.deployment, chat_id)
+    assert (line["outcome"], line["level"]) == ("failed", "ERROR")
     assert (line["code"], line["FailedSteps"]) == ("storage_unavailable", 1)
 
 
@@ -130,6 +131,15 @@ def test_refreshed_tokens_are_counted(world: World, *, refused: bool) -> None:
     line = last_line(world.deployment, "request")
     assert line["TokenRefreshes"] == 1
     assert line.get("TokenRefreshFailures", 0) == refused
+
+
+def test_a_key_service_that_answers_is_no_failure(world: World) -> None:
+    with world.deployment.admin as admin:
+        key = {"auth_type": "api_key", "api_key_header": "X-Key", "api_key_value": "sentinel"}
+        assert admin.post(SERVERS, json=server_body(**key)).status_code == 201
+    line = last_line(world.deployment, "request")
+    assert line["KMSCalls"] == 1
+    assert "EncryptionFailures" not in line
 
 
 def test_a_key_service_that_refuses_is_counted(world: World) -> None:
@@ -197,6 +207,9 @@ def test_the_trace_is_on_the_line_and_goes_to_nobody_else(
 def test_no_line_of_all_these_has_a_field_that_is_not_declared(talk: Talk) -> None:
     server_id = talk.world.connected()
     talk.ask('use search {"q": 1}', mcp_server_ids=[server_id])
-    known = {"time", "level", "message", *FIELDS, *(each.value for each in Metric)}
+    known = {"time", "level", "message", "_aws", *DIMENSIONS, *FIELDS, *UNITS}
     for text in talk.world.deployment.log_lines:
-        assert json.loads(text).keys() <= known
+        line = json.loads(text)
+        assert line.keys() <= known
+        if line["message"] == "request":
+            assert metrics_of(line)["Requests"] == 1

@@ -108,5 +108,4 @@ def test_the_dashboard_leads_to_pages_that_there_are() -> None:
     pages = re.findall(r"\$\{RunbookURL\}/([\w.]+)", body)
     assert pages
     for page in pages:
-        # The observability branch brings its page.
-        assert (ROOT / "docs" / page).is_file() or page == "observability.md"
+        assert (ROOT / "docs" / page).is_file(), page

@@ -200,8 +200,11 @@ def test_nobody_may_do_everything_or_something_to_everything() -> None:
     assert everything == {"TracingPolicy"}, "X-Ray has no resources that could be named"
 
 
-def test_a_step_changes_no_user_token_server_or_model() -> None:
-    """Whoever takes over the function that talks to models can give themselves no rights."""
+def test_a_step_changes_no_token_model_or_approval_and_of_users_only_what_is_their_own() -> None:
+    """Whoever takes over the function that talks to models can give themselves no rights.
+
+    It changes servers, since it follows one to its new authorization server.
+    """
     writes = {"PutItem", "UpdateItem", "DeleteItem"}
     found = {}
     for statement in policy_of("turns"):
@@ -212,7 +215,8 @@ def test_a_step_changes_no_user_token_server_or_model() -> None:
                 found[table] = (actions, keys)
     assert found == {
         "IdentityTable": ({"UpdateItem"}, ["USER#*"]),
-        "OrganizationsTable": ({"PutItem", "UpdateItem"}, ["ORG#*"]),
+        "OrganizationsTable": ({"PutItem"}, ["ORG#*"]),
+        "ServersTable": ({"PutItem"}, ["SERVER"]),
     }
 
 

@@ -29,6 +29,7 @@ from infra.local.models import ensure_model
 from infra.local.scripted_model import ScriptedModel
 from infra.template import functions
 from tests.support.chat_journey import ask, start
+from tests.support.emf import metrics_of
 from tests.support.local_stack import main_job
 from tests.support.mcp_peers import running_mcp_server
 from tests.support.servers import create_server
@@ -187,12 +188,6 @@ def test_the_zip_holds_what_lambda_needs_and_nothing_else(built: Path) -> None:
     assert built.stat().st_size < 20_000_000
 
 
-def test_the_same_input_makes_the_same_bytes(built: Path) -> None:
-    before = built.read_bytes()
-    package.build()
-    assert built.read_bytes() == before
-
-
 @pytest.mark.parametrize("missing", ["pydantic_core/", "chalicelib/sdk/retrying"])
 def test_a_package_that_does_not_import_is_not_shipped(
     built: Path, tmp_path: Path, missing: str
@@ -255,6 +250,9 @@ def test_a_hint_in_the_queue_reaches_the_deployed_turns_function(stack: Deployed
     sqs.send_message(QueueUrl=url, MessageBody=json.dumps({"chat_id": chat_id}))
     line = wait_for_log_line(stack, "ciborium-local-turns", "turn", chat_id=chat_id)
     assert line["level"] == "INFO"
+    assert (line["Stage"], line["Function"]) == ("local", "turns")
+    assert metrics_of(line)["DynamoDBCalls"] == line["calls"]["dynamodb"]
+    assert line["request_id"] == line["lambda_request_id"]
 
 
 def test_the_clock_starts_the_deployed_reaper(stack: DeployedStack) -> None:

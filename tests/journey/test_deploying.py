@@ -6,20 +6,24 @@ import sys
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
 
-from infra import deploy, destroy, package
+from infra import package
 from infra.local.aws import LocalAWS
 from infra.releases import read_package
+from tests.support.operations import commands_in, make_commands_in
 
-pytestmark = pytest.mark.skipif(
-    sys.version_info[:2] != package.PYTHON,
-    reason="Chalice packages for the Python that it runs in, and the Lambda's is 3.13",
-)
+pytestmark = [
+    pytest.mark.skipif(
+        sys.version_info[:2] != package.PYTHON,
+        reason="Chalice packages for the Python that it runs in, and the Lambda's is 3.13",
+    ),
+    pytest.mark.timeout(600),  # A busy machine takes a minute or two for each package.
+]
 STAGE = "dev"
+FIRST, UPGRADE, ROLL_BACK, DESTROY = "First deploy", "Upgrade", "Roll back", "Destroy"
 
 
 @pytest.fixture(scope="module")
@@ -53,15 +57,16 @@ def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAWS]:
 def operate(
     aws: LocalAWS, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Callable[..., str]:
-    """Runs a command of the Makefile with its variables; what it printed."""
+    """Runs a command of docs/operations.md, with more variables or others; what it printed."""
     for name, value in aws.environment().items():
         monkeypatch.setenv(name, value)
 
-    def run(command: Any, **variables: str) -> str:
+    def run(section: str, number: int = 0, **variables: str) -> str:
+        command = make_commands_in(section)[number]
         with monkeypatch.context() as patch:
-            for name, value in {"STAGE": STAGE, **variables}.items():
+            for name, value in {**dict(command.variables), "STAGE": STAGE, **variables}.items():
                 patch.setenv(name, value)
-            command.main()
+            command.program().main()
         return capsys.readouterr().out
 
     return run
@@ -71,17 +76,17 @@ def test_nothing_happens_unless_somebody_agrees(
     operate: Callable[..., str], aws: LocalAWS, built: Path
 ) -> None:
     with pytest.raises(SystemExit, match="CONFIRM=yes beforehand"):
-        operate(deploy, PACKAGE=str(built))
+        operate(FIRST, PACKAGE=str(built))
     assert aws.client("s3").list_buckets()["Buckets"] == []
     with pytest.raises(SystemExit, match="without a bucket"):
-        operate(deploy, PACKAGE=str(built), CONFIRM="no")
+        operate(FIRST, PACKAGE=str(built), CONFIRM="no")
     assert aws.client("cloudformation").describe_stacks()["Stacks"] == []
 
 
 def test_the_first_deployment_makes_a_private_bucket_and_a_stack_that_answers(
     operate: Callable[..., str], aws: LocalAWS, built: Path
 ) -> None:
-    said = operate(deploy, PACKAGE=str(built), CONFIRM="yes")
+    said = operate(FIRST, PACKAGE=str(built), CONFIRM="yes")
     assert "add     IdentityTable" in said
     # The address is known only after a first round, and the functions must know it.
     assert "The address is known now" in said
@@ -107,14 +112,14 @@ def test_the_first_deployment_makes_a_private_bucket_and_a_stack_that_answers(
 
 
 def test_deploying_the_same_again_changes_nothing(operate: Callable[..., str], built: Path) -> None:
-    assert "Nothing to change." in operate(deploy, PACKAGE=str(built))
+    assert "Nothing to change." in operate(UPGRADE, PACKAGE=str(built))
 
 
 def test_what_would_change_is_shown_and_left_if_somebody_says_no(
     operate: Callable[..., str], aws: LocalAWS, newer: Path
 ) -> None:
     before = code_of(aws)
-    said = operate(deploy, PACKAGE=str(newer), CONFIRM="no")
+    said = operate(UPGRADE, 1, PACKAGE=str(newer))
     assert "modify  APIHandler" in said
     assert "Nothing was changed." in said
     assert code_of(aws) == before
@@ -124,17 +129,19 @@ def test_an_upgrade_is_rolled_back_by_deploying_the_earlier_package(
     operate: Callable[..., str], aws: LocalAWS, built: Path, newer: Path
 ) -> None:
     before = code_of(aws)
-    said = operate(deploy, PACKAGE=str(newer), CONFIRM="yes")
+    said = operate(UPGRADE, PACKAGE=str(newer), CONFIRM="yes")
     earlier = read_package(built).id
     assert f"To go back: make deploy STAGE=dev PACKAGE={earlier}" in said
     assert code_of(aws) != before
-    operate(deploy, PACKAGE=earlier, CONFIRM="yes")
+    operate(ROLL_BACK, PACKAGE=earlier, CONFIRM="yes")
     assert code_of(aws) == before
+    listed = operate(ROLL_BACK, 1).splitlines()
+    assert {each.split()[-1] for each in listed} == {earlier, read_package(newer).id}
 
 
 def test_a_package_that_was_never_deployed_is_not_found(operate: Callable[..., str]) -> None:
     with pytest.raises(SystemExit, match="no package 0123456789abcdef"):
-        operate(deploy, PACKAGE="0123456789abcdef")
+        operate(ROLL_BACK, PACKAGE="0123456789abcdef")
 
 
 def test_a_failed_deployment_says_which_resource_failed_and_why(
@@ -146,23 +153,21 @@ def test_a_failed_deployment_says_which_resource_failed_and_why(
     template["Resources"]["Impossible"] = {"Type": "AWS::NoSuch::Thing", "Properties": {}}
     (broken / "template.json").write_text(json.dumps(template), encoding="utf-8")
     with pytest.raises(SystemExit, match="Impossible"):
-        operate(deploy, PACKAGE=str(broken), CONFIRM="yes")
+        operate(UPGRADE, PACKAGE=str(broken), CONFIRM="yes")
 
 
 def test_a_stage_is_destroyed_only_by_its_name(operate: Callable[..., str], aws: LocalAWS) -> None:
     with pytest.raises(SystemExit, match="CONFIRM=dev beforehand"):
-        operate(destroy)
-    assert "Nothing was changed." in operate(destroy, CONFIRM="yes")
-    assert "Nothing was changed." in operate(
-        destroy, DATA="delete", CONFIRM="dev", CONFIRM_DATA="yes"
-    )
+        operate(DESTROY)
+    assert "Nothing was changed." in operate(DESTROY, CONFIRM="yes")
+    assert "Nothing was changed." in operate(DESTROY, 1, CONFIRM="dev", CONFIRM_DATA="yes")
     assert len(aws.client("dynamodb").list_tables()["TableNames"]) == 9
 
 
 def test_destroying_keeps_the_tables_and_the_key_and_says_what_they_cost(
     operate: Callable[..., str], aws: LocalAWS
 ) -> None:
-    said = operate(destroy, CONFIRM="dev")
+    said = operate(DESTROY, CONFIRM="dev")
     assert "Kept:\n  ciborium-dev-" in said
     assert "the key $1 a month" in said
     assert len(aws.client("dynamodb").list_tables()["TableNames"]) == 9
@@ -173,20 +178,38 @@ def test_a_stage_is_not_deployed_beside_what_an_earlier_one_has_left(
     operate: Callable[..., str], built: Path
 ) -> None:
     with pytest.raises(SystemExit, match=r"ciborium-dev-identity.*DATA=delete"):
-        operate(deploy, PACKAGE=str(built), CONFIRM="yes")
+        operate(FIRST, PACKAGE=str(built), CONFIRM="yes")
 
 
 def test_with_the_data_the_tables_and_logs_go_and_the_key_in_thirty_days(
     operate: Callable[..., str], aws: LocalAWS
 ) -> None:
     dynamodb, kms = aws.client("dynamodb"), aws.client("kms")
-    said = operate(destroy, DATA="delete", CONFIRM="dev", CONFIRM_DATA="delete dev")
+    said = operate(DESTROY, 1, CONFIRM="dev", CONFIRM_DATA="delete dev")
     assert "DELETED WITH ALL THAT IS IN THEM:" in said
     assert dynamodb.list_tables()["TableNames"] == []
     [key] = kms.list_keys()["Keys"]
     assert kms.describe_key(KeyId=key["KeyId"])["KeyMetadata"]["KeyState"] == "PendingDeletion"
-    assert "cancel-key-deletion" in said
-    assert "Nothing to destroy." in operate(destroy, DATA="delete")
+    # `aws kms cancel-key-deletion`, as the page and the program say.
+    assert f"aws kms cancel-key-deletion --key-id {key['KeyArn']}" in said
+    kms.cancel_key_deletion(KeyId=key["KeyId"])
+    assert kms.describe_key(KeyId=key["KeyId"])["KeyMetadata"]["KeyState"] == "Disabled"
+    operate(DESTROY, 1, CONFIRM="dev", CONFIRM_DATA="delete dev")
+    assert "Nothing to destroy." in operate(DESTROY, 1)
+
+
+def test_these_sections_have_no_command_that_is_not_run_here() -> None:
+    others = [
+        line
+        for section in (FIRST, UPGRADE, ROLL_BACK, DESTROY)
+        for line in commands_in(section)
+        if not line.startswith("make ")
+    ]
+    assert others == [
+        "export AWS_REGION=eu-central-1",
+        "git pull",
+        "aws kms cancel-key-deletion --key-id KEY",
+    ]
 
 
 def code_of(aws: LocalAWS) -> str:

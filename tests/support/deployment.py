@@ -134,7 +134,7 @@ class Deployment:
 class _Lines(logging.Handler):
     def __init__(self, lines: list[str]) -> None:
         super().__init__()
-        self.setFormatter(logs.JSONFormatter())
+        self.setFormatter(logs.JSONFormatter(aws.STAGE))
         self._lines = lines
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -168,13 +168,16 @@ def start_deployment(
     counter, clock = aws.CallCounter(), clock or FakeClock()
     database = Database(settings.table_name, aws.REGION)
     roles = Roles()
-    for watcher in (counter, roles):
-        watcher.watch(database.connection.client)
+    counter.watch(database.connection.client)
+    is_of_the_tests_stage = settings.stage == aws.STAGE  # Which the roles are read for.
+    if is_of_the_tests_stage:
+        roles.watch(database.connection.client)
     clients = {name: aws.client(name, Config(**limits_of(name))) for name in ("kms", "sqs")}
     for client in clients.values():
         counter.watch(client)
         watch(client.meta.events)
-        roles.watch(client)
+        if is_of_the_tests_stage:
+            roles.watch(client)
 
     sockets = Sockets()
     clients[SOCKETS] = sockets.client()

@@ -88,7 +88,9 @@ class Office:
                 ),
                 jane.get(f"{self.paths['oidc']}/tools?refresh=true"),
             ]
-            assert [each.status_code for each in answers] == [200] * 4, [a.text for a in answers]
+            assert [each.status_code for each in answers] == [200] * 4, [
+                each.text for each in answers
+            ]
             assert mara.get(self.file, headers={"Accept": "image/png"}).content == PNG
         assert "sentinel-api-key" in self.plain.values_of("X-Key")
         assert "sentinel-own" in self.plain.values_of("X-Own")

@@ -87,9 +87,10 @@ class Answers:
 
     def _answer(self, **_: Any) -> AWSResponse:
         status, body = self._answers.pop(0)
-        response = AWSResponse("https://aws.example", status, HTTPHeaders(), None)
+        response: Any = AWSResponse("https://aws.example", status, HTTPHeaders(), None)
         response._content = body.encode()
-        return response
+        answer: AWSResponse = response
+        return answer
 
     def _go_on(self, **_: Any) -> int | None:
         """Try again at once, while there are answers."""

@@ -16,7 +16,7 @@ CONDITIONS = Conditions(
     load=0.25,
     versions={"Python": "3.13.0"},
 )
-CHART = Chart("Growth, by size", "ms", {"a < b": [(10.0, 1.0), (1000.0, 2.5)]})
+CHART = Chart("Growth, by size", "ms", {"a < b": [(10.0, 1.0), (200_000.0, 2.5)]})
 
 
 def measured(name: str, title: str = "Warm", *targets: Target) -> Measured:
@@ -89,7 +89,7 @@ class Image(HTMLParser):
 
 def test_a_chart_has_every_line_in_its_legend_and_a_dot_for_each_figure() -> None:
     image = Image(draw(CHART))
-    assert {"Growth, by size (ms)", "a < b", "10", "100", "1 k"} <= set(image.texts)
+    assert {"Growth, by size (ms)", "a < b", "10", "1 k", "100 k", "1 M"} <= set(image.texts)
     [(x1, y1), (x2, y2)] = image.dots
     assert x1 < x2, "to the right"
     assert y1 > y2, "upwards"

@@ -1,0 +1,138 @@
+"""What an operator is shown before they agree, and what a stage is deployed with."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from infra import stages
+from infra.changes import Change, describe
+from infra.cloudformation import DeploymentError
+from infra.stages import Parameters, load_parameters
+from infra.template import additions
+
+TABLE = "AWS::DynamoDB::Table"
+TEMPLATE = {
+    "Parameters": {
+        "Stage": {"Type": "String"},
+        "Release": {"Type": "String"},
+        "PublicURL": {"Type": "String"},
+        "DomainName": {"Type": "String", "Default": ""},
+        "Models": {"Type": "CommaDelimitedList", "Default": ""},
+        "Secret": {"Type": "String", "NoEcho": True, "Default": ""},
+    }
+}
+
+
+def lines_of(*changes: Change) -> list[str]:
+    """The table of some changes."""
+    lines: list[str] = []
+    describe(changes, lines.append)
+    return lines
+
+
+@pytest.mark.parametrize(
+    ("change", "warning"),
+    [
+        (Change("Modify", "T", TABLE, "True"), "REPLACED: a new and empty one in its place"),
+        (Change("Modify", "T", TABLE, "Conditional"), "MAY BE REPLACED"),
+        (Change("Remove", "T", TABLE), "REMOVED"),
+        (Change("Remove", "T", TABLE, policy="Delete"), "REMOVED"),
+        (Change("Remove", "T", TABLE, policy="Retain"), "REMOVED FROM THE STACK, kept"),
+        (Change("Modify", "T", TABLE, "False"), ""),
+        (Change("Add", "T", TABLE), ""),
+    ],
+)
+def test_what_removes_or_replaces_is_marked(change: Change, warning: str) -> None:
+    assert change.warning == warning
+    [line, *_] = lines_of(change)
+    assert line.startswith("!!" if warning else "  ")
+    assert warning in line
+
+
+def test_the_marked_ones_come_first_and_are_counted() -> None:
+    lines = lines_of(
+        Change("Add", "Alarm", "AWS::CloudWatch::Alarm"),
+        Change("Modify", "Code", "AWS::Lambda::Function", "False", ("Code",)),
+        Change("Remove", "Table", TABLE),
+    )
+    assert [line[3:10].strip() for line in lines[:3]] == ["remove", "add", "modify"]
+    assert "(Code)" in "".join(lines)
+    assert lines[-1] == "\n1 to add, 1 to modify, 1 to remove. 1 of them are marked with !!."
+
+
+def load(
+    folder: Path,
+    values: Any,
+    environment: Mapping[str, str] | None = None,
+    deployed: Mapping[str, str] | None = None,
+) -> Parameters:
+    """The parameters of a stage `prod` whose file has these values."""
+    (folder / "prod.json").write_text(json.dumps(values), encoding="utf-8")
+    return load_parameters(
+        "prod", TEMPLATE, environment or {}, deployed=deployed or {}, folder=folder
+    )
+
+
+def test_a_stage_is_deployed_with_its_file_and_the_environment(tmp_path: Path) -> None:
+    found = load(
+        tmp_path,
+        {"Stage": "prod", "Models": ["a", "b"], "PublicURL": "https://a.example"},
+        {"PARAMETER_PublicURL": "https://b.example", "PATH": "/bin"},
+    )
+    assert found.values == {"Stage": "prod", "Models": "a,b", "PublicURL": "https://b.example"}
+
+
+def test_a_stage_with_a_domain_is_reached_there_and_another_keeps_its_address(
+    tmp_path: Path,
+) -> None:
+    named = load(tmp_path, {"DomainName": "ciborium.example"})
+    assert named.values["PublicURL"] == "https://ciborium.example"
+    assert load(tmp_path, {}).values["PublicURL"] == stages.UNKNOWN_URL
+    deployed = {"PublicURL": "https://made.example/api"}
+    assert load(tmp_path, {}, deployed=deployed).values["PublicURL"] == deployed["PublicURL"]
+
+
+def test_a_secret_stays_out_of_the_file_and_is_kept_by_the_stack(tmp_path: Path) -> None:
+    with pytest.raises(DeploymentError, match="PARAMETER_Secret"):
+        load(tmp_path, {"Secret": "hush"})
+    reference = "{{resolve:secretsmanager:it}}"
+    assert load(tmp_path, {"Secret": reference}).values["Secret"] == reference
+    given = load(tmp_path, {}, {"PARAMETER_Secret": "hush"})
+    assert given.values["Secret"] == "hush"
+    assert "hush" not in repr(given)
+    later = load(tmp_path, {}, deployed={"Secret": "****"})
+    assert (later.kept, "Secret" in later.values) == (("Secret",), False)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"Modles": "a"}, "no parameter Modles"),
+        ({"Stage": "dev"}, "for another stage"),
+        ({"Release": "abc"}, "no parameter Release"),
+        (["PublicURL"], "must be an object"),
+    ],
+)
+def test_a_file_that_is_wrong_is_refused(tmp_path: Path, values: Any, message: str) -> None:
+    with pytest.raises(DeploymentError, match=message):
+        load(tmp_path, values)
+
+
+def test_a_stage_without_a_file_is_told_how_to_get_one(tmp_path: Path) -> None:
+    with pytest.raises(DeploymentError, match=r"There is no infra/stages/beta\.json"):
+        load_parameters("beta", TEMPLATE, {}, deployed={}, folder=tmp_path)
+
+
+@pytest.mark.parametrize("name", ["", "Prod", "1st", "prod/../x", "a" * 40])
+def test_a_stages_name_is_checked(name: str) -> None:
+    with pytest.raises(DeploymentError, match="Name the stage"):
+        stages.require_stage(name)
+
+
+def test_the_files_that_are_there_fit_the_template() -> None:
+    for file in stages.FOLDER.glob("*.json"):
+        found = load_parameters(file.stem, additions(), {}, deployed={})
+        assert found.values["Stage"] == file.stem
