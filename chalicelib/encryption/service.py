@@ -21,18 +21,32 @@ from chalicelib.encryption.repository import DataKeyRepository
 from chalicelib.encryption.sealing import parse_key_id, seal, unseal
 from chalicelib.primitives import Clock
 
-_UNWRAPPED_KEYS = 256
+CAPACITY = 1024  # Of the cache of unwrapped data keys: an entry is 32 bytes and what names them.
 _UNWRAPPED_FOR = timedelta(hours=1)
 _ACTIVE_FOR = timedelta(minutes=5)  # How long a rotation may go unnoticed; see `rotation.py`.
 
 
 class Vault:
-    """Seals and opens secrets; lives as long as the container and is safe for threads."""
+    """Seals and opens secrets; lives as long as the container and is safe for threads.
 
-    def __init__(self, repository: DataKeyRepository, kms: KMSKeyring, clock: Clock) -> None:
+    Args:
+        repository: the records of data keys.
+        kms: wraps them.
+        clock: the time.
+        capacity: how many unwrapped data keys are remembered, those used last.
+    """
+
+    def __init__(
+        self,
+        repository: DataKeyRepository,
+        kms: KMSKeyring,
+        clock: Clock,
+        capacity: int = CAPACITY,
+    ) -> None:
         self._repository = repository
         self._kms = kms
         self._clock = clock
+        self._capacity = capacity
         self._lock = threading.Lock()
         self._unwrapped: OrderedDict[uuid.UUID, tuple[DataKey, datetime]] = OrderedDict()
         self._active: dict[str, tuple[uuid.UUID, datetime]] = {}
@@ -95,7 +109,7 @@ class Vault:
                 return self._key(known[0])
         key_id = self._repository.find_active_id(scope)
         key = self._key(key_id) if key_id is not None else self._make_first(scope)
-        if len(self._active) >= _UNWRAPPED_KEYS:
+        if len(self._active) >= self._capacity:
             self._active.clear()
         self._active[scope] = (key.key_id, self._clock())
         return key
@@ -134,5 +148,5 @@ class Vault:
     def _remember(self, key: DataKey) -> None:
         self._unwrapped[key.key_id] = (key, self._clock())
         self._unwrapped.move_to_end(key.key_id)
-        while len(self._unwrapped) > _UNWRAPPED_KEYS:
+        while len(self._unwrapped) > self._capacity:
             self._unwrapped.popitem(last=False)

@@ -38,6 +38,7 @@ from chalicelib.encryption import Place, Vault, organization_scope
 from chalicelib.encryption.fields import CONNECTION_ACCESS_TOKEN
 from chalicelib.encryption.keys import KMSKeyring
 from chalicelib.encryption.repository import DataKeyRepository
+from chalicelib.encryption.service import CAPACITY
 from chalicelib.storage import Database
 from tests.bench.answers import Answers
 from tests.support import aws
@@ -45,7 +46,7 @@ from tests.support import aws
 UNSIGNED = Algorithm.AES_256_GCM_HKDF_SHA512_COMMIT_KEY
 SIGNED = Algorithm.AES_256_GCM_HKDF_SHA512_COMMIT_KEY_ECDSA_P384
 _HOUR = 3600
-_ENTRIES = 256  # As many as our vault remembers.
+_ENTRIES = CAPACITY  # As many as our vault remembers.
 _TEMPLATE = aead.aead_key_templates.AES256_GCM
 
 

@@ -17,6 +17,7 @@ from chalicelib.encryption import (
 from chalicelib.encryption.fields import SERVER_API_KEY
 from chalicelib.encryption.keys import KMSKeyring
 from chalicelib.encryption.repository import DataKeyRepository
+from chalicelib.encryption.service import CAPACITY
 from chalicelib.storage import Database
 from tests.support import aws
 from tests.support.clock import FakeClock
@@ -27,7 +28,7 @@ PLACE = Place(SERVER_API_KEY, "server-1")
 class Container:
     """One container: its own cache, over the shared tables and KMS key."""
 
-    def __init__(self, kms: Callable[[], Any] | None = None) -> None:
+    def __init__(self, kms: Callable[[], Any] | None = None, capacity: int = CAPACITY) -> None:
         self.clock = FakeClock()
         self.counter = aws.CallCounter()
         database = Database(lambda table: f"ciborium-{aws.STAGE}-{table}", aws.REGION)
@@ -35,7 +36,7 @@ class Container:
         client = aws.client("kms")
         self.counter.watch(client)
         keyring = KMSKeyring(kms or (lambda: client), f"alias/ciborium-{aws.STAGE}", aws.STAGE)
-        self.vault = Vault(DataKeyRepository(database), keyring, self.clock)
+        self.vault = Vault(DataKeyRepository(database), keyring, self.clock, capacity)
 
 
 @pytest.mark.usefixtures("local_aws")
@@ -174,9 +175,9 @@ def test_while_kms_is_out_of_reach_cached_keys_go_on_and_cold_ones_say_so(
 
 @pytest.mark.usefixtures("local_aws")
 def test_the_cache_of_unwrapped_keys_is_bounded() -> None:
-    container = Container()
+    container = Container(capacity=3)
     first = container.vault.seal("secret", PLACE, organization_scope("0"))
-    for number in range(1, 257):
+    for number in range(1, 4):
         container.vault.seal("secret", PLACE, organization_scope(str(number)))
     container.counter.reset()
     assert container.vault.open(first, PLACE) == "secret"
