@@ -20,8 +20,9 @@ from tests.support.worker import say, work
 SIZES = (10, 100, 1000)
 TEXT = """The same requests with ten, a hundred and a thousand servers, members of the
 organisation, chats of one user, and messages in one chat, the others staying few. Calls, read
-units and bytes are exact. The time is the median in a warm process without AWS's own time, divided
-by that at the smallest size: the noise of a busy machine is in it. A line that grows says why."""
+units and bytes are exact. The time is the median in a warm process without AWS's own time, as
+multiple of an empty route's in the same seconds, divided by that at the smallest size. A line that
+grows says why."""
 _AT_ONCE = 20  # Messages in one transaction.
 
 
@@ -197,13 +198,17 @@ def measure(
     """Let each axis grow, and tell what grew with it."""
     columns = ["request", *(f"calls at {size}" for size in sizes), "read units", "body bytes"]
     columns += ["time ÷ smallest", "it grows, because"]
-    tables, lines = [], {}
+    tables: list[Table] = []
+    lines: dict[str, list[float]] = {}
+    flat: list[list[float]] = []
     for name in axes:
         rows: list[list[Cell]] = []
         for what, calls in follow(name, sizes, runs).items():
-            times = _ratios(calls)
-            if times:
-                lines[f"{what} ({name})"] = list(zip(map(float, sizes), times, strict=True))
+            times, why = _ratios(calls), AXES[name].looks[what].why
+            if times and why:
+                lines[f"{what} ({name})"] = times
+            elif times:
+                flat.append(times)
             rows.append(
                 [
                     what,
@@ -211,16 +216,25 @@ def measure(
                     " → ".join(f"{each.consumed.read_units:g}" for each in calls),
                     " → ".join(f"{each.body_bytes}" for each in calls),
                     " → ".join(f"{each:.2f}" for each in times),
-                    AXES[name].looks[what].why,
+                    why,
                 ]
             )
         tables.append(Table(f"More {name}", columns, rows))
-    chart = Chart(
-        "Time with more of them, by their number", "times that at the smallest size", lines
-    )
+    lines[f"the other {len(flat)}, median"] = [*map(statistics.median, zip(*flat, strict=True))]
+    series = {what: _points(sizes, times) for what, times in lines.items()}
+    chart = Chart("Time with more of them, by their number", "times that at the smallest", series)
     return Section("growth", "Growth", TEXT, tables, chart)
 
 
 def _ratios(calls: list[Call]) -> list[float]:
-    medians = [statistics.median(each.milliseconds) for each in calls if each.milliseconds]
+    """Times at each size, by the first; each next to the empty route's of the same seconds."""
+    medians = [
+        statistics.median(each.milliseconds) / statistics.median(each.empty)
+        for each in calls
+        if each.milliseconds
+    ]
     return [each / medians[0] for each in medians]
+
+
+def _points(sizes: tuple[int, ...], times: list[float]) -> list[tuple[float, float]]:
+    return list(zip(map(float, sizes), times, strict=True))

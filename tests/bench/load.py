@@ -20,7 +20,7 @@ from pathlib import Path
 
 import httpx
 
-from tests.bench.report import Chart, Section, Table, Target
+from tests.bench.report import Cell, Chart, Section, Table, Target
 from tests.support.local_stack import ADMIN_TOKEN, LocalRun, browser_of, demo_url
 from tests.support.local_worker import pid_of_worker
 
@@ -226,12 +226,12 @@ def _minutes() -> float:
 
 def describe(figures: Figures, minutes: float) -> Section:
     """What was measured, as a section of the report."""
-    rows: list[list[str | int | float]] = []
+    rows: list[list[Cell]] = []
     for name, seconds in sorted(figures.seconds.items()):
         cuts = statistics.quantiles(seconds, n=100, method="inclusive") if seconds[1:] else seconds
         p50, p95, p99 = (cuts[min(each, len(cuts)) - 1] * 1000 for each in (50, 95, 99))
         rows.append([name, len(seconds), p50, p95, p99])
-    sizes = [
+    sizes: list[list[Cell]] = [
         [name, found[0][1], max(size for _, size in found), found[-1][1], figures.growth_of(name)]
         for name, found in figures.memory.items()
     ]
@@ -255,7 +255,7 @@ def describe(figures: Figures, minutes: float) -> Section:
             Table(
                 "Resident memory",
                 ["process", "first (MiB)", "most (MiB)", "last (MiB)", "last fifth ÷ second"],
-                [list(row) for row in sizes],
+                sizes,
             ),
         ],
         chart=Chart("Resident memory", "MiB", dict(figures.memory)),
@@ -284,7 +284,8 @@ def main() -> None:
     print(section.text)
     for table in section.tables:
         print(f"\n{table.caption}")
-        for row in [table.columns, *table.rows]:
+        heading: list[Cell] = [*table.columns]
+        for row in [heading, *table.rows]:
             cells = [f"{each:.2f}" if isinstance(each, float) else str(each) for each in row]
             print("  ".join([cells[0].ljust(24), *(each.rjust(18) for each in cells[1:])]))
     print()

@@ -87,8 +87,9 @@ def rounds_at(number: int, attempt: str, *, is_long: bool) -> Iterator[Round]:
     A long journey has not all of it.
     """
     service, _, operation = attempt.partition(".")
-    without_effect = WITHOUT_EFFECT[number % len(WITHOUT_EFFECT)]
-    yield Round(without_effect, range(number, FOR_GOOD))
+    if operation in WRITES or not is_long:
+        without_effect = WITHOUT_EFFECT[number % len(WITHOUT_EFFECT)]
+        yield Round(without_effect, range(number, FOR_GOOD))
     if service != "dynamodb":
         yield Round(THROTTLE, range(FOR_GOOD), (service,))
     if operation in WRITES:

@@ -15,15 +15,16 @@ from chalicelib.oidc.models import LoginTokens
 from chalicelib.oidc.repository import LoginTokensRepository
 from chalicelib.primitives import new_id, utc_now
 from chalicelib.sdk.chats import Text
-from tests.support.chats import CHATS
-from tests.support.deployment import Deployment, start_deployment
+from tests.support.chats import CHATS, text
+from tests.support.deployment import error_of, start_deployment
 from tests.support.faults import LOST_ANSWER, SILENT, Wire, lay_wire
 from tests.support.identity_provider import SETTINGS
 from tests.support.journey import start_world
-from tests.support.people import ME
+from tests.support.people import ME, default_organization
 from tests.support.turns import talking
 
 ONCE = range(1)
+API_GATEWAY_WAITS = 29
 TOKENS = LoginTokens(
     issuer="https://id.example",
     access_token=b"sealed",
@@ -93,16 +94,17 @@ def test_a_ticket_is_given_although_it_was_stored_before(wire: Wire) -> None:
 def test_a_black_hole_is_told_of_while_somebody_still_listens(wire: Wire) -> None:
     deployment = start_deployment(stopwatch=wire.now)
     wire.watch(*deployment.aws_clients)
-    assert listing_under(wire, deployment) < 29
-    wire.slow = 2.9  # Each answer comes just in time.
-    with wire.armed():
-        answer = deployment.admin.get(f"{CHATS}/cost/users")
-    assert wire.seconds < 29
-    assert answer.status_code in {200, 503}
-
-
-def listing_under(wire: Wire, deployment: Deployment) -> float:
     with wire.armed(SILENT, range(1000)):
         answer = deployment.admin.get(CHATS)
-    assert answer.status_code == 503
-    return wire.seconds
+    assert error_of(answer) == (503, "storage_unavailable")
+    assert 0 < wire.seconds < API_GATEWAY_WAITS
+
+
+def test_answers_that_all_come_at_the_last_moment_are_waited_for_no_longer(wire: Wire) -> None:
+    world = start_world({**SETTINGS, "stopwatch": wire.now})
+    body = {"organization_id": default_organization(world.deployment), "content": text("hello")}
+    with talking(world), wire.armed():
+        wire.slow = 2.9
+        answer = world.deployment.admin.post(CHATS, json=body, headers={"Idempotency-Key": "1"})
+    assert error_of(answer) == (503, "storage_unavailable")
+    assert wire.seconds < API_GATEWAY_WAITS

@@ -26,7 +26,7 @@ from tests.support.tool_server import add_tools
 from tests.support.turns import Talk
 
 GIF, IMAGE = b"GIF89a" + bytes(20), {"Content-Type": "image/gif"}
-ROUNDS = 6
+ROUNDS = 4
 # A deleted organisation's data key: what its members connected as such is sealed with it.
 # Destroying keys is an operator's decision (docs/operations.md).
 KEPT = ["keys: KEY / record", "keys: SCOPE / active"]

@@ -105,6 +105,12 @@ def service_of(request: AWSPreparedRequest) -> str:
     return str(request.url).split("//")[1].split(".")[0]
 
 
+def _text_of(request: AWSPreparedRequest) -> str | bytes:
+    body = request.body
+    assert isinstance(body, str | bytes)
+    return body
+
+
 def operation_of(request: AWSPreparedRequest) -> str:
     """The operation that a request asks for."""
     target = request.headers["X-Amz-Target"]
@@ -177,7 +183,7 @@ class Wire:
         """
         if operation_of(request) != "TransactWriteItems":
             return let_through()
-        token = json.loads(request.body)["ClientRequestToken"]
+        token = json.loads(_text_of(request))["ClientRequestToken"]
         if token not in self._answered:
             answer = let_through()
             if answer[0] != 200:
