@@ -192,6 +192,12 @@ def _deployed_package(account: Account, stage: str) -> str | None:
     found = find_stack(client, stack)
     if found is None or found["StackStatus"] == "REVIEW_IN_PROGRESS":
         return None
+    if found["StackStatus"] == "ROLLBACK_COMPLETE":
+        raise DeploymentError(
+            f"the first deployment of {stack} failed, and CloudFormation can only delete what is "
+            f"left of it. Do that with `make destroy STAGE={stage} DATA=delete`: nobody has used "
+            "it yet. Then deploy again."
+        )
     body = client.get_template(StackName=stack, TemplateStage="Original")["TemplateBody"]
     match = re.search(r"/packages/([0-9a-f]{16})/", str(body))
     return match.group(1) if match else ""

@@ -45,6 +45,17 @@ def newer(built: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
+def broken(built: Path) -> Path:
+    """A folder with a package that cannot be deployed."""
+    folder = built.parent / "broken"
+    shutil.copytree(built, folder)
+    template = read_package(built).template
+    template["Resources"]["Impossible"] = {"Type": "AWS::NoSuch::Thing", "Properties": {}}
+    (folder / "template.json").write_text(json.dumps(template), encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(scope="module")
 def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAWS]:
     """A local AWS in which the tests, in their order, tell one story."""
     running = LocalAWS(tmp_path_factory.mktemp("aws"))
@@ -145,13 +156,8 @@ def test_a_package_that_was_never_deployed_is_not_found(operate: Callable[..., s
 
 
 def test_a_failed_deployment_says_which_resource_failed_and_why(
-    operate: Callable[..., str], built: Path, tmp_path: Path
+    operate: Callable[..., str], broken: Path
 ) -> None:
-    broken = tmp_path / "broken"
-    shutil.copytree(built, broken)
-    template = read_package(built).template
-    template["Resources"]["Impossible"] = {"Type": "AWS::NoSuch::Thing", "Properties": {}}
-    (broken / "template.json").write_text(json.dumps(template), encoding="utf-8")
     with pytest.raises(SystemExit, match="Impossible"):
         operate(UPGRADE, PACKAGE=str(broken), CONFIRM="yes")
 
@@ -196,6 +202,18 @@ def test_with_the_data_the_tables_and_logs_go_and_the_key_in_thirty_days(
     assert kms.describe_key(KeyId=key["KeyId"])["KeyMetadata"]["KeyState"] == "Disabled"
     operate(DESTROY, 1, CONFIRM="dev", CONFIRM_DATA="delete dev")
     assert "Nothing to destroy." in operate(DESTROY, 1)
+
+
+def test_after_a_first_deployment_that_failed_the_way_on_is_told(
+    operate: Callable[..., str], aws: LocalAWS, broken: Path, built: Path
+) -> None:
+    with pytest.raises(SystemExit, match="Impossible"):
+        operate(FIRST, PACKAGE=str(broken), CONFIRM="yes")
+    with pytest.raises(SystemExit, match="make destroy STAGE=dev DATA=delete"):
+        operate(FIRST, PACKAGE=str(built), CONFIRM="yes")
+    operate(DESTROY, 1, CONFIRM="dev", CONFIRM_DATA="delete dev")
+    operate(FIRST, PACKAGE=str(built), CONFIRM="yes")
+    assert code_of(aws)
 
 
 def test_these_sections_have_no_command_that_is_not_run_here() -> None:
