@@ -18,6 +18,15 @@ from tests.support.identity_provider import SETTINGS
 from tests.support.journey import World, start_world
 from tests.support.units import Consumed, UnitMeter
 
+# Not repeated: a code is good for one callback, and KMS, of which readiness asks, is not watched.
+ONCE = frozenset(
+    {
+        "GET /api/experimental/mcp/servers/{server_id}/oauth2/callback",
+        "GET /api/v2/users/oidc/callback",
+        "GET /readyz",
+    }
+)
+
 
 class WatchedApp:
     """The Chalice app; it keeps the last event that it was given."""
