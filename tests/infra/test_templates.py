@@ -187,10 +187,9 @@ def test_nobody_may_do_everything_or_something_to_everything() -> None:
                 assert "*" not in json.dumps(statement["Resource"]), statement["Sid"]
     resources = additions()["Resources"].items()
     policies = {name: each for name, each in resources if each.get("Type") == "AWS::IAM::Policy"}
-    assert policies.keys() == {"BedrockPolicy", "TracingPolicy", "WrappingKeyPolicy"}
-    own = next(each for each in policy_of("turns") if each["Sid"] == "WrapAndUnwrapItsOwnDataKeys")
-    [other] = policies["WrappingKeyPolicy"]["Properties"]["PolicyDocument"]["Statement"]
-    assert other == {**own, "Resource": {"Ref": "WrappingKeyARN"}}
+    assert policies.keys() == {
+        *("BedrockPolicy", "TracingPolicy", "WrappingKeyPolicy", "WrappingKeyProbePolicy"),
+    }
     everything = {
         name
         for name, each in policies.items()
@@ -198,6 +197,26 @@ def test_nobody_may_do_everything_or_something_to_everything() -> None:
         if "*" in json.dumps([statement["Action"], statement["Resource"]])
     }
     assert everything == {"TracingPolicy"}, "X-Ray has no resources that could be named"
+
+
+@pytest.mark.parametrize(("function", "role"), [("api", "ApiHandlerRole"), ("turns", "TurnsRole")])
+def test_another_wrapping_key_is_used_just_as_the_stacks_own(function: str, role: str) -> None:
+    """Or a stage whose data keys were moved would open nothing, or never be ready."""
+    own = {
+        (action, json.dumps(each.get("Condition")))
+        for each in policy_of(function)
+        for action in each["Action"]
+        if action.startswith("kms:") and "kms:ViaService" not in json.dumps(each)
+    }
+    other = {
+        (action, json.dumps(statement.get("Condition")))
+        for each in load_template("api.yaml")["Resources"].values()
+        if each.get("Condition") == "HasWrappingKey"
+        and {"Ref": role} in each["Properties"]["Roles"]
+        for statement in each["Properties"]["PolicyDocument"]["Statement"]
+        for action in statement["Action"]
+    }
+    assert other == own
 
 
 def test_a_step_changes_no_token_model_or_approval_and_of_users_only_what_is_their_own() -> None:
