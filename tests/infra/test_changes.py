@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from infra import stages
-from infra.changes import Change, describe
-from infra.cloudformation import DeploymentError
+from infra.changes import Change, ChangeSet, describe, discard
+from infra.cloudformation import DeploymentError, find_stack
 from infra.stages import Parameters, load_parameters
 from infra.template import additions
 
@@ -31,6 +32,62 @@ def lines_of(*changes: Change) -> list[str]:
     lines: list[str] = []
     describe(changes, lines.append)
     return lines
+
+
+class CloudFormation:
+    """As much of it as knows one stack.
+
+    Args:
+        answer: the stack's status, or the error with which its description is refused.
+    """
+
+    def __init__(self, answer: str | ClientError) -> None:
+        self._answer = answer
+        self.deleted: list[str] = []
+
+    def describe_stacks(self, **request: str) -> dict[str, Any]:
+        """Describe the stack."""
+        if isinstance(self._answer, ClientError):
+            raise self._answer
+        return {"Stacks": [{"StackName": request["StackName"], "StackStatus": self._answer}]}
+
+    def delete_change_set(self, **_: str) -> None:
+        """Forget a change set."""
+
+    def delete_stack(self, **request: str) -> None:
+        """Delete the stack."""
+        self.deleted.append(request["StackName"])
+
+
+def refusal(code: str, message: str) -> ClientError:
+    """An error of CloudFormation's."""
+    return ClientError({"Error": {"Code": code, "Message": message}}, "DescribeStacks")
+
+
+def test_a_stack_is_missing_only_if_cloudformation_says_so() -> None:
+    """Or a deployment would take a throttled answer for a first one, and empty its secrets."""
+    missing = refusal("ValidationError", "Stack with id ciborium-dev does not exist")
+    assert find_stack(CloudFormation(missing), "ciborium-dev") is None
+    assert find_stack(CloudFormation("DELETE_COMPLETE"), "ciborium-dev") is None
+    for code in ("Throttling", "AccessDenied", "ExpiredToken"):
+        with pytest.raises(ClientError, match=code):
+            find_stack(CloudFormation(refusal(code, "Not now")), "ciborium-dev")
+
+
+@pytest.mark.parametrize(
+    ("status", "deleted"),
+    [
+        ("REVIEW_IN_PROGRESS", ["ciborium-dev"]),
+        ("CREATE_IN_PROGRESS", []),
+        ("CREATE_COMPLETE", []),
+    ],
+)
+def test_whoever_says_no_takes_away_no_stack_that_somebody_else_makes(
+    status: str, deleted: list[str]
+) -> None:
+    client = CloudFormation(status)
+    discard(client, ChangeSet("ciborium-dev", "arn", (), creates_stack=True))
+    assert client.deleted == deleted
 
 
 @pytest.mark.parametrize(
