@@ -222,7 +222,8 @@ def test_another_wrapping_key_is_used_just_as_the_stacks_own(function: str, role
 def test_a_step_changes_no_token_model_or_approval_and_of_users_only_what_is_their_own() -> None:
     """Whoever takes over the function that talks to models can give themselves no rights.
 
-    It changes servers, since it follows one to its new authorization server.
+    Roles lie beside what it does write: of people in their own partition, of members in their
+    organisation's. It changes servers, since it follows one to its new authorization server.
     """
     writes = {"PutItem", "UpdateItem", "DeleteItem"}
     found = {}
@@ -232,6 +233,10 @@ def test_a_step_changes_no_token_model_or_approval_and_of_users_only_what_is_the
             if actions and table in json.dumps(statement["Resource"]):
                 keys = statement["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"]
                 found[table] = (actions, keys)
+                if table in {"IdentityTable", "OrganizationsTable"}:
+                    only = statement["Condition"]["ForAllValues:StringEquals"]
+                    credentials = {"roles", "tokens", "status", "user_id", "subject", "issuer"}
+                    assert not credentials & set(only["dynamodb:Attributes"])
     assert found == {
         "IdentityTable": ({"UpdateItem"}, ["USER#*"]),
         "OrganizationsTable": ({"PutItem"}, ["ORG#*"]),
