@@ -116,6 +116,20 @@ def test_every_function_has_its_name_every_setting_and_a_log(function: str) -> N
     assert statement["Resource"] == [{"Fn::GetAtt": [log, "Arn"]}]
 
 
+def test_only_who_signs_people_in_or_renews_their_tokens_has_the_clients_secret() -> None:
+    resources = load_template("api.yaml")["Resources"]
+    secrets = {
+        name for name, each in load_template("api.yaml")["Parameters"].items() if each.get("NoEcho")
+    }
+    having = {
+        function
+        for function, logical_id in FUNCTIONS.items()
+        for value in resources[logical_id]["Properties"]["Environment"]["Variables"].values()
+        if isinstance(value, dict) and value.get("Ref") in secrets
+    }
+    assert having == {"api", "turns"}
+
+
 def test_only_the_turns_function_takes_hints_and_all_may_send_them() -> None:
     send = {"GetQueueUrl", "SendMessage"}
     assert actions_of("api", "sqs") == send
