@@ -21,6 +21,7 @@ TEMPLATE = {
         "Release": {"Type": "String"},
         "PublicURL": {"Type": "String"},
         "DomainName": {"Type": "String", "Default": ""},
+        "WrappingKeyARN": {"Type": "String", "Default": ""},
         "Models": {"Type": "CommaDelimitedList", "Default": ""},
         "Secret": {"Type": "String", "NoEcho": True, "Default": ""},
     }
@@ -162,6 +163,18 @@ def test_a_secret_stays_out_of_the_file_and_is_kept_by_the_stack(tmp_path: Path)
     assert "hush" not in repr(given)
     later = load(tmp_path, {}, deployed={"Secret": "****"})
     assert (later.kept, "Secret" in later.values) == (("Secret",), False)
+
+
+def test_the_key_that_wraps_a_stages_data_keys_is_not_dropped_in_passing(tmp_path: Path) -> None:
+    """The functions would lose the right to it, and with it every secret."""
+    key = "arn:aws:kms:eu-central-1:111122223333:key/0a"
+    deployed = {"WrappingKeyARN": key}
+    with pytest.raises(DeploymentError, match="WrappingKeyARN"):
+        load(tmp_path, {}, deployed=deployed)
+    for wanted in (key, ""):
+        found = load(tmp_path, {"WrappingKeyARN": wanted}, deployed=deployed)
+        assert found.values["WrappingKeyARN"] == wanted
+    assert "WrappingKeyARN" not in load(tmp_path, {}, deployed={"WrappingKeyARN": ""}).values
 
 
 @pytest.mark.parametrize(
