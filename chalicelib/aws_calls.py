@@ -6,7 +6,7 @@ https://docs.aws.amazon.com/boto3/latest/guide/events.html
 from collections.abc import Iterator, Mapping
 from typing import Any, Protocol
 
-from chalicelib.metrics import Metric, count
+from chalicelib.metrics import Metric, count, note
 
 _COUNTED = {
     "dynamodb": Metric.DYNAMODB_CALLS,
@@ -38,6 +38,16 @@ def watch(emitter: Emitter) -> None:
         emitter.register(f"before-send.{service}", _count_call, f"ciborium-calls-{service}")
         emitter.register(f"needs-retry.{service}", _count_throttle, f"ciborium-retry-{service}")
     emitter.register("after-call.dynamodb", _count_units, "ciborium-units")
+
+
+def note_failure(error: Exception) -> None:
+    """Put on the invocation's line why a call failed: AWS's code, or what botocore calls it.
+
+    Callers are told that a service is unavailable; whoever runs it must know whether it refused,
+    throttled, or said nothing.
+    """
+    response = getattr(error, "response", None) or {}
+    note(aws_code=response.get("Error", {}).get("Code") or type(error).__name__)
 
 
 def _count_call(event_name: str, **_: Any) -> None:

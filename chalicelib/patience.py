@@ -59,6 +59,16 @@ def limited(
 
 
 @contextmanager
+def unlimited() -> Iterator[None]:
+    """Wait for AWS as long as it takes: what is done inside would be lost if it were not tried."""
+    token = _CURRENT.set(None)
+    try:
+        yield
+    finally:
+        _CURRENT.reset(token)
+
+
+@contextmanager
 def waiting(refused: Exception) -> Iterator[None]:
     """Count a call to AWS; raise `refused` instead if the request has no patience left."""
     patience = _CURRENT.get()

@@ -162,6 +162,17 @@ def _of_work() -> Iterator[Alarm]:
         periods=5,
         breaching=2,
     )
+    # It catches its own errors, and API Gateway counts no refused socket as one of ours.
+    yield Alarm(
+        "FollowServerErrors",
+        "Sockets were refused because of a fault of ours.",
+        ("Ciborium", "ServerErrors"),
+        _own("follow"),
+        threshold=3,
+        period=60,
+        periods=5,
+        breaching=2,
+    )
     for name in ("API", "Turns"):
         function = FUNCTIONS[name]
         yield Alarm(

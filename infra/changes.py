@@ -16,6 +16,7 @@ from infra.stages import Parameters
 _CAPABILITIES = ["CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"]
 _PREPARED_WITHIN_SECONDS = 600
 _NOTHING = ("didn't contain changes", "No updates are to be performed")
+_PROPOSED = "REVIEW_IN_PROGRESS"
 _KEPT = {"Retain", "RetainExceptOnCreate", "Snapshot"}
 
 
@@ -68,7 +69,7 @@ def prepare(client: Any, stack: str, template_url: str, parameters: Parameters) 
         DeploymentError: it refuses the template or the parameters.
     """
     found = find_stack(client, stack)
-    creates = found is None or found["StackStatus"] == "REVIEW_IN_PROGRESS"
+    creates = found is None or found["StackStatus"] == _PROPOSED
     try:
         made = client.create_change_set(
             StackName=stack,
@@ -109,10 +110,15 @@ def execute(client: Any, change_set: ChangeSet) -> None:
 
 
 def discard(client: Any, change_set: ChangeSet) -> None:
-    """Leave everything as it is; of a stack that was only proposed nothing remains."""
+    """Leave everything as it is; of a stack that was only proposed nothing remains.
+
+    Somebody else may have agreed to the same meanwhile: then it is theirs, and stays.
+    """
     client.delete_change_set(ChangeSetName=change_set.arn)
     if change_set.creates_stack:
-        client.delete_stack(StackName=change_set.stack)
+        found = find_stack(client, change_set.stack)
+        if found and found["StackStatus"] == _PROPOSED:
+            client.delete_stack(StackName=change_set.stack)
 
 
 def describe(changes: Sequence[Change], say: Callable[[str], object]) -> None:

@@ -82,10 +82,16 @@ def deploy(
 
 
 def find_stack(client: Any, stack: str) -> Template | None:
-    """What CloudFormation knows of a stack, or None."""
+    """What CloudFormation knows of a stack, or None.
+
+    Raises:
+        ClientError: it does not say. Whoever took that for no stack would forget its secrets.
+    """
     try:
         found: Template = client.describe_stacks(StackName=stack)["Stacks"][0]
-    except ClientError:
+    except ClientError as exc:
+        if "does not exist" not in str(exc):
+            raise
         return None
     return None if found["StackStatus"] == "DELETE_COMPLETE" else found
 

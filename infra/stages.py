@@ -16,6 +16,7 @@ FOLDER = Path(__file__).with_name("stages")
 UNKNOWN_URL = "https://not-known-yet.invalid"
 """For a first deployment without a domain: only that makes the address."""
 _OVERRIDES = "PARAMETER_"
+_WRAPPING_KEY = "WrappingKeyARN"
 _STAGE = re.compile(r"[a-z][a-z0-9-]{0,30}")
 _OURS = frozenset({"Stage", "Release"})  # Set by whoever deploys.
 
@@ -75,6 +76,13 @@ def load_parameters(
     }
     for name in sorted(values.keys() - declared.keys()):
         raise DeploymentError(f"There is no parameter {name}; see docs/deployment.md.")
+    if (wrapping := deployed.get(_WRAPPING_KEY)) and _WRAPPING_KEY not in values:
+        raise DeploymentError(
+            f"the stack's data keys are wrapped by {wrapping}, and infra/stages/{stage}.json "
+            f"says nothing of it: the functions could open no secret any more. Put "
+            f'"{_WRAPPING_KEY}" there with this key; or with "" once the data keys are moved '
+            "to the stack's own."
+        )
     if not values.get("PublicURL"):
         # Without a domain of its own a stage keeps the address that its first deployment made.
         domain = values.get("DomainName")

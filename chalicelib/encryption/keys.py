@@ -7,6 +7,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib import patience
+from chalicelib.aws_calls import note_failure
 from chalicelib.encryption.errors import EncryptionUnavailableError, SealedValueError
 from chalicelib.encryption.models import DataKey, DataKeyRecord, Wrapped
 from chalicelib.metrics import Metric, count
@@ -123,8 +124,10 @@ class KMSKeyring:
         except ClientError as exc:
             if exc.response.get("Error", {}).get("Code") == "InvalidCiphertextException":
                 raise SealedValueError from exc
+            note_failure(exc)
             raise _unavailable() from exc
         except BotoCoreError as exc:
+            note_failure(exc)
             raise _unavailable() from exc
         return answer
 

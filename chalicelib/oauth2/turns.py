@@ -8,6 +8,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import TypeVar
 
+from chalicelib import patience
 from chalicelib.oauth2.errors import RefreshBusyError
 from chalicelib.primitives import new_id
 from chalicelib.storage import StorageUnavailableError
@@ -45,6 +46,8 @@ def take_turns(attempt: Callable[[str], T | None], pause: Callable[[float], obje
 def store_surely(store: Callable[[], T], pause: Callable[[float], object]) -> T:
     """What storing gives, if it comes to that: the provider has voided what was there before.
 
+    It is tried once however long the request has waited already.
+
     Args:
         store: stores what nobody else has; it may be done twice.
         pause: waits for some seconds.
@@ -52,7 +55,12 @@ def store_surely(store: Callable[[], T], pause: Callable[[float], object]) -> T:
     Raises:
         StorageUnavailableError: the database is down for longer. It is lost.
     """
-    for _ in range(_MOST_STORES - 1):
+    try:
+        with patience.unlimited():
+            return store()
+    except StorageUnavailableError:
+        pause(_PAUSE_BETWEEN_STORES_SECONDS)
+    for _ in range(_MOST_STORES - 2):
         try:
             return store()
         except StorageUnavailableError:

@@ -18,7 +18,7 @@ from pynamodb.expressions.update import Action
 from pynamodb.transactions import TransactWrite
 
 from chalicelib import patience
-from chalicelib.aws_calls import watch
+from chalicelib.aws_calls import note_failure, watch
 from chalicelib.storage.errors import StorageUnavailableError
 from chalicelib.storage.items import Item
 
@@ -54,8 +54,10 @@ class _Connection(Connection):
         except ClientError as exc:
             if exc.response.get("Error", {}).get("Code") in _OUR_FAULT:
                 raise
+            note_failure(exc)
             raise unavailable from exc
         except BotoCoreError as exc:
+            note_failure(exc)
             raise unavailable from exc
         return answer
 

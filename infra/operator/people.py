@@ -53,8 +53,12 @@ def _get_user(operator: Operator, named: str) -> User:
     users = operator.services.users
     if parse_id(named):
         return users.get(_OWNER, named)
-    page = users.list_page(_OWNER, limit=_MOST, after_id=None, search=named, status=None)
-    for each in page.users:
-        if each.username == named:
-            return each
-    raise UserNotFoundError
+    after_id: str | None = None
+    while True:  # A short name is in many others.
+        page = users.list_page(_OWNER, limit=_MOST, after_id=after_id, search=named, status=None)
+        for each in page.users:
+            if each.username.casefold() == named.casefold():
+                return each
+        if not page.has_more:
+            raise UserNotFoundError
+        after_id = page.users[-1].id

@@ -108,3 +108,20 @@ def test_answers_that_all_come_at_the_last_moment_are_waited_for_no_longer(wire:
         answer = world.deployment.admin.post(CHATS, json=body, headers={"Idempotency-Key": "1"})
     assert error_of(answer) == (503, "storage_unavailable")
     assert wire.seconds < API_GATEWAY_WAITS
+
+
+@pytest.mark.parametrize("calls", range(4, 13))
+def test_renewed_tokens_are_stored_although_the_request_has_waited_for_long(
+    wire: Wire, calls: int
+) -> None:
+    """Wherever its patience ends: the provider takes the former refresh token no more."""
+    world = start_world({**SETTINGS, "stopwatch": wire.now})
+    wire.watch(*world.deployment.aws_clients)
+    server_id = world.connected()
+    world.deployment.clock.advance(hours=2)
+    with wire.armed():
+        wire.slow = 10 / calls
+        world.list_tools(server_id)
+        wire.slow = 0.0
+    world.deployment.clock.advance(minutes=1)  # A lease that could not be given back.
+    assert world.list_tools(server_id).status_code == 200

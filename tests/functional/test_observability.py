@@ -151,6 +151,18 @@ def test_a_key_service_that_refuses_is_counted(world: World) -> None:
     line = last_line(world.deployment, "request")
     assert (answer.status_code, line["code"]) == (503, "encryption_unavailable")
     assert (line["EncryptionFailures"], line["ServerErrors"]) == (1, 1)
+    assert line["aws_code"] == "AccessDeniedException"
+
+
+def test_a_database_that_refuses_says_why_in_the_log_and_not_to_the_caller(world: World) -> None:
+    with world.deployment.admin as admin:
+        world.deployment.aws_calls.refuse_after = 2
+        answer = admin.get(SERVERS)
+        world.deployment.aws_calls.refuse_after = None
+    line = last_line(world.deployment, "request")
+    assert (answer.status_code, line["code"]) == (503, "storage_unavailable")
+    assert line["aws_code"] == "AccessDeniedException"
+    assert "AccessDenied" not in answer.text
 
 
 def test_the_clock_s_line_tells_each_failed_task(deployment: Deployment) -> None:

@@ -150,15 +150,36 @@ def test_a_function_that_does_what_its_role_does_not_allow_fails_the_test(
 
 
 @pytest.mark.parametrize(
-    ("key", "is_allowed"),
-    [("USER#1", True), ("TOKEN#1", False), ("OWNERS", False), ("EMAIL#a@example.com", False)],
+    ("key", "name", "is_allowed"),
+    [
+        ("USER#1", "access_token", True),
+        ("USER#1", "roles", False),  # Of the account, which lies beside the tokens.
+        ("USER#1", "tokens", False),
+        ("TOKEN#1", "access_token", False),
+        ("OWNERS", "access_token", False),
+        ("EMAIL#a@example.com", "access_token", False),
+    ],
 )
-def test_a_worker_writes_no_credentials(key: str, is_allowed: bool) -> None:
-    use = Use("dynamodb:UpdateItem", "IdentityTable", (("dynamodb:LeadingKeys", key),))
-    assert allows("turns", use) == is_allowed
+def test_a_worker_writes_no_credentials_and_makes_nobody_an_owner(
+    key: str, name: str, is_allowed: bool
+) -> None:
+    names = frozenset({"PK", "SK", name})
+    context = (("dynamodb:Attributes", names), ("dynamodb:LeadingKeys", key))
+    assert allows("turns", Use("dynamodb:UpdateItem", "IdentityTable", context)) == is_allowed
     for action in ("PutItem", "DeleteItem"):
-        other = Use(f"dynamodb:{action}", "IdentityTable", use.context)
-        assert not allows("turns", other)
+        assert not allows("turns", Use(f"dynamodb:{action}", "IdentityTable", context))
+
+
+def test_a_worker_makes_workspaces_and_nobody_a_member() -> None:
+    def may_put(*names: str) -> bool:
+        context = (
+            ("dynamodb:Attributes", frozenset({"PK", "SK", *names})),
+            ("dynamodb:LeadingKeys", "ORG#1"),
+        )
+        return allows("turns", Use("dynamodb:PutItem", "OrganizationsTable", context))
+
+    assert may_put("workspace_id", "name")
+    assert not may_put("user_id", "roles")
 
 
 def test_a_key_for_another_stage_is_no_key_for_this_one() -> None:

@@ -117,6 +117,17 @@ def test_nobody_by_that_name_is_said(office: Office) -> None:
     assert len(table_items("connections")) == 2
 
 
+def test_somebody_whose_name_is_part_of_many_others_is_found(office: Office) -> None:
+    with office.deployment.admin as admin:
+        for number in range(101):
+            name = f"a{number:03}mara"
+            body = {"email": f"{name}@example.com", "username": name}
+            admin.post("/api/v2/users", json=body).raise_for_status()
+    ran = office.run("disconnect", "Mara")
+    assert ran.code == 0, ran.err
+    assert ran.out.startswith("2 connections of mara are forgotten")
+
+
 def test_they_disconnect_by_themselves_also_without_the_keys(office: Office) -> None:
     scope = f"organization:{office.organization_id}"
     office.run("keys", "destroy", scope, "--confirm", scope)

@@ -13,6 +13,7 @@ from tests.support.deployment import ADMIN_TOKEN, Deployment, error_of, start_de
 from tests.support.identity_provider import ISSUER, SETTINGS, Office, start_office
 from tests.support.people import ME, USERS
 from tests.support.plain_server import PLAIN_URL, PlainServer
+from tests.support.roles import allows
 from tests.support.servers import SERVERS, create_server
 from tests.support.tables import table_items
 
@@ -213,3 +214,20 @@ def test_a_refresh_token_goes_to_no_other_provider_than_its_own(jane: Jane) -> N
     jane.office.internet.requests.clear()
     assert error_of(jane.use(elsewhere)) == (409, "sign_in_required")
     assert jane.office.internet.requests == []
+
+
+def test_a_worker_may_refresh_it_as_well(jane: Jane) -> None:
+    jane.use()
+    roles = jane.office.deployment.roles
+    roles.used.clear()
+    jane.later()
+    jane.use().raise_for_status()
+    assert len(jane.refreshes) == 1
+    writes = [
+        use
+        for _, use in roles.used
+        if (use.action, use.resource) == ("dynamodb:UpdateItem", "IdentityTable")
+        and dict(use.context)["dynamodb:LeadingKeys"] == f"USER#{jane.id}"
+    ]
+    assert len(writes) == 2, "the lease is taken, and the new tokens are stored"
+    assert all(allows("turns", use) for use in writes)

@@ -58,6 +58,10 @@ def test_every_function_and_every_dead_letter_queue_is_watched() -> None:
     for function in FUNCTIONS.values():
         name = json.dumps({"FunctionName": {"Fn::Sub": f"ciborium-${{Stage}}-{function}"}})
         assert {("Errors", name), ("Throttles", name)} <= watched
+    # What a function catches, Lambda counts as no error; these two answer somebody.
+    own = json.dumps({"Stage": {"Ref": "Stage"}, "Function": "follow"})
+    api = json.dumps({"ApiName": {"Fn::Sub": "ciborium-${Stage}-api"}, "Stage": "api"})
+    assert {("ServerErrors", own), ("5XXError", api)} <= watched
     queues = [
         each["Properties"]["QueueName"]
         for each in additions()["Resources"].values()

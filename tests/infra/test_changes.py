@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from infra import stages
-from infra.changes import Change, describe
-from infra.cloudformation import DeploymentError
+from infra.changes import Change, ChangeSet, describe, discard
+from infra.cloudformation import DeploymentError, find_stack
 from infra.stages import Parameters, load_parameters
 from infra.template import additions
 
@@ -20,6 +21,7 @@ TEMPLATE = {
         "Release": {"Type": "String"},
         "PublicURL": {"Type": "String"},
         "DomainName": {"Type": "String", "Default": ""},
+        "WrappingKeyARN": {"Type": "String", "Default": ""},
         "Models": {"Type": "CommaDelimitedList", "Default": ""},
         "Secret": {"Type": "String", "NoEcho": True, "Default": ""},
     }
@@ -31,6 +33,62 @@ def lines_of(*changes: Change) -> list[str]:
     lines: list[str] = []
     describe(changes, lines.append)
     return lines
+
+
+class CloudFormation:
+    """As much of it as knows one stack.
+
+    Args:
+        answer: the stack's status, or the error with which its description is refused.
+    """
+
+    def __init__(self, answer: str | ClientError) -> None:
+        self._answer = answer
+        self.deleted: list[str] = []
+
+    def describe_stacks(self, **request: str) -> dict[str, Any]:
+        """Describe the stack."""
+        if isinstance(self._answer, ClientError):
+            raise self._answer
+        return {"Stacks": [{"StackName": request["StackName"], "StackStatus": self._answer}]}
+
+    def delete_change_set(self, **_: str) -> None:
+        """Forget a change set."""
+
+    def delete_stack(self, **request: str) -> None:
+        """Delete the stack."""
+        self.deleted.append(request["StackName"])
+
+
+def refusal(code: str, message: str) -> ClientError:
+    """An error of CloudFormation's."""
+    return ClientError({"Error": {"Code": code, "Message": message}}, "DescribeStacks")
+
+
+def test_a_stack_is_missing_only_if_cloudformation_says_so() -> None:
+    """Or a deployment would take a throttled answer for a first one, and empty its secrets."""
+    missing = refusal("ValidationError", "Stack with id ciborium-dev does not exist")
+    assert find_stack(CloudFormation(missing), "ciborium-dev") is None
+    assert find_stack(CloudFormation("DELETE_COMPLETE"), "ciborium-dev") is None
+    for code in ("Throttling", "AccessDenied", "ExpiredToken"):
+        with pytest.raises(ClientError, match=code):
+            find_stack(CloudFormation(refusal(code, "Not now")), "ciborium-dev")
+
+
+@pytest.mark.parametrize(
+    ("status", "deleted"),
+    [
+        ("REVIEW_IN_PROGRESS", ["ciborium-dev"]),
+        ("CREATE_IN_PROGRESS", []),
+        ("CREATE_COMPLETE", []),
+    ],
+)
+def test_whoever_says_no_takes_away_no_stack_that_somebody_else_makes(
+    status: str, deleted: list[str]
+) -> None:
+    client = CloudFormation(status)
+    discard(client, ChangeSet("ciborium-dev", "arn", (), creates_stack=True))
+    assert client.deleted == deleted
 
 
 @pytest.mark.parametrize(
@@ -105,6 +163,18 @@ def test_a_secret_stays_out_of_the_file_and_is_kept_by_the_stack(tmp_path: Path)
     assert "hush" not in repr(given)
     later = load(tmp_path, {}, deployed={"Secret": "****"})
     assert (later.kept, "Secret" in later.values) == (("Secret",), False)
+
+
+def test_the_key_that_wraps_a_stages_data_keys_is_not_dropped_in_passing(tmp_path: Path) -> None:
+    """The functions would lose the right to it, and with it every secret."""
+    key = "arn:aws:kms:eu-central-1:111122223333:key/0a"
+    deployed = {"WrappingKeyARN": key}
+    with pytest.raises(DeploymentError, match="WrappingKeyARN"):
+        load(tmp_path, {}, deployed=deployed)
+    for wanted in (key, ""):
+        found = load(tmp_path, {"WrappingKeyARN": wanted}, deployed=deployed)
+        assert found.values["WrappingKeyARN"] == wanted
+    assert "WrappingKeyARN" not in load(tmp_path, {}, deployed={"WrappingKeyARN": ""}).values
 
 
 @pytest.mark.parametrize(

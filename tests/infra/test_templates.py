@@ -116,6 +116,20 @@ def test_every_function_has_its_name_every_setting_and_a_log(function: str) -> N
     assert statement["Resource"] == [{"Fn::GetAtt": [log, "Arn"]}]
 
 
+def test_only_who_signs_people_in_or_renews_their_tokens_has_the_clients_secret() -> None:
+    resources = load_template("api.yaml")["Resources"]
+    secrets = {
+        name for name, each in load_template("api.yaml")["Parameters"].items() if each.get("NoEcho")
+    }
+    having = {
+        function
+        for function, logical_id in FUNCTIONS.items()
+        for value in resources[logical_id]["Properties"]["Environment"]["Variables"].values()
+        if isinstance(value, dict) and value.get("Ref") in secrets
+    }
+    assert having == {"api", "turns"}
+
+
 def test_only_the_turns_function_takes_hints_and_all_may_send_them() -> None:
     send = {"GetQueueUrl", "SendMessage"}
     assert actions_of("api", "sqs") == send
@@ -187,10 +201,9 @@ def test_nobody_may_do_everything_or_something_to_everything() -> None:
                 assert "*" not in json.dumps(statement["Resource"]), statement["Sid"]
     resources = additions()["Resources"].items()
     policies = {name: each for name, each in resources if each.get("Type") == "AWS::IAM::Policy"}
-    assert policies.keys() == {"BedrockPolicy", "TracingPolicy", "WrappingKeyPolicy"}
-    own = next(each for each in policy_of("turns") if each["Sid"] == "WrapAndUnwrapItsOwnDataKeys")
-    [other] = policies["WrappingKeyPolicy"]["Properties"]["PolicyDocument"]["Statement"]
-    assert other == {**own, "Resource": {"Ref": "WrappingKeyARN"}}
+    assert policies.keys() == {
+        *("BedrockPolicy", "TracingPolicy", "WrappingKeyPolicy", "WrappingKeyProbePolicy"),
+    }
     everything = {
         name
         for name, each in policies.items()
@@ -200,10 +213,31 @@ def test_nobody_may_do_everything_or_something_to_everything() -> None:
     assert everything == {"TracingPolicy"}, "X-Ray has no resources that could be named"
 
 
+@pytest.mark.parametrize(("function", "role"), [("api", "ApiHandlerRole"), ("turns", "TurnsRole")])
+def test_another_wrapping_key_is_used_just_as_the_stacks_own(function: str, role: str) -> None:
+    """Or a stage whose data keys were moved would open nothing, or never be ready."""
+    own = {
+        (action, json.dumps(each.get("Condition")))
+        for each in policy_of(function)
+        for action in each["Action"]
+        if action.startswith("kms:") and "kms:ViaService" not in json.dumps(each)
+    }
+    other = {
+        (action, json.dumps(statement.get("Condition")))
+        for each in load_template("api.yaml")["Resources"].values()
+        if each.get("Condition") == "HasWrappingKey"
+        and {"Ref": role} in each["Properties"]["Roles"]
+        for statement in each["Properties"]["PolicyDocument"]["Statement"]
+        for action in statement["Action"]
+    }
+    assert other == own
+
+
 def test_a_step_changes_no_token_model_or_approval_and_of_users_only_what_is_their_own() -> None:
     """Whoever takes over the function that talks to models can give themselves no rights.
 
-    It changes servers, since it follows one to its new authorization server.
+    Roles lie beside what it does write: of people in their own partition, of members in their
+    organisation's. It changes servers, since it follows one to its new authorization server.
     """
     writes = {"PutItem", "UpdateItem", "DeleteItem"}
     found = {}
@@ -213,6 +247,10 @@ def test_a_step_changes_no_token_model_or_approval_and_of_users_only_what_is_the
             if actions and table in json.dumps(statement["Resource"]):
                 keys = statement["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"]
                 found[table] = (actions, keys)
+                if table in {"IdentityTable", "OrganizationsTable"}:
+                    only = statement["Condition"]["ForAllValues:StringEquals"]
+                    credentials = {"roles", "tokens", "status", "user_id", "subject", "issuer"}
+                    assert not credentials & set(only["dynamodb:Attributes"])
     assert found == {
         "IdentityTable": ({"UpdateItem"}, ["USER#*"]),
         "OrganizationsTable": ({"PutItem"}, ["ORG#*"]),

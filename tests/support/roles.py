@@ -34,7 +34,7 @@ class Use:
 
     action: str
     resource: str
-    context: tuple[tuple[str, str], ...] = ()
+    context: tuple[tuple[str, str | frozenset[str]], ...] = ()
 
 
 @cache
@@ -73,7 +73,7 @@ def allows(function: str, use: Use) -> bool:
     )
 
 
-def _holds(conditions: dict[str, dict[str, Any]], context: dict[str, str]) -> bool:
+def _holds(conditions: dict[str, dict[str, Any]], context: dict[str, Any]) -> bool:
     for operator, keys in conditions.items():
         for key, wanted in keys.items():
             known = {json.dumps({"Ref": "Stage"}): aws.STAGE}
@@ -82,13 +82,17 @@ def _holds(conditions: dict[str, dict[str, Any]], context: dict[str, str]) -> bo
                 for each in (wanted if isinstance(wanted, list) else [wanted])
             ]
             value = context.get(key)
-            like = "Like" in operator
-            if value is None or not any(
-                isinstance(each, str) and (fnmatchcase(value, each) if like else value == each)
-                for each in patterns
-            ):
+            values = value if isinstance(value, frozenset) else {value}
+            if not all(_is_one_of(each, patterns, like="Like" in operator) for each in values):
                 return False
     return True
+
+
+def _is_one_of(value: str | None, patterns: list[Any], *, like: bool) -> bool:
+    return value is not None and any(
+        isinstance(each, str) and (fnmatchcase(value, each) if like else value == each)
+        for each in patterns
+    )
 
 
 @dataclass
@@ -158,8 +162,17 @@ def _of_item(operation: str, body: dict[str, Any]) -> Use:
     table = _logical_ids()[body["TableName"]]
     index = body.get("IndexName")
     key = (body.get("Key") or body.get("Item") or {}).get("PK", {}).get("S")
-    context = (("dynamodb:LeadingKeys", key),) if key else ()
-    return Use(f"dynamodb:{operation}", f"{table}/index/{index}" if index else table, context)
+    context: dict[str, str | frozenset[str]] = {"dynamodb:LeadingKeys": key} if key else {}
+    if operation in {"PutItem", "UpdateItem"}:
+        named = {*(body.get("Key") or body["Item"]), *_names_in(body)}
+        context["dynamodb:Attributes"] = frozenset(named)
+    resource = f"{table}/index/{index}" if index else table
+    return Use(f"dynamodb:{operation}", resource, tuple(sorted(context.items())))
+
+
+def _names_in(body: dict[str, Any]) -> Iterator[str]:
+    """The attributes that the expressions of a call name; PynamoDB names all by placeholders."""
+    yield from body.get("ExpressionAttributeNames", {}).values()
 
 
 @cache
