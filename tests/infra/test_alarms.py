@@ -2,9 +2,7 @@
 
 import json
 import re
-from typing import Any
 
-from chalicelib.metrics import UNITS
 from infra.alarms import FUNCTIONS, alarm_resources, alarms
 from infra.dashboard import dashboard
 from infra.local.environments import ROOT
@@ -22,13 +20,6 @@ def sections() -> dict[str, str]:
         for heading, section in zip(parts[::2], parts[1::2], strict=True)
         for name in heading.split(", ")
     }
-
-
-def metrics() -> list[list[Any]]:
-    """The metrics of all graphs."""
-    body = json.loads(dashboard()["Properties"]["DashboardBody"]["Fn::Sub"])
-    graphs = [each["properties"] for each in body["widgets"] if each["type"] == "metric"]
-    return [metric for graph in graphs for metric in graph["metrics"]]
 
 
 def test_each_alarm_has_its_section_that_says_what_it_means_where_to_look_and_what_to_do() -> None:
@@ -72,18 +63,6 @@ def test_every_function_and_every_dead_letter_queue_is_watched() -> None:
     for each in dead:
         dimensions = json.dumps({"QueueName": each})
         assert ("ApproximateNumberOfMessagesVisible", dimensions) in watched
-
-
-def test_alarms_and_graphs_use_metrics_that_the_functions_print() -> None:
-    used = {each.metric[1] for each in alarms() if each.metric[0] == "Ciborium"}
-    used |= {each[1] for each in metrics() if each[0] == "Ciborium"}
-    assert used <= {each.value for each in UNITS}
-    assert {"FailedSteps", "FailedTasks", "EncryptionFailures", "Throttles"} <= used
-    for each in metrics():
-        if each[0] == "Ciborium":
-            assert each[2:4] == ["Stage", "${Stage}"]
-            assert each[4] == "Function"
-            assert each[5] in FUNCTIONS.values()
 
 
 def test_graphs_lie_beside_each_other_and_show_every_table() -> None:

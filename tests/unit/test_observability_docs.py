@@ -1,4 +1,4 @@
-"""docs/observability.md tells of the fields and metrics that there are, and asks for no others."""
+"""docs/observability.md tells of the fields and metrics that there are; no page asks for others."""
 
 import json
 import re
@@ -9,14 +9,17 @@ import pytest
 from chalicelib.logs import FIELDS
 from chalicelib.metrics import DIMENSIONS, UNITS
 
-TEXT = (Path(__file__).parents[2] / "docs" / "observability.md").read_text(encoding="utf-8")
+DOCS = Path(__file__).parents[2] / "docs"
+TEXT = (DOCS / "observability.md").read_text(encoding="utf-8")
+ALARMS = (DOCS / "alarms.md").read_text(encoding="utf-8")
 QUERIES = re.findall(r"\n\n```\n(.*?)\n```", TEXT, re.DOTALL)
+QUERIES_OF_ALARMS = re.findall(r"`+\n?((?:filter|stats|fields) [^`]*)", ALARMS)
 ALWAYS = {"time", "level", "message"}
 ADDED = {"logger", "masked"}
 # https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/CWL_QuerySyntax.html
 WORDS = {
     *("filter", "stats", "fields", "sort", "limit", "by", "as", "and", "or", "asc", "desc"),
-    *("count", "count_distinct", "sum", "max", "pct", "bin", "ispresent"),
+    *("like", "count", "count_distinct", "sum", "max", "pct", "bin", "ispresent"),
 }
 
 
@@ -38,12 +41,12 @@ def test_every_metric_is_described_with_its_unit() -> None:
     assert described == {each.value: unit for each, unit in UNITS.items()}
 
 
-@pytest.mark.parametrize("query", QUERIES)
+@pytest.mark.parametrize("query", QUERIES + QUERIES_OF_ALARMS)
 def test_queries_ask_for_fields_that_exist(query: str) -> None:
     named = set(re.findall(r" as (\w+)", query))
-    bare = re.sub(r'"[^"]*"|@\w+|bin\(\w+\)|\.0\b', " ", query)
+    bare = re.sub(r'"[^"]*"|/[^/]*/|@\w+|bin\(\w+\)|\.0\b', " ", query)
     asked = set(re.findall(r"[A-Za-z_]\w*", bare)) - WORDS - named
-    assert asked
+    assert asked or "@message" in query
     assert asked <= FIELDS.keys() | ALWAYS | {each.value for each in UNITS}
     messages = re.findall(r'message = "(\w+)"', query)
     assert set(messages) <= {"request", "turn", "reaper", "socket"}
@@ -51,6 +54,7 @@ def test_queries_ask_for_fields_that_exist(query: str) -> None:
 
 def test_there_are_queries() -> None:
     assert len(QUERIES) == 8
+    assert len(QUERIES_OF_ALARMS) > 5
 
 
 def test_the_example_is_a_line_that_could_be() -> None:
