@@ -37,13 +37,18 @@ def make_writes_atomic(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(BotocoreStubber, "process_request", process_alone)
 
 
+# Of this process: in `spare_time`, each test would begin with an empty cache.
+_generate_private_key_once = cache(generate_private_key)
+_create_loader_once = cache(create_loader)
+
+
 def spare_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let moto make one RSA key and botocore read its data once, not for each test again.
 
     moto makes the private key of a symmetric KMS key too, which none of our calls ever uses.
     """
-    monkeypatch.setattr("moto.kms.models.generate_private_key", cache(generate_private_key))
-    monkeypatch.setattr("botocore.session.create_loader", cache(create_loader))
+    monkeypatch.setattr("moto.kms.models.generate_private_key", _generate_private_key_once)
+    monkeypatch.setattr("botocore.session.create_loader", _create_loader_once)
 
 
 def create_stack(stage: str = STAGE) -> None:
