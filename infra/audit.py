@@ -10,7 +10,7 @@ import sys
 import tempfile
 from typing import Any
 
-from infra.licences import find_refused
+from infra.licences import list_refused
 from infra.local.environments import python_of
 from infra.package import BUILD
 from infra.releases import SBOM
@@ -24,7 +24,7 @@ def main() -> None:
     """Check the package that `make package` has built."""
     document = json.loads((BUILD / SBOM).read_text(encoding="utf-8"))
     components = document["components"]
-    refused = find_refused((each["name"], _licence(each)) for each in components)
+    refused = list_refused((each["name"], _licence(each)) for each in components)
     if refused:
         sys.exit(f"Licences that are not allowed: {'; '.join(refused)}")
     print(f"{len(components)} distributions ship; their licences are allowed.")

@@ -50,7 +50,7 @@ class Account:
         return Bucket(self.client("s3"), self.id, self.region, name, self.partition)
 
 
-def find_account() -> Account:
+def require_account() -> Account:
     """Whose credentials these are.
 
     Raises:
@@ -93,7 +93,7 @@ def deploy_stage(environment: Mapping[str, str]) -> None:
         DeploymentError, PackageError: the message says what is wrong.
     """
     stage = stages.require_stage(environment.get("STAGE", ""))
-    account = find_account()
+    account = require_account()
     print(f"Account {account.id}, {account.region}, stack {stack_of(stage)}")
     bucket = account.bucket(environment.get("ARTIFACT_BUCKET", ""))
     if not bucket.exists():

@@ -16,7 +16,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from infra import stages
 from infra.asking import confirm
 from infra.cloudformation import DeploymentError, Template, find_stack, follow, known_events
-from infra.deploy import Account, find_account, stack_of
+from infra.deploy import Account, require_account, stack_of
 
 _DAYS_UNTIL_THE_KEY_GOES = 30
 _LONGEST_SECONDS = 3600
@@ -56,9 +56,9 @@ def destroy_stage(environment: Mapping[str, str]) -> None:
     fate = environment.get("DATA", "keep")
     if fate not in {"keep", "delete"}:
         raise DeploymentError("DATA is `keep` or `delete`.")
-    account = find_account()
+    account = require_account()
     client, stack = account.client("cloudformation"), stack_of(stage)
-    data = find_data(account, stage)
+    data = list_data(account, stage)
     found = find_stack(client, stack)
     print(f"Account {account.id}, {account.region}, stage {stage}")
     _say_what_goes(stack if found else "", data, fate)
@@ -82,7 +82,7 @@ def destroy_stage(environment: Mapping[str, str]) -> None:
         print(_KEEPING_COSTS)
 
 
-def find_data(account: Account, stage: str) -> Data:
+def list_data(account: Account, stage: str) -> Data:
     """What is stored for a stage, found by its names, so that a stack need not be there."""
     dynamodb, logs = account.client("dynamodb"), account.client("logs")
     named = re.compile(rf"ciborium-{stage}-[a-z]+")

@@ -25,7 +25,7 @@ def licence_of(distribution: Distribution) -> str:
     return _SPELLINGS.get(found, found)
 
 
-def find_refused(licences: Iterable[tuple[str, str]]) -> list[str]:
+def list_refused(licences: Iterable[tuple[str, str]]) -> list[str]:
     """Which of some distributions, by name and licence, may not ship, and with what licence."""
     return [
         f"{name}: {licence or 'no licence'}"

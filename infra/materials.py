@@ -7,7 +7,7 @@ from importlib.metadata import Distribution, distribution, distributions
 from pathlib import Path
 
 from chalicelib.version import VERSION
-from infra.licences import find_refused, licence_of
+from infra.licences import licence_of, list_refused
 from infra.local.environments import ROOT, python_of
 
 _WRITER = ROOT / "infra" / "sbom.py"
@@ -47,7 +47,7 @@ def list_materials(vendor: Path, hashes: dict[str, str]) -> list[Material]:
     found = [_describe(each, hashes) for each in distributions(path=[str(vendor)])]
     found.append(_describe(distribution("chalice"), {}))
     materials = sorted(found, key=lambda each: each.name.lower())
-    refused = find_refused((each.name, each.licence) for each in materials)
+    refused = list_refused((each.name, each.licence) for each in materials)
     if refused:
         raise MaterialsError(
             f"these licences are not in infra/licences.py: {'; '.join(refused)}. "

@@ -6,13 +6,13 @@ import sys
 from botocore.exceptions import BotoCoreError, ClientError
 
 from infra.cloudformation import DeploymentError
-from infra.deploy import find_account
+from infra.deploy import require_account
 
 
 def main() -> None:
     """List them, the newest first."""
     try:
-        bucket = find_account().bucket(os.environ.get("ARTIFACT_BUCKET", ""))
+        bucket = require_account().bucket(os.environ.get("ARTIFACT_BUCKET", ""))
         for package_id, when in bucket.list_packages() if bucket.exists() else ():
             print(f"{when}  {package_id}")
     except (DeploymentError, BotoCoreError, ClientError) as exc:

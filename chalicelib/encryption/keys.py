@@ -85,7 +85,7 @@ class KMSKeyring:
         )
         return Wrapped(answer["CiphertextBlob"], answer["KeyId"])
 
-    def find_arn(self, kms_key: str = "") -> str:
+    def get_arn(self, kms_key: str = "") -> str:
         """The ARN of a KMS key by id, ARN or alias; of the deployment's own by default.
 
         Raises:

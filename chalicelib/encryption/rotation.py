@@ -99,13 +99,13 @@ class KeyRotation:
         self._keys.replace_active(record, former_id)
         return record
 
-    def find_kms_key(self, kms_key: str) -> str:
+    def get_kms_key_arn(self, kms_key: str) -> str:
         """The ARN of a KMS key by id, ARN or alias.
 
         Raises:
             EncryptionUnavailableError: there is none, or KMS denies or does not answer.
         """
-        return self._kms.find_arn(kms_key)
+        return self._kms.get_arn(kms_key)
 
     def move(self, record: DataKeyRecord, kms_key_arn: str) -> bool:
         """Let another KMS key wrap a data key; False if it does already, or there is nothing to.

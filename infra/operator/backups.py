@@ -36,7 +36,7 @@ def backup(operator: Operator, *, file: Path, keys_of: str | None) -> None:
         release=VERSION,
         stage=keys_of or operator.settings.stage,
         created_at=operator.clock().isoformat(),
-        kms_key=rotation.find_kms_key(""),
+        kms_key=rotation.get_kms_key_arn(""),
     )
     with writing(file, header) as writer:
         for table in TABLES:

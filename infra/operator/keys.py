@@ -113,7 +113,7 @@ def move(operator: Operator, *, kms_key: str, dry_run: bool) -> None:
     Both KMS keys are needed, here and by the running functions; see docs/operations.md.
     """
     rotation = operator.services.key_rotation
-    arn = rotation.find_kms_key(kms_key)
+    arn = rotation.get_kms_key_arn(kms_key)
     moved = there = changed = 0
     for record in rotation.list_keys():
         if not record.wrapped or record.kms_key == arn:

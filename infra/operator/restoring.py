@@ -169,7 +169,7 @@ class Restorer:
         return {**row, "wrapped": {"B": wrapped.ciphertext}, "kms_key": {"S": wrapped.kms_key}}
 
     def _is_foreign(self) -> bool:
-        own = self._rotation.find_kms_key("")
+        own = self._rotation.get_kms_key_arn("")
         return (self._header.stage, self._header.kms_key) != (self._stage, own)
 
 

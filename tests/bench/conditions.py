@@ -15,7 +15,7 @@ from tests.bench.report import Conditions
 _OURS = ("chalice", "pynamodb", "botocore", "httpx", "pydantic", "cryptography")
 
 
-def find_conditions(compared: Iterable[tuple[str, str]] = ()) -> Conditions:
+def read_conditions(compared: Iterable[tuple[str, str]] = ()) -> Conditions:
     """This machine, this commit, our versions, and those of others' packages.
 
     Args:

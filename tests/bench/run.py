@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table as RichTable
 
 from tests.bench import page
-from tests.bench.conditions import find_conditions
+from tests.bench.conditions import read_conditions
 from tests.bench.figures import format_cell
 from tests.bench.report import Measured, Section, Table
 
@@ -79,7 +79,7 @@ def _rich(table: Table) -> RichTable:
 def measure(name: str) -> Measured:
     """Measure one section."""
     module = importlib.import_module(f"tests.bench.{name}")
-    conditions = find_conditions(getattr(module, "COMPARED", ()))
+    conditions = read_conditions(getattr(module, "COMPARED", ()))
     return Measured(module.measure(), conditions)
 
 
@@ -87,7 +87,7 @@ def main() -> None:
     """Measure what is named, and write the page; fails if a section failed."""
     names = choose(",".join(sys.argv[1:]))
     console, failed = Console(), []
-    load = find_conditions().load
+    load = read_conditions().load
     if load > _LOAD_TO_WARN_OF:
         console.print(f"This machine is busy (load {load:.1f}): do not trust the times.")
     for name in names:

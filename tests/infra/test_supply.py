@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from infra.audit import judge
-from infra.licences import find_refused
+from infra.licences import list_refused
 from infra.local.environments import ROOT
 
 PINNED = ["six==1.17.0", "pydantic_core==2.50.4"]
@@ -28,19 +28,19 @@ def report(**vulnerabilities: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize("licence", ["MIT", "Apache-2.0 OR BSD-3-Clause", "(MIT AND PSF-2.0)"])
 def test_a_licence_on_the_list_is_allowed(licence: str) -> None:
-    assert find_refused([("something", licence)]) == []
+    assert list_refused([("something", licence)]) == []
 
 
 @pytest.mark.parametrize(
     "licence", ["", "GPL-3.0-only", "MIT OR GPL-3.0-only", "Proprietary", "MPL-2.0", "mit"]
 )
 def test_an_unknown_licence_is_refused_by_name(licence: str) -> None:
-    [refused] = find_refused([("something", licence)])
+    [refused] = list_refused([("something", licence)])
     assert refused == f"something: {licence or 'no licence'}"
 
 
 def test_an_exception_is_for_one_distribution() -> None:
-    assert find_refused([("certifi", "MPL-2.0")]) == []
+    assert list_refused([("certifi", "MPL-2.0")]) == []
 
 
 def test_a_vulnerability_is_found_whichever_service_knows_it() -> None:
