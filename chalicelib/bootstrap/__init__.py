@@ -1,12 +1,13 @@
 """The composition root: the only place that constructs things, from the settings.
 
 Each part is made when it is first asked for, and once: what a function never uses, its cold start
-does not pay for. The parts stand in four classes, one on top of the other:
+does not pay for. The parts stand in classes, one on top of the other:
 
     Foundation     tables, encryption, the way out, the audit log
     People         who somebody is, and where they belong
     Registry       MCP servers, connections to them, their tools
     Services       chats and their turns; all that the edge may call
+    Operations     what the operator's program does besides; nobody else imports it
 """
 
 import os

@@ -19,16 +19,13 @@ if TYPE_CHECKING:
 
     from botocore.session import Session
 
-    from chalicelib.audit import AuditRepository, NewEvent
+    from chalicelib.audit import AuditRepository
     from chalicelib.egress import Egress
     from chalicelib.encryption import Vault
     from chalicelib.encryption.keys import KMSKeyring
     from chalicelib.encryption.repository import DataKeyRepository
-    from chalicelib.encryption.resealing import Resealer
-    from chalicelib.encryption.rotation import KeyRotation
     from chalicelib.mcp_client.credentials import SignInTokens
     from chalicelib.storage import Database
-    from chalicelib.storage.rows import Rows
 
 _AWS_CONFIG: dict[str, Any] = {
     "connect_timeout": 1,
@@ -170,26 +167,6 @@ class Foundation:
         return Vault(self._data_keys, self._keyring, self._clock)
 
     @part
-    def rows(self) -> Rows:
-        """The tables as DynamoDB has them, for the operator's program."""
-        from chalicelib.storage.rows import Rows
-
-        return Rows(self._database)
-
-    @part
-    def key_rotation(self) -> KeyRotation:
-        """The life of data keys, for the operator's program; no request is about it."""
-        from chalicelib.encryption.rotation import KeyRotation
-
-        return KeyRotation(self._data_keys, self._keyring, self.rows, self._clock)
-
-    def resealer(self, *, dry_run: bool) -> Resealer:
-        """Puts values under the active data keys, for the operator's program."""
-        from chalicelib.encryption.resealing import Resealer
-
-        return Resealer(self.rows, self._vault, self._data_keys, self._clock, dry_run=dry_run)
-
-    @part
     def _audit_retention(self) -> timedelta:
         return timedelta(days=self._settings.audit_retention_days)
 
@@ -198,10 +175,6 @@ class Foundation:
         from chalicelib.audit import AuditRepository
 
         return AuditRepository(self._database, self._clock, self._audit_retention)
-
-    def record(self, event: NewEvent) -> None:
-        """Record what the operator's program does where no transaction can: in its own."""
-        self._audit.transaction(event).commit()
 
     def find_unreachable(self) -> list[str]:
         """The names of what we depend on and cannot reach."""

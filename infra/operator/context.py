@@ -10,7 +10,7 @@ from typing import Any
 import botocore.session
 import click
 
-from chalicelib.bootstrap import Services
+from chalicelib.bootstrap.operations import Operations
 from chalicelib.config import Settings
 from chalicelib.egress import Egress
 from chalicelib.primitives import Clock, utc_now
@@ -53,9 +53,11 @@ class Operator:
         return Database(self.settings.table_name, region)
 
     @cached_property
-    def services(self) -> Services:
-        """The product's parts."""
-        return Services(self.settings, database=self.database, clock=self.clock, egress=self.egress)
+    def services(self) -> Operations:
+        """The product's parts, and the operator's."""
+        return Operations(
+            self.settings, database=self.database, clock=self.clock, egress=self.egress
+        )
 
     @property
     def report(self) -> Report:

@@ -12,7 +12,7 @@ from chalicelib.encryption.fields import CONNECTION_ACCESS_TOKEN
 from chalicelib.storage import StorageUnavailableError
 from tests.support import aws
 from tests.support.deployment import error_of
-from tests.support.sealed import STORED, Office, key_ids_in, sealed_values
+from tests.support.sealed import STORED, Office, key_ids_in, operations_of, sealed_values
 from tests.support.servers import SERVERS
 from tests.support.tables import table_items
 
@@ -112,7 +112,7 @@ def test_it_may_stop_anywhere_and_later_runs_do_the_rest(office: Office) -> None
         container = office.another_container()
         container.aws_calls.refuse_after = calls
         try:
-            container.services.resealer(dry_run=False).run(lambda _: None)
+            operations_of(container).resealer(dry_run=False).run(lambda _: None)
         except (StorageUnavailableError, EncryptionUnavailableError):
             values = [each for several in sealed_values().values() for each in several]
             left.append(sum(each[2:18] in former for each in values))
@@ -149,11 +149,12 @@ def test_a_dry_run_tells_what_it_would_do_and_writes_nothing(office: Office) -> 
 
 def test_two_rotations_at_once_make_one_active_key(office: Office) -> None:
     former = active_of(office, DEPLOYMENT)
-    services = office.deployment.services
-    second = office.another_container()
-    office.deployment.aws_calls.meanwhile = lambda: second.services.key_rotation.rotate(DEPLOYMENT)
+    first, second = (
+        operations_of(each).key_rotation for each in (office.deployment, office.another_container())
+    )
+    office.deployment.aws_calls.meanwhile = lambda: second.rotate(DEPLOYMENT)
     with pytest.raises(KeyChangedError):
-        services.key_rotation.rotate(DEPLOYMENT)
+        first.rotate(DEPLOYMENT)
     assert active_of(office, DEPLOYMENT) != former
     assert len([each for each in keys_of(office) if each["scope"] == DEPLOYMENT]) == 2
     office.require_everything_opens()
@@ -186,7 +187,7 @@ def reseal_while(office: Office, action: Any) -> Any:
 
     client = container.database.connection.client
     client.meta.events.register("before-call.dynamodb.UpdateItem", act)
-    outcome = container.services.resealer(dry_run=False).run(lambda _: None)
+    outcome = operations_of(container).resealer(dry_run=False).run(lambda _: None)
     assert not todo
     return outcome
 

@@ -13,7 +13,15 @@ import pytest
 from infra import package
 from infra.local.aws import LocalAWS
 from infra.releases import read_package
-from tests.support.operations import commands_in, make_commands_in
+from tests.support.operations import (
+    DEPLOYING,
+    DESTROY,
+    FIRST,
+    ROLL_BACK,
+    UPGRADE,
+    make_commands_in,
+    sections,
+)
 
 pytestmark = [
     pytest.mark.skipif(
@@ -23,7 +31,6 @@ pytestmark = [
     pytest.mark.timeout(600),  # A busy machine takes a minute or two for each package.
 ]
 STAGE = "dev"
-FIRST, UPGRADE, ROLL_BACK, DESTROY = "First deploy", "Upgrade", "Roll back", "Destroy"
 
 
 @pytest.fixture(scope="module")
@@ -220,8 +227,8 @@ def test_after_a_first_deployment_that_failed_the_way_on_is_told(
 def test_these_sections_have_no_command_that_is_not_run_here() -> None:
     others = [
         line
-        for section in (FIRST, UPGRADE, ROLL_BACK, DESTROY)
-        for line in commands_in(section)
+        for section in DEPLOYING
+        for line in sections()[section]
         if not line.startswith("make ")
     ]
     assert others == [

@@ -9,7 +9,9 @@ from typing import Any
 from infra.local.environments import ROOT
 
 PAGE = ROOT / "docs" / "operations.md"
-_BLOCK = re.compile(r"^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
+# Their commands are run by tests/journey/test_deploying.py.
+FIRST, UPGRADE, ROLL_BACK, DESTROY = "First deploy", "Upgrade", "Roll back", "Destroy"
+DEPLOYING = (FIRST, UPGRADE, ROLL_BACK, DESTROY)
 
 
 @dataclass(frozen=True)
@@ -29,18 +31,27 @@ class MakeCommand:
         return import_module(found[1])
 
 
-def commands_in(section: str) -> list[str]:
-    """The lines of a section's blocks of commands."""
-    page = PAGE.read_text(encoding="utf-8")
-    text = re.split(r"^## ", page.partition(f"\n## {section}\n")[2], flags=re.MULTILINE)[0]
-    assert text, f"there is no section {section}"
-    return [line for block in _BLOCK.findall(text) for line in block.splitlines() if line]
+def sections() -> dict[str, list[str]]:
+    """The commands of the page, by section; under the empty name what stands before the first."""
+    found: dict[str, list[str]] = {"": []}
+    section, is_shell = "", False
+    for line in PAGE.read_text(encoding="utf-8").splitlines():
+        if line.startswith("#") and not is_shell:
+            section = line.lstrip("# ") if line.startswith("##") else ""
+            found.setdefault(section, [])
+        elif line.startswith("```"):
+            is_shell = line == "```sh"
+        elif is_shell and found[section] and found[section][-1].endswith("\\"):
+            found[section][-1] = found[section][-1].removesuffix("\\") + line.strip()
+        elif is_shell and line and not line.startswith("#"):
+            found[section].append(line)
+    return {name: commands for name, commands in found.items() if commands}
 
 
 def make_commands_in(section: str) -> list[MakeCommand]:
     """A section's `make` commands."""
     found = []
-    for line in commands_in(section):
+    for line in sections()[section]:
         words = shlex.split(line)
         if words[0] == "make":
             pairs = (each.partition("=") for each in words[2:])

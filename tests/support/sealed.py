@@ -5,6 +5,7 @@ from typing import Any
 import httpx
 from click.testing import CliRunner
 
+from chalicelib.bootstrap.operations import Operations
 from chalicelib.encryption.fields import SEALED_FIELDS
 from infra.operator.app import cli
 from infra.operator.context import Operator
@@ -30,6 +31,17 @@ FILES = "/api/experimental/chats/files"
 STORED = {(each.table, each.name) for each in SEALED_FIELDS if each.stored}
 PNG = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR" + bytes(17)
 _KEPT = "0d5b6f3e-8f0a-4c4e-9d29-6a5c6f6d8f10"
+
+
+def operations_of(deployment: Deployment) -> Operations:
+    """What the operator's program does, over a deployment's own clients."""
+    clients = {each.meta.service_model.service_name: each for each in deployment.aws_clients}
+    return Operations(
+        deployment.settings,
+        database=deployment.database,
+        aws_client=clients.__getitem__,
+        clock=deployment.clock,
+    )
 
 
 class Office:
