@@ -1,10 +1,12 @@
 """`make audit`: does a known vulnerability concern what ships? And are its licences allowed?
 
 Of the distributions in the package's bill of materials, by pip-audit. A finding fails. Where the
-services that know of vulnerabilities cannot be reached, nothing is found either, and this says so.
+services that know of vulnerabilities cannot be reached, nothing is found either, and this says so;
+with `AUDIT=required`, as it should be before a release, that fails as well.
 """
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -30,15 +32,33 @@ def main() -> None:
     print(f"{len(components)} distributions ship; their licences are allowed.")
     pinned = [f"{each['name']}=={each['version']}" for each in components]
     found, unknown = judge(pinned, [_ask(service, pinned) for service in _SERVICES])
+    conclude(found, unknown, len(pinned), is_required=os.environ.get("AUDIT") == "required")
+
+
+def conclude(found: list[str], unknown: list[str], count: int, *, is_required: bool) -> None:
+    """Say what came of it.
+
+    Args:
+        found: the vulnerabilities.
+        unknown: the distributions of which nothing is known.
+        count: how many ship.
+        is_required: whether not to know is a failure.
+
+    Raises:
+        SystemExit: it is a failure.
+    """
     if found:
         sys.exit("Vulnerabilities in what ships:\n  " + "\n  ".join(found))
-    if unknown:
-        print(
-            f"NOT AUDITED: {len(unknown)} of {len(pinned)}, since no service that knows of "
-            f"vulnerabilities answered for them: {', '.join(unknown)}."
-        )
+    if not unknown:
+        print("No known vulnerability.")
         return
-    print("No known vulnerability.")
+    told = (
+        f"NOT AUDITED: {len(unknown)} of {count}, since no service that knows of "
+        f"vulnerabilities answered for them: {', '.join(unknown)}."
+    )
+    if is_required:
+        sys.exit(told)
+    print(told)
 
 
 def judge(pinned: list[str], reports: list[dict[str, Any] | None]) -> Verdict:

@@ -90,10 +90,14 @@ def find_stack(client: Any, stack: str) -> Template | None:
     try:
         found: Template = client.describe_stacks(StackName=stack)["Stacks"][0]
     except ClientError as exc:
-        if "does not exist" not in str(exc):
+        if not _says_missing(exc):
             raise
         return None
     return None if found["StackStatus"] == "DELETE_COMPLETE" else found
+
+
+def _says_missing(error: ClientError) -> bool:
+    return "does not exist" in str(error)
 
 
 def outputs_of(stack: Template) -> dict[str, str]:
@@ -108,10 +112,16 @@ def parameters_of(stack: Template | None) -> dict[str, str]:
 
 
 def known_events(client: Any, stack: str) -> set[str]:
-    """The ids of what has happened to a stack so far."""
+    """The ids of what has happened to a stack so far.
+
+    Raises:
+        ClientError: CloudFormation does not say; what is old would be taken for news.
+    """
     try:
         found = client.describe_stack_events(StackName=stack)["StackEvents"]
-    except ClientError:
+    except ClientError as exc:
+        if not _says_missing(exc):
+            raise
         return set()
     return {each["EventId"] for each in found}
 

@@ -114,6 +114,12 @@ def deploy_stage(environment: Mapping[str, str]) -> None:
         outputs = _deploy_once(account, bucket, chosen, stage, {**environment, **found})
     if outputs:
         _say_what_next(stage, outputs, before, chosen)
+        stack = find_stack(account.client("cloudformation"), stack_of(stage))
+        if not parameters_of(stack).get("AlarmEmail"):
+            print(
+                f"\nNobody is told of alarms: put AlarmEmail into infra/stages/{stage}.json, or "
+                "subscribe to AlarmTopicARN yourself."
+            )
 
 
 def roll_out(

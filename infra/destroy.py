@@ -106,7 +106,12 @@ def _find_keys(kms: Any, stage: str) -> Iterator[str]:
     ours = f"Wraps the data keys of ciborium-{stage},"
     for page in kms.get_paginator("list_keys").paginate():
         for each in page["Keys"]:
-            about = kms.describe_key(KeyId=each["KeyId"])["KeyMetadata"]
+            try:
+                about = kms.describe_key(KeyId=each["KeyId"])["KeyMetadata"]
+            except ClientError as exc:
+                if exc.response["Error"]["Code"] != "AccessDeniedException":
+                    raise
+                continue  # Somebody else's; our own key's policy lets the account look at it.
             if about["Description"].startswith(ours) and about["KeyState"] != "PendingDeletion":
                 yield about["Arn"]
 
@@ -119,8 +124,9 @@ def delete_data(account: Account, data: Data) -> None:
     """
     dynamodb = account.client("dynamodb")
     for name in data.tables:
-        dynamodb.update_table(TableName=name, DeletionProtectionEnabled=False)
-        dynamodb.get_waiter("table_exists").wait(TableName=name)
+        if dynamodb.describe_table(TableName=name)["Table"].get("DeletionProtectionEnabled"):
+            dynamodb.update_table(TableName=name, DeletionProtectionEnabled=False)
+            dynamodb.get_waiter("table_exists").wait(TableName=name)
         dynamodb.delete_table(TableName=name)
         print(f"  deleted {name}")
     logs = account.client("logs")

@@ -17,6 +17,8 @@ from infra.template import ARCHIVE
 TEMPLATE = "template.json"
 SBOM = "ciborium.cdx.json"
 _ID_LENGTH = 16
+# Without the right to list a bucket one is told that all is forbidden that is not there.
+_MISSING = frozenset({"NoSuchKey", "404", "AccessDenied"})
 
 
 @dataclass(frozen=True)
@@ -117,14 +119,17 @@ class Bucket:
         self._s3.put_bucket_policy(Policy=json.dumps(_tls_only(self.name, self._partition)), **mine)
 
     def store(self, package: Package) -> None:
-        """Keep a package under its id; one that is there is not sent again."""
+        """Keep a package under its id; one that is there and whole is not sent again.
+
+        Somebody else may write to the bucket: what Lambda gets must be what was built here.
+        """
         for name, content in (
             (ARCHIVE, package.archive),
             (SBOM, package.sbom),
             (TEMPLATE, package.template_text),  # Last: with it, the package is complete.
         ):
             key = f"packages/{package.id}/{name}"
-            if content and not self._has(key):
+            if content and self._find(key) != content:
                 self._put(key, content)
 
     def load(self, package_id: str) -> Package:
@@ -170,12 +175,13 @@ class Bucket:
         self._put(key, text)
         return f"{self._s3.meta.endpoint_url}/{self.name}/{key}"
 
-    def _has(self, key: str) -> bool:
+    def _find(self, key: str) -> bytes | None:
         try:
-            self._s3.head_object(Bucket=self.name, Key=key, ExpectedBucketOwner=self._account)
-        except ClientError:
-            return False
-        return True
+            return self._get(key)
+        except ClientError as exc:
+            if exc.response["Error"]["Code"] in _MISSING:
+                return None
+            raise
 
     def _put(self, key: str, content: bytes) -> None:
         self._s3.put_object(

@@ -40,6 +40,7 @@ class ObjectType(StrEnum):
     CHAT_MODEL_CONFIG = "chat_model_config"
     WORKSPACE = "workspace"
     CHAT_USAGE_LIMIT = "chat_usage_limit"  # The user's or group's, or "everybody".
+    BACKUP = "backup"  # Its id, which its file has.
     DATA_KEY = "data_key"  # The key's; the scope's when all of its keys are destroyed.
 
 

@@ -6,6 +6,8 @@ from typing import Any
 
 import click
 
+from chalicelib.audit import Action, ObjectType, diff
+from chalicelib.identity.models import OPERATOR
 from chalicelib.primitives import new_id
 from chalicelib.version import VERSION
 from infra.operator.backup_file import TABLES, Header, read_header, read_rows, writing
@@ -39,6 +41,10 @@ def backup(operator: Operator, *, file: Path, keys_of: str | None) -> None:
         kms_key=rotation.get_kms_key_arn(""),
     )
     with writing(file, header) as writer:
+        # Before it happens: chats leave the deployment with it.
+        told = {"stage": header.stage, "created_at": header.created_at}
+        event = OPERATOR.did(Action.CREATE, ObjectType.BACKUP, header.id, diff({}, told))
+        operator.services.record(event)
         for table in TABLES:
             for page, _ in rows.pages(table):
                 for row in page:

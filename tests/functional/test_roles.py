@@ -182,6 +182,20 @@ def test_a_worker_makes_workspaces_and_nobody_a_member() -> None:
     assert not may_put("user_id", "roles")
 
 
+def test_who_attends_to_sockets_puts_no_words_into_a_chat() -> None:
+    def may(action: str, *names: str) -> bool:
+        context = (
+            ("dynamodb:Attributes", frozenset({"PK", "SK", *names})),
+            ("dynamodb:LeadingKeys", "CHAT#1"),
+        )
+        return allows("follow", Use(f"dynamodb:{action}", "ChatsTable", context))
+
+    assert may("PutItem", "chat_id", "expires_at")
+    assert may("UpdateItem", "watched_until", "version")
+    for action in ("PutItem", "UpdateItem"):
+        assert not may(action, "content")
+
+
 def test_a_key_for_another_stage_is_no_key_for_this_one() -> None:
     def context(stage: str) -> tuple[tuple[str, str], ...]:
         return (

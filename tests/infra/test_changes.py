@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 
 from infra import stages
 from infra.changes import Change, ChangeSet, describe, discard
-from infra.cloudformation import DeploymentError, find_stack
+from infra.cloudformation import DeploymentError, find_stack, known_events
 from infra.stages import Parameters, load_parameters
 from infra.template import additions
 
@@ -52,6 +52,12 @@ class CloudFormation:
             raise self._answer
         return {"Stacks": [{"StackName": request["StackName"], "StackStatus": self._answer}]}
 
+    def describe_stack_events(self, **_: str) -> dict[str, Any]:
+        """Tell what has happened to the stack: nothing yet."""
+        if isinstance(self._answer, ClientError):
+            raise self._answer
+        return {"StackEvents": []}
+
     def delete_change_set(self, **_: str) -> None:
         """Forget a change set."""
 
@@ -73,6 +79,9 @@ def test_a_stack_is_missing_only_if_cloudformation_says_so() -> None:
     for code in ("Throttling", "AccessDenied", "ExpiredToken"):
         with pytest.raises(ClientError, match=code):
             find_stack(CloudFormation(refusal(code, "Not now")), "ciborium-dev")
+        with pytest.raises(ClientError, match=code):
+            known_events(CloudFormation(refusal(code, "Not now")), "ciborium-dev")
+    assert known_events(CloudFormation(missing), "ciborium-dev") == set()
 
 
 @pytest.mark.parametrize(

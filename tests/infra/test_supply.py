@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from infra.audit import judge
+from infra.audit import conclude, judge
 from infra.licences import list_refused
 from infra.local.environments import ROOT
 
@@ -54,6 +54,18 @@ def test_what_was_skipped_everywhere_was_not_audited() -> None:
     skipped = {"dependencies": [{"name": "six", "skip_reason": "Dependency not found on PyPI"}]}
     assert judge(PINNED, [skipped, None]) == ([], PINNED)
     assert judge(PINNED, [skipped, report()]) == ([], [])
+
+
+def test_not_to_know_passes_only_where_no_audit_is_required(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    conclude([], ["a==1"], 2, is_required=False)
+    assert "NOT AUDITED: 1 of 2" in capsys.readouterr().out
+    with pytest.raises(SystemExit, match="NOT AUDITED"):
+        conclude([], ["a==1"], 2, is_required=True)
+    with pytest.raises(SystemExit, match="GHSA-1"):
+        conclude(["a==1: GHSA-1"], [], 2, is_required=False)
+    conclude([], [], 2, is_required=True)
 
 
 def test_every_environment_is_pinned_by_hashes() -> None:

@@ -109,6 +109,7 @@ def test_the_first_deployment_makes_a_private_bucket_and_a_stack_that_answers(
     # The address is known only after a first round, and the functions must know it.
     assert "The address is known now" in said
     assert "Make the first admin" in said
+    assert "Nobody is told of alarms" in said
     [stack] = aws.client("cloudformation").describe_stacks(StackName="ciborium-dev")["Stacks"]
     outputs = {each["OutputKey"]: each["OutputValue"] for each in stack["Outputs"]}
     parameters = {each["ParameterKey"]: each["ParameterValue"] for each in stack["Parameters"]}
