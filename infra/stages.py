@@ -76,19 +76,8 @@ def load_parameters(
     }
     for name in sorted(values.keys() - declared.keys()):
         raise DeploymentError(f"There is no parameter {name}; see docs/deployment.md.")
-    if (wrapping := deployed.get(_WRAPPING_KEY)) and _WRAPPING_KEY not in values:
-        raise DeploymentError(
-            f"the stack's data keys are wrapped by {wrapping}, and infra/stages/{stage}.json "
-            f"says nothing of it: the functions could open no secret any more. Put "
-            f'"{_WRAPPING_KEY}" there with this key; or with "" once the data keys are moved '
-            "to the stack's own."
-        )
-    if not values.get("PublicURL"):
-        # Without a domain of its own a stage keeps the address that its first deployment made.
-        domain = values.get("DomainName")
-        values["PublicURL"] = (
-            f"https://{domain}" if domain else deployed.get("PublicURL", UNKNOWN_URL)
-        )
+    _check_wrapping_key(stage, values, deployed)
+    values["PublicURL"] = values.get("PublicURL") or _address(values, deployed)
     secret = {name for name, about in declared.items() if about.get("NoEcho")}
     kept = tuple(sorted((secret & deployed.keys()) - values.keys()))
     missing = sorted(
@@ -97,6 +86,23 @@ def load_parameters(
     if missing:
         raise DeploymentError(f"infra/stages/{stage}.json lacks {', '.join(missing)}.")
     return Parameters({**values, "Stage": stage}, kept)
+
+
+def _check_wrapping_key(stage: str, values: Mapping[str, str], deployed: Mapping[str, str]) -> None:
+    wrapping = deployed.get(_WRAPPING_KEY)
+    if wrapping and _WRAPPING_KEY not in values:
+        raise DeploymentError(
+            f"the stack's data keys are wrapped by {wrapping}, and infra/stages/{stage}.json "
+            f"says nothing of it: the functions could open no secret any more. Put "
+            f'"{_WRAPPING_KEY}" there with this key; or with "" once the data keys are moved '
+            "to the stack's own."
+        )
+
+
+def _address(values: Mapping[str, str], deployed: Mapping[str, str]) -> str:
+    """Where a stage is reached; without a domain, at what its first deployment made."""
+    domain = values.get("DomainName")
+    return f"https://{domain}" if domain else deployed.get("PublicURL", UNKNOWN_URL)
 
 
 def _read(file: Path, stage: str, template: Template) -> dict[str, str]:
