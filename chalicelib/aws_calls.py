@@ -14,7 +14,8 @@ _COUNTED = {
     "sqs": Metric.SQS_CALLS,
     "apigatewaymanagementapi": Metric.PUSHES,
 }
-_READS = frozenset({"BatchGetItem", "GetItem", "Query", "Scan", "TransactGetItems"})
+# DynamoDB operations that change nothing.
+READS = frozenset({"BatchGetItem", "DescribeTable", "GetItem", "Query", "Scan", "TransactGetItems"})
 _THROTTLES = frozenset(
     {
         *("LimitExceededException", "OverLimit", "ProvisionedThroughputExceeded"),
@@ -80,6 +81,6 @@ def _count_units(parsed: Mapping[str, Any], model: Any, **_: Any) -> None:
         read, write = each.get("ReadCapacityUnits", 0.0), each.get("WriteCapacityUnits", 0.0)
         if not read and not write:
             units = each.get("CapacityUnits", 0.0)
-            read, write = (units, 0.0) if model.name in _READS else (0.0, units)
+            read, write = (units, 0.0) if model.name in READS else (0.0, units)
         count(Metric.READ_UNITS, read)
         count(Metric.WRITE_UNITS, write)

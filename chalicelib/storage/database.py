@@ -18,7 +18,7 @@ from pynamodb.expressions.update import Action
 from pynamodb.transactions import TransactWrite
 
 from chalicelib import patience
-from chalicelib.aws_calls import note_failure, watch
+from chalicelib.aws_calls import READS, note_failure, watch
 from chalicelib.storage.errors import StorageUnavailableError
 from chalicelib.storage.items import Item
 
@@ -28,7 +28,6 @@ _OUR_FAULT = frozenset(
     {"ConditionalCheckFailedException", "TransactionCanceledException", "ValidationException"}
 )
 _MOST_WRITES = 100  # In one transaction.
-_READS = frozenset({"BatchGetItem", "DescribeTable", "GetItem", "Query"})
 # A call takes twelve seconds at the worst: three silences, and the pauses between them.
 _ATTEMPTS = 3
 _COMMITS = 3  # Of one transaction, while others hold its items.
@@ -47,7 +46,7 @@ class _Connection(Connection):
         return session
 
     def dispatch(self, operation_name: str, operation_kwargs: dict[str, Any]) -> dict[str, Any]:
-        unavailable = _unavailable(may_be_done=operation_name not in _READS)
+        unavailable = _unavailable(may_be_done=operation_name not in READS)
         try:
             with patience.waiting(_unavailable()):
                 answer: dict[str, Any] = super().dispatch(operation_name, operation_kwargs)

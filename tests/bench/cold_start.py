@@ -90,7 +90,8 @@ the first request for it. *CPU* is what of both was spent computing.
 Where the rest of `users/me` goes, beyond what hello imports as well, was looked at by hand on
 2026-11-25 (`-X importtime`): about two fifths were pydantic and the wire types of users, two fifths
 our own packages on the way (identity, organisations, audit, the edge), a tenth PynamoDB; then there
-are three requests to DynamoDB where that hello makes one. `tests/unit/test_cold_start.py` keeps everything else out."""
+are three requests to DynamoDB where that hello makes one.
+`tests/unit/test_cold_start.py` keeps everything else out."""
 
 
 @dataclass(frozen=True)
