@@ -53,7 +53,7 @@ audit: package ## Build the package; its licences, and known vulnerabilities of 
 	@$(BIN)/python -m infra.audit
 
 checkov: package setup-checkov ## Build the package and look for what is insecure in its template
-	.local/venvs/checkov/bin/checkov --config-file infra/checkov.yaml
+	.local/venvs/checkov/bin/python -m checkov.main --config-file infra/checkov.yaml
 
 sdk: setup ## Build the SDK's wheel, with the ciborium command, into dist
 	$(BIN)/python -m infra.package_sdk
