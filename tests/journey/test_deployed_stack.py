@@ -228,7 +228,7 @@ def test_the_template_asks_for_no_more_than_it_needs(built: Path) -> None:
         "ciborium-${Stage}-api": (1024, 29),
         "ciborium-${Stage}-turns": (1024, 180),
         "ciborium-${Stage}-reaper": (512, 60),
-        "ciborium-${Stage}-follow": (1024, 10),
+        "ciborium-${Stage}-follow": (1024, 15),
     }
 
 
