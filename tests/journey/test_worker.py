@@ -64,8 +64,8 @@ def test_a_hint_that_a_killed_worker_had_taken_comes_again(tmp_path: Path) -> No
         def is_done() -> list[dict[str, Any]]:
             return logged(run, message="turn", chat_id=chat_id)
 
-        # The next worker may be quicker than the test, and so may the killed one's last question: the
-        # local queue answers it although nobody listens any more.
+        # The next worker may be quicker than the test, and so may the killed one's last question:
+        # the local queue answers it although nobody listens any more.
         for _ in range(_MOST_RACES):
             until(is_ready, "a worker")
             os.kill(worker, signal.SIGKILL)
