@@ -42,7 +42,7 @@ def observed(function: str, message: str, context: object, request_id: str = "")
 
 
 def _close(invocation: Invocation, message: str, duration: float, *, is_cold: bool) -> None:
-    fields = invocation.take_fields()
+    fields = invocation.read_fields()
     status = fields.get("status")
     failed = fields.get("outcome") == "failed" or (isinstance(status, int) and status >= 500)
     count(Metric.REQUESTS)
@@ -51,7 +51,7 @@ def _close(invocation: Invocation, message: str, duration: float, *, is_cold: bo
         count(Metric.SERVER_ERRORS)
     if is_cold:
         count(Metric.COLD_STARTS)
-    counts = invocation.take_counts()
+    counts = invocation.read_counts()
     line = {
         "function": invocation.function,
         "request_id": invocation.request_id,

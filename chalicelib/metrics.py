@@ -78,12 +78,12 @@ class Invocation:
         with self._lock:
             self._fields.update(fields)
 
-    def take_counts(self) -> dict[Metric, float]:
+    def read_counts(self) -> dict[Metric, float]:
         """What was counted until now."""
         with self._lock:
             return dict(self._counts)
 
-    def take_fields(self) -> dict[str, object]:
+    def read_fields(self) -> dict[str, object]:
         """What was noted until now."""
         with self._lock:
             return dict(self._fields)

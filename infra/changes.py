@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError
 
 from infra.cloudformation import DeploymentError, Template, find_stack
 from infra.stages import Parameters
+from infra.template import tags_of
 
 _CAPABILITIES = ["CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"]
 _PREPARED_WITHIN_SECONDS = 600
@@ -84,6 +85,7 @@ def prepare(client: Any, stack: str, template_url: str, parameters: Parameters) 
                 *({"ParameterKey": name, "UsePreviousValue": True} for name in parameters.kept),
             ],
             Capabilities=_CAPABILITIES,
+            Tags=tags_of(parameters.values["Stage"]),
         )
     except ClientError as exc:
         raise DeploymentError(f"CloudFormation refused the change set: {exc}") from exc

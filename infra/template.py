@@ -17,7 +17,6 @@ ARCHITECTURES = ("x86_64", "arm64")
 ALIAS = "live"
 PARTS = ("data.yaml", "api.yaml", "gateway.yaml", "follow.yaml", "alarms.yaml")
 _SECTIONS = ("Parameters", "Conditions", "Resources", "Outputs")
-_TAGS = {"application": "ciborium", "stage": {"Ref": "Stage"}}
 # By how they take tags. What is not here takes none; tests/infra compares with AWS's own schemas.
 _TAGGED_BY_MAP = frozenset(
     {
@@ -72,6 +71,14 @@ def complete(template: Template, architecture: str = "x86_64") -> None:
     _complete_api(template["Resources"]["RestAPI"]["Properties"]["DefinitionBody"])
     for resource in template["Resources"].values():
         _tag(resource)
+
+
+def tags_of(stage: str | Template) -> list[Template]:
+    """By what a stage's resources are found, and their costs told apart.
+
+    A stack has them too: it hands them on to what takes none in a template.
+    """
+    return [{"Key": "application", "Value": "ciborium"}, {"Key": "stage", "Value": stage}]
 
 
 def release(template: Template, archive: bytes, parameters: Mapping[str, str]) -> dict[str, str]:
@@ -129,6 +136,7 @@ def _complete_api(definition: Template) -> None:
 def _tag(resource: Template) -> None:
     properties = resource.setdefault("Properties", {})
     if resource["Type"] in _TAGGED_BY_MAP:
-        properties["Tags"] = {**properties.get("Tags", {}), **_TAGS}
+        ours = {each["Key"]: each["Value"] for each in tags_of({"Ref": "Stage"})}
+        properties["Tags"] = {**properties.get("Tags", {}), **ours}
     elif resource["Type"] in _TAGGED_BY_LIST:
-        properties["Tags"] = [{"Key": name, "Value": value} for name, value in _TAGS.items()]
+        properties["Tags"] = tags_of({"Ref": "Stage"})

@@ -53,6 +53,15 @@ class DataKeyNotFoundError(NotFoundError):
         super().__init__(f"There is no data key {key_id}. `keys list` shows those that there are.")
 
 
+class KMSKeyNotFoundError(NotFoundError):
+    """There is no KMS key with this id, ARN or alias."""
+
+    code = "kms_key_not_found"
+
+    def __init__(self, kms_key: str) -> None:
+        super().__init__(f"There is no KMS key {kms_key} in this account and region.")
+
+
 class ScopeNotFoundError(NotFoundError):
     """A scope has no active data key: nothing was ever sealed in it, or its keys are destroyed."""
 

@@ -8,9 +8,15 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib import patience
 from chalicelib.aws_calls import note_failure
-from chalicelib.encryption.errors import EncryptionUnavailableError, SealedValueError
+from chalicelib.encryption.errors import (
+    EncryptionUnavailableError,
+    KMSKeyNotFoundError,
+    SealedValueError,
+)
 from chalicelib.encryption.models import DataKey, DataKeyRecord, Wrapped
 from chalicelib.metrics import Metric, count
+
+_NOT_THERE = frozenset({"InvalidArnException", "NotFoundException"})
 
 
 class KMSKeyring:
@@ -89,9 +95,16 @@ class KMSKeyring:
         """The ARN of a KMS key by id, ARN or alias; of the deployment's own by default.
 
         Raises:
-            EncryptionUnavailableError: there is none, or KMS denies or does not answer.
+            KMSKeyNotFoundError: there is none.
+            EncryptionUnavailableError: KMS throttles, denies or does not answer.
         """
-        answer = self._call("describe_key", KeyId=kms_key or self._key)
+        wanted = kms_key or self._key
+        try:
+            answer = self._call("describe_key", KeyId=wanted)
+        except EncryptionUnavailableError as exc:
+            if isinstance(exc.__cause__, ClientError) and _code_of(exc.__cause__) in _NOT_THERE:
+                raise KMSKeyNotFoundError(wanted) from exc
+            raise
         return str(answer["KeyMetadata"]["Arn"])
 
     def is_reachable(self) -> bool:
@@ -122,7 +135,7 @@ class KMSKeyring:
             with patience.waiting(_unavailable()):
                 answer: dict[str, Any] = getattr(self._client(), operation)(**arguments)
         except ClientError as exc:
-            if exc.response.get("Error", {}).get("Code") == "InvalidCiphertextException":
+            if _code_of(exc) == "InvalidCiphertextException":
                 raise SealedValueError from exc
             note_failure(exc)
             raise _unavailable() from exc
@@ -130,6 +143,10 @@ class KMSKeyring:
             note_failure(exc)
             raise _unavailable() from exc
         return answer
+
+
+def _code_of(error: ClientError) -> str:
+    return str(error.response.get("Error", {}).get("Code", ""))
 
 
 def _unavailable() -> EncryptionUnavailableError:

@@ -103,7 +103,8 @@ class KeyRotation:
         """The ARN of a KMS key by id, ARN or alias.
 
         Raises:
-            EncryptionUnavailableError: there is none, or KMS denies or does not answer.
+            KMSKeyNotFoundError: there is none.
+            EncryptionUnavailableError: KMS denies or does not answer.
         """
         return self._kms.get_arn(kms_key)
 

@@ -5,6 +5,7 @@ takes a lease on the row first; the others wait for its result.
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
 from typing import TypeVar
 
@@ -59,10 +60,8 @@ def store_surely(store: Callable[[], T], pause: Callable[[float], object]) -> T:
         with patience.unlimited():
             return store()
     except StorageUnavailableError:
-        pause(_PAUSE_BETWEEN_STORES_SECONDS)
-    for _ in range(_MOST_STORES - 2):
-        try:
-            return store()
-        except StorageUnavailableError:
+        for _ in range(_MOST_STORES - 1):
             pause(_PAUSE_BETWEEN_STORES_SECONDS)
-    return store()
+            with suppress(StorageUnavailableError):
+                return store()
+        raise

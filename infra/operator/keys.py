@@ -81,7 +81,7 @@ def rotate(operator: Operator, *, scope: str | None, everything: bool, older_tha
     if scope and not made and not older_than:
         rotation.rotate(scope)  # Says that there is no such scope.
     operator.result(
-        [f"{len(made)} scopes rotated. Run `keys reseal` in five minutes or later."],
+        [f"{_number(len(made))} rotated. Run `keys reseal` in five minutes or later."],
         [_to_document(each, None) for each in made],
     )
 
@@ -228,6 +228,10 @@ def _to_document(record: DataKeyRecord, values: Values | None) -> dict[str, Any]
     if values is not None:
         document["values"] = _by_place(values.get(record.key_id, Counter()))
     return document
+
+
+def _number(scopes: int) -> str:
+    return "1 scope is" if scopes == 1 else f"{scopes} scopes are"
 
 
 def _by_place(values: Counter[tuple[str, str]]) -> dict[str, int]:

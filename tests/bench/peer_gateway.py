@@ -18,6 +18,7 @@ import httpx
 from infra.local.aws import free_port
 from infra.local.environments import python_of
 from tests.bench.timing import Side
+from tests.support.processes import stop
 
 NAME = "ContextForge"
 _ADMIN = "admin@example.com"
@@ -56,12 +57,7 @@ def running_gateway(folder: Path) -> Iterator[Side]:
         _await(process, url, log)
         yield Side(NAME, url, {"Authorization": f"Bearer {token}"})
     finally:
-        process.terminate()
-        try:
-            process.wait(_STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        stop(process, _STOP_SECONDS)
 
 
 def _environment(folder: Path) -> dict[str, str]:

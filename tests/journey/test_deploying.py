@@ -114,6 +114,10 @@ def test_the_first_deployment_makes_a_private_bucket_and_a_stack_that_answers(
     outputs = {each["OutputKey"]: each["OutputValue"] for each in stack["Outputs"]}
     parameters = {each["ParameterKey"]: each["ParameterValue"] for each in stack["Parameters"]}
     assert parameters["PublicURL"] == outputs["EndpointURL"].rstrip("/")
+    assert {each["Key"]: each["Value"] for each in stack["Tags"]} == {
+        "application": "ciborium",
+        "stage": "dev",
+    }
     url = f"{aws.endpoint}/restapis/{outputs['RestAPIId']}/api/_user_request_/api/v2/buildinfo"
     info = httpx.get(url, timeout=30).raise_for_status().json()
     assert info["dashboard_url"] == parameters["PublicURL"]

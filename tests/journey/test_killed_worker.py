@@ -128,7 +128,7 @@ def question(chat: int, turn: int) -> str:
 
 
 @pytest.mark.timeout(300)  # On a busy machine every new worker takes seconds to get ready.
-def test_chats_survive_a_worker_that_is_killed_twenty_times(tmp_path: Path) -> None:
+def test_chats_survive_a_worker_that_is_killed_again_and_again(tmp_path: Path) -> None:
     """At random moments, and in every other case while a tool is at work."""
     chance = random.Random(5)
     with staged(tmp_path, redelivery_seconds=2) as stage:

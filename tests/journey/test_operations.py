@@ -196,7 +196,7 @@ def before_suspending(shell: Shell) -> None:
 
 
 def after_rotating(shell: Shell) -> None:
-    assert "0 scopes rotated" in shell.output
+    assert "0 scopes are rotated" in shell.output
     former = {each["PK"]["S"] for each in table_items("keys") if "retired_at" in each}
     assert len(former) == 3  # The deployment's was rotated twice.
 

@@ -5,6 +5,7 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 _STOP_SECONDS = 5
 
@@ -37,13 +38,14 @@ def running(
                     raise RuntimeError(f"{command} ended with {code}:\n{problems.read()}")
                 yield line
         finally:
-            _stop(process)
+            stop(process)
 
 
-def _stop(process: subprocess.Popen[str]) -> None:
+def stop(process: subprocess.Popen[Any], seconds: float = _STOP_SECONDS) -> None:
+    """End a program, by force if it takes longer than so many seconds."""
     process.terminate()
     try:
-        process.wait(_STOP_SECONDS)
+        process.wait(seconds)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()

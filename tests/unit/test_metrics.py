@@ -32,8 +32,8 @@ def test_outside_of_an_invocation_nothing_is_counted_and_nothing_breaks() -> Non
     note(status=200)
     with Counting() as invocation:
         pass
-    assert invocation.take_counts() == {}
-    assert invocation.take_fields() == {}
+    assert invocation.read_counts() == {}
+    assert invocation.read_fields() == {}
 
 
 def test_threads_count_for_the_invocation_that_started_them() -> None:
@@ -45,7 +45,7 @@ def test_threads_count_for_the_invocation_that_started_them() -> None:
         for _ in range(8):
             threads.submit(carried(work), 500)
         threads.submit(work, 500)  # This one was not asked to.
-    assert first.take_counts() == {Metric.OUTBOUND_CALLS: 4000}
+    assert first.read_counts() == {Metric.OUTBOUND_CALLS: 4000}
 
 
 def test_a_thread_that_outlives_its_invocation_does_not_count_for_the_next() -> None:
@@ -61,7 +61,7 @@ def test_a_thread_that_outlives_its_invocation_does_not_count_for_the_next() -> 
     with Counting() as after:
         go_on.set()
         late.join(20)
-    assert after.take_counts() == {}
+    assert after.read_counts() == {}
 
 
 def test_a_failed_attempt_is_an_attempt_and_a_failure() -> None:
@@ -71,7 +71,7 @@ def test_a_failed_attempt_is_an_attempt_and_a_failure() -> None:
         with pytest.raises(ValueError, match="no"):  # noqa: SIM117 -- what is counted is inside
             with counted(Metric.TOOL_CALLS, Metric.TOOL_CALL_FAILURES):
                 raise ValueError("no")
-    assert invocation.take_counts() == {Metric.TOOL_CALLS: 2, Metric.TOOL_CALL_FAILURES: 1}
+    assert invocation.read_counts() == {Metric.TOOL_CALLS: 2, Metric.TOOL_CALL_FAILURES: 1}
 
 
 class Answers:
@@ -131,7 +131,7 @@ def test_units_are_those_that_dynamodb_answers(
     answers = Answers("dynamodb", (200, body))
     with Counting() as invocation:
         getattr(answers.client, operation)(**arguments)
-    counts = invocation.take_counts()
+    counts = invocation.read_counts()
     assert counts[Metric.DYNAMODB_CALLS] == 1
     assert counts.get(Metric.READ_UNITS, 0) == read
     assert counts.get(Metric.WRITE_UNITS, 0) == written
@@ -179,7 +179,7 @@ def test_throttled_answers_are_counted_although_botocore_tries_again(
     answers = Answers(service, (status, refusal), (status, refusal), (200, "{}"))
     with Counting() as invocation:
         getattr(answers.client, operation)(**arguments)
-    counts = invocation.take_counts()
+    counts = invocation.read_counts()
     assert counts[metric] == 3
     assert counts[Metric.THROTTLES] == 2
 
@@ -188,11 +188,11 @@ def test_pushes_to_sockets_are_counted() -> None:
     answers = Answers("apigatewaymanagementapi", (200, "{}"))
     with Counting() as invocation:
         answers.client.post_to_connection(ConnectionId="c1=", Data=b"{}")
-    assert invocation.take_counts() == {Metric.PUSHES: 1}
+    assert invocation.read_counts() == {Metric.PUSHES: 1}
 
 
 def test_another_refusal_is_no_throttling(local_aws: None) -> None:
     answers = Answers("kms", (400, '{"__type": "AccessDeniedException"}'))
     with Counting() as invocation, pytest.raises(answers.client.exceptions.ClientError):
         answers.client.describe_key(KeyId="alias/a")
-    assert invocation.take_counts() == {Metric.KMS_CALLS: 1}
+    assert invocation.read_counts() == {Metric.KMS_CALLS: 1}
