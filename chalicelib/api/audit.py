@@ -14,6 +14,7 @@ from chalicelib.audit.service import MOST_EXPORTED, MOST_LISTED
 from chalicelib.identity.models import OPERATOR
 from chalicelib.primitives import parse_id
 from chalicelib.sdk.audit import AuditEvents
+from chalicelib.sdk.base import to_json
 
 NEXT_CURSOR = "X-Next-Cursor"
 _LINES = "application/x-ndjson"
@@ -41,7 +42,7 @@ def export_events(call: Call) -> Reply:
         limit=_limit(call, MOST_EXPORTED),
         cursor=call.query("cursor") or "",
     )
-    lines = [to_event(event).model_dump_json(exclude_none=True) + "\n" for event in page.events]
+    lines = [to_json(to_event(event)) + "\n" for event in page.events]
     headers = {"Content-Type": _LINES}  # Also of a page without a line.
     if page.next_cursor:
         headers[NEXT_CURSOR] = page.next_cursor

@@ -6,15 +6,8 @@ from chalicelib.api.replies import Reply, json_reply
 from chalicelib.api.routing import Call, Route
 from chalicelib.chat_models.configs import ConfigView
 from chalicelib.chat_models.models import Provider
-from chalicelib.sdk.chat_models import (
-    ChatModel,
-    ChatModelConfig,
-    ChatProviderConfig,
-    CreateChatModelConfigRequest,
-    CreateChatProviderConfigRequest,
-    UpdateChatModelConfigRequest,
-    UpdateChatProviderConfigRequest,
-)
+from chalicelib.sdk import requests
+from chalicelib.sdk.chat_models import ChatModel, ChatModelConfig, ChatProviderConfig
 
 
 def list_chat_models(call: Call) -> Reply:
@@ -30,7 +23,7 @@ def list_chat_providers(call: Call) -> Reply:
 
 def create_chat_provider(call: Call) -> Reply:
     """Add a model provider."""
-    request = call.body(CreateChatProviderConfigRequest)
+    request = call.body(requests.CreateChatProviderConfigRequest)
     return _provider_reply(call.services.model_providers.create(call.actor, request), 201)
 
 
@@ -42,7 +35,7 @@ def get_chat_provider(call: Call, provider_id: str) -> Reply:
 def update_chat_provider(call: Call, provider_id: str) -> Reply:
     """Change a model provider; with `If-Match` only the version that the caller read."""
     versions = parse_if_match(call.header("if-match"))
-    request = call.body(UpdateChatProviderConfigRequest)
+    request = call.body(requests.UpdateChatProviderConfigRequest)
     change = call.services.model_providers.update(call.actor, provider_id, request, versions)
     return _provider_reply(change.provider, key_cleared=change.key_cleared)
 
@@ -62,7 +55,7 @@ def list_chat_model_configs(call: Call) -> Reply:
 
 def create_chat_model_config(call: Call) -> Reply:
     """Add a model."""
-    request = call.body(CreateChatModelConfigRequest)
+    request = call.body(requests.CreateChatModelConfigRequest)
     return _config_reply(call.services.model_configs.create(call.actor, request), 201)
 
 
@@ -74,7 +67,7 @@ def get_chat_model_config(call: Call, config_id: str) -> Reply:
 def update_chat_model_config(call: Call, config_id: str) -> Reply:
     """Change a model; with `If-Match` only the version that the caller read."""
     versions = parse_if_match(call.header("if-match"))
-    request = call.body(UpdateChatModelConfigRequest)
+    request = call.body(requests.UpdateChatModelConfigRequest)
     return _config_reply(
         call.services.model_configs.update(call.actor, config_id, request, versions)
     )
@@ -114,7 +107,7 @@ ROUTES = (
         _PROVIDERS,
         create_chat_provider,
         creates=True,
-        body=CreateChatProviderConfigRequest,
+        body=lambda: requests.CreateChatProviderConfigRequest,
         reply=ChatProviderConfig,
         status=201,
         headers=("ETag",),
@@ -125,7 +118,7 @@ ROUTES = (
         _PROVIDER,
         update_chat_provider,
         conditional=True,
-        body=UpdateChatProviderConfigRequest,
+        body=lambda: requests.UpdateChatProviderConfigRequest,
         reply=ChatProviderConfig,
         headers=("ETag",),
     ),
@@ -136,7 +129,7 @@ ROUTES = (
         _CONFIGS,
         create_chat_model_config,
         creates=True,
-        body=CreateChatModelConfigRequest,
+        body=lambda: requests.CreateChatModelConfigRequest,
         reply=ChatModelConfig,
         status=201,
         headers=("ETag",),
@@ -147,7 +140,7 @@ ROUTES = (
         _CONFIG,
         update_chat_model_config,
         conditional=True,
-        body=UpdateChatModelConfigRequest,
+        body=lambda: requests.UpdateChatModelConfigRequest,
         reply=ChatModelConfig,
         headers=("ETag",),
     ),

@@ -8,6 +8,7 @@ from chalicelib.api.preconditions import build_etag, parse_if_match
 from chalicelib.api.replies import Reply, json_reply
 from chalicelib.api.routing import Call, Route
 from chalicelib.api.usage_wire import to_costs, to_limits, to_status, to_summary, to_usage
+from chalicelib.sdk import requests
 from chalicelib.sdk.chat_usage import (
     ChatCostSummary,
     ChatUsage,
@@ -16,7 +17,6 @@ from chalicelib.sdk.chat_usage import (
     ChatUsageLimitOverride,
     ChatUsageLimitStatus,
     ChatUserCosts,
-    UpdateChatUsageLimitRequest,
 )
 from chalicelib.usage.limits import LimitsView
 from chalicelib.usage.models import Month, Months
@@ -38,7 +38,7 @@ def update_chat_usage_limits(call: Call) -> Reply:
     UTC, is over, and their running turns stop before the next step.
     """
     versions = parse_if_match(call.header("if-match"))
-    request = call.body(UpdateChatUsageLimitRequest)
+    request = call.body(requests.UpdateChatUsageLimitRequest)
     return _limits_reply(
         call.services.usage_limits.set_shared(call.actor, request.spend_limit_micros, versions)
     )
@@ -49,7 +49,7 @@ def put_chat_usage_limit_override(call: Call, user_id: str) -> Reply:
 
     For owners.
     """
-    micros = call.body(UpdateChatUsageLimitRequest).spend_limit_micros
+    micros = call.body(requests.UpdateChatUsageLimitRequest).spend_limit_micros
     user = call.services.usage_limits.set_of_user(call.actor, user_id, micros)
     return json_reply(
         ChatUsageLimitOverride(user_id=user.id, username=user.username, spend_limit_micros=micros)
@@ -70,7 +70,7 @@ def put_chat_usage_limit_group_override(call: Call, group_id: str) -> Reply:
 
     For owners. The group of everyone in an organisation has the organisation's id.
     """
-    micros = call.body(UpdateChatUsageLimitRequest).spend_limit_micros
+    micros = call.body(requests.UpdateChatUsageLimitRequest).spend_limit_micros
     found = call.services.usage_limits.set_of_group(call.actor, group_id, micros)
     return json_reply(
         ChatUsageLimitGroupOverride(
@@ -166,7 +166,7 @@ ROUTES = (
         _LIMITS,
         update_chat_usage_limits,
         conditional=True,
-        body=UpdateChatUsageLimitRequest,
+        body=lambda: requests.UpdateChatUsageLimitRequest,
         reply=ChatUsageLimitConfig,
         headers=("ETag",),
     ),
@@ -174,7 +174,7 @@ ROUTES = (
         "PUT",
         f"{_LIMITS}/overrides/{{user_id}}",
         put_chat_usage_limit_override,
-        body=UpdateChatUsageLimitRequest,
+        body=lambda: requests.UpdateChatUsageLimitRequest,
         reply=ChatUsageLimitOverride,
         errors=(409,),
     ),
@@ -188,7 +188,7 @@ ROUTES = (
         "PUT",
         f"{_LIMITS}/group-overrides/{{group_id}}",
         put_chat_usage_limit_group_override,
-        body=UpdateChatUsageLimitRequest,
+        body=lambda: requests.UpdateChatUsageLimitRequest,
         reply=ChatUsageLimitGroupOverride,
         errors=(409,),
     ),

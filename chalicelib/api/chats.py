@@ -6,19 +6,15 @@ from chalicelib.api.replies import Reply, json_reply
 from chalicelib.api.routing import Call, Route
 from chalicelib.chats.search import MOST_WORKSPACES, parse_search, parse_workspaces
 from chalicelib.chats.wire import to_chat, to_events, to_message, to_messages, to_queued
+from chalicelib.sdk import requests
 from chalicelib.sdk.chats import (
     Chat,
     ChatMessage,
     ChatMessages,
     ChatsByWorkspace,
     CreateChatMessageReply,
-    CreateChatMessageRequest,
-    CreateChatRequest,
-    DecideToolCallsRequest,
-    EditChatMessageRequest,
     StreamEvents,
     StreamTicket,
-    UpdateChatRequest,
 )
 
 _MOST_QUEUED_ID = 12
@@ -31,7 +27,7 @@ def create_chat(call: Call) -> Reply:
     duplicates collapse. Ids that are unknown, disabled, or not for the caller in this organisation
     are 400 and named.
     """
-    chat = call.services.chat_starter.start(call.actor, call.body(CreateChatRequest))
+    chat = call.services.chat_starter.start(call.actor, call.body(requests.CreateChatRequest))
     return json_reply(to_chat(chat), 201)
 
 
@@ -60,7 +56,7 @@ def get_chat(call: Call, chat_id: str) -> Reply:
 
 def update_chat(call: Call, chat_id: str) -> Reply:
     """Change a chat's title, labels, pin, archive, servers, or whether it counts as read."""
-    call.services.conversation.update(call.actor, chat_id, call.body(UpdateChatRequest))
+    call.services.conversation.update(call.actor, chat_id, call.body(requests.UpdateChatRequest))
     return Reply(204)
 
 
@@ -88,7 +84,7 @@ def list_messages(call: Call, chat_id: str) -> Reply:
 
 def create_message(call: Call, chat_id: str) -> Reply:
     """Say something in a chat: a turn begins, or the message waits for the present one."""
-    request = call.body(CreateChatMessageRequest)
+    request = call.body(requests.CreateChatMessageRequest)
     sent = call.services.conversation.send(call.actor, chat_id, request)
     return json_reply(
         CreateChatMessageReply(
@@ -101,7 +97,7 @@ def create_message(call: Call, chat_id: str) -> Reply:
 
 def edit_message(call: Call, chat_id: str, message_id: str) -> Reply:
     """Say something else instead of a message; all that came after it goes."""
-    request = call.body(EditChatMessageRequest)
+    request = call.body(requests.EditChatMessageRequest)
     message = call.services.conversation.edit(
         call.actor, chat_id, _number("message_id", message_id), request
     )
@@ -145,7 +141,7 @@ def regenerate_title(call: Call, chat_id: str) -> Reply:
 
 def decide_tool_calls(call: Call, chat_id: str) -> Reply:
     """Approve or deny tool calls that wait for the caller."""
-    request = call.body(DecideToolCallsRequest)
+    request = call.body(requests.DecideToolCallsRequest)
     return json_reply(to_chat(call.services.conversation.decide(call.actor, chat_id, request)))
 
 
@@ -180,7 +176,7 @@ ROUTES = (
         _ALL,
         create_chat,
         creates=True,
-        body=CreateChatRequest,
+        body=lambda: requests.CreateChatRequest,
         reply=Chat,
         status=201,
         errors=(404,),
@@ -208,7 +204,14 @@ ROUTES = (
         query=(Parameter("workspace_ids", f"1 to {MOST_WORKSPACES} ids, separated by commas."),),
     ),
     Route("GET", _ONE, get_chat, reply=Chat),
-    Route("PATCH", _ONE, update_chat, body=UpdateChatRequest, status=204, errors=(409,)),
+    Route(
+        "PATCH",
+        _ONE,
+        update_chat,
+        body=lambda: requests.UpdateChatRequest,
+        status=204,
+        errors=(409,),
+    ),
     Route("DELETE", _ONE, delete_chat, status=204, errors=(409,)),
     Route(
         "GET",
@@ -227,7 +230,7 @@ ROUTES = (
         f"{_ONE}/messages",
         create_message,
         creates=True,
-        body=CreateChatMessageRequest,
+        body=lambda: requests.CreateChatMessageRequest,
         reply=CreateChatMessageReply,
         errors=(429,),
     ),
@@ -235,7 +238,7 @@ ROUTES = (
         "PATCH",
         f"{_ONE}/messages/{{message_id}}",
         edit_message,
-        body=EditChatMessageRequest,
+        body=lambda: requests.EditChatMessageRequest,
         reply=ChatMessage,
         errors=(403, 409),
     ),
@@ -264,7 +267,7 @@ ROUTES = (
         "POST",
         f"{_ONE}/tool-approvals",
         decide_tool_calls,
-        body=DecideToolCallsRequest,
+        body=lambda: requests.DecideToolCallsRequest,
         reply=Chat,
         errors=(403, 409),
     ),

@@ -1,6 +1,6 @@
 """The one place where errors become HTTP."""
 
-from pydantic import ValidationError
+from typing import TYPE_CHECKING
 
 from chalicelib.api.replies import Reply, json_reply
 from chalicelib.errors import (
@@ -18,6 +18,9 @@ from chalicelib.errors import (
     Validation,
 )
 from chalicelib.sdk.errors import ErrorBody, FieldError
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
 
 _STATUS: tuple[tuple[type[CiboriumError], int], ...] = (
     (InvalidInputError, 400),
@@ -87,7 +90,7 @@ def plain_error_reply(status: int, code: str, message: str, request_id: str) -> 
     return json_reply(ErrorBody(message=message, code=code, request_id=request_id), status)
 
 
-def body_error(error: ValidationError, sent: object) -> InvalidBodyError:
+def body_error(error: "ValidationError", sent: object) -> InvalidBodyError:
     """What pydantic found wrong, by field; never the value itself, which may be a secret.
 
     Args:

@@ -4,7 +4,8 @@ from chalicelib.api.contract import Parameter, limit
 from chalicelib.api.organization_wire import to_group, to_members
 from chalicelib.api.replies import Reply, json_reply
 from chalicelib.api.routing import Call, Route
-from chalicelib.sdk.groups import CreateGroupRequest, Group, UpdateGroupRequest
+from chalicelib.sdk import requests
+from chalicelib.sdk.groups import Group
 from chalicelib.sdk.organizations import OrganizationMember
 
 
@@ -19,7 +20,7 @@ def create_group(call: Call, organization_id: str) -> Reply:
 
     For the organisation's admins; 200 groups at most.
     """
-    request = call.body(CreateGroupRequest)
+    request = call.body(requests.CreateGroupRequest)
     created = call.services.groups.create(call.actor, organization_id, request)
     return json_reply(to_group(created), 201)
 
@@ -34,7 +35,7 @@ def update_group(call: Call, organization_id: str, group_id: str) -> Reply:
 
     For the organisation's admins.
     """
-    request = call.body(UpdateGroupRequest)
+    request = call.body(requests.UpdateGroupRequest)
     changed = call.services.groups.update(call.actor, organization_id, group_id, request)
     return json_reply(to_group(changed))
 
@@ -87,12 +88,19 @@ ROUTES = (
         _ALL,
         create_group,
         creates=True,
-        body=CreateGroupRequest,
+        body=lambda: requests.CreateGroupRequest,
         reply=Group,
         status=201,
     ),
     Route("GET", _ONE, get_group, reply=Group),
-    Route("PATCH", _ONE, update_group, body=UpdateGroupRequest, reply=Group, errors=(409,)),
+    Route(
+        "PATCH",
+        _ONE,
+        update_group,
+        body=lambda: requests.UpdateGroupRequest,
+        reply=Group,
+        errors=(409,),
+    ),
     Route("DELETE", _ONE, delete_group, status=204, errors=(409,)),
     Route(
         "GET",

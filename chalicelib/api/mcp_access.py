@@ -4,7 +4,8 @@ from chalicelib.api.contract import Parameter, limit
 from chalicelib.api.replies import Reply, json_reply
 from chalicelib.api.routing import Call, Route
 from chalicelib.api.server_wire import to_acl
-from chalicelib.sdk.mcp_access import MCPServerACL, UpdateMCPServerACLRequest
+from chalicelib.sdk import requests
+from chalicelib.sdk.mcp_access import MCPServerACL
 
 
 def get_acl(call: Call, server_id: str) -> Reply:
@@ -21,7 +22,7 @@ def update_acl(call: Call, server_id: str) -> Reply:
     For owners. `read` adds, an empty role removes, who is not named stays. Users and groups that
     are not are 400; 500 entries fit on a list.
     """
-    request = call.body(UpdateMCPServerACLRequest)
+    request = call.body(requests.UpdateMCPServerACLRequest)
     call.services.access_lists.update(call.actor, server_id, request)
     return Reply(204)
 
@@ -45,7 +46,14 @@ def list_candidates(call: Call, server_id: str) -> Reply:
 _ACL = "/api/experimental/mcp/servers/{server_id}/acl"
 ROUTES = (
     Route("GET", _ACL, get_acl, reply=MCPServerACL),
-    Route("PATCH", _ACL, update_acl, body=UpdateMCPServerACLRequest, status=204, errors=(409,)),
+    Route(
+        "PATCH",
+        _ACL,
+        update_acl,
+        body=lambda: requests.UpdateMCPServerACLRequest,
+        status=204,
+        errors=(409,),
+    ),
     Route(
         "GET",
         f"{_ACL}/available",

@@ -19,12 +19,8 @@ from chalicelib.oauth2.flow import (
 )
 from chalicelib.oauth2.own_urls import callback_path, connect_path
 from chalicelib.primitives import parse_id
-from chalicelib.sdk.mcp_servers import (
-    CreateMCPServerConfigRequest,
-    DisconnectReply,
-    MCPServerConfig,
-    UpdateMCPServerConfigRequest,
-)
+from chalicelib.sdk import requests
+from chalicelib.sdk.mcp_servers import DisconnectReply, MCPServerConfig
 
 
 def list_servers(call: Call) -> Reply:
@@ -41,7 +37,7 @@ def create_server(call: Call) -> Reply:
 
     For owners. `slug` is made from the name when absent.
     """
-    request = call.body(CreateMCPServerConfigRequest)
+    request = call.body(requests.CreateMCPServerConfigRequest)
     return _server_reply(call, call.services.mcp_servers.create(call.actor, request), 201)
 
 
@@ -59,7 +55,7 @@ def update_server(call: Call, server_id: str) -> Reply:
     another host must be entered again.
     """
     versions = parse_if_match(call.header("if-match"))
-    request = call.body(UpdateMCPServerConfigRequest)
+    request = call.body(requests.UpdateMCPServerConfigRequest)
     return _server_reply(
         call, call.services.mcp_servers.update(call.actor, server_id, request, versions)
     )
@@ -170,7 +166,7 @@ ROUTES = (
         _ALL,
         create_server,
         creates=True,
-        body=CreateMCPServerConfigRequest,
+        body=lambda: requests.CreateMCPServerConfigRequest,
         reply=MCPServerConfig,
         status=201,
         headers=("ETag",),
@@ -182,7 +178,7 @@ ROUTES = (
         _ONE,
         update_server,
         conditional=True,
-        body=UpdateMCPServerConfigRequest,
+        body=lambda: requests.UpdateMCPServerConfigRequest,
         reply=MCPServerConfig,
         headers=("ETag",),
         errors=(502, 504),

@@ -15,11 +15,11 @@ from chalicelib.errors import Validation
 from chalicelib.mcp_client.errors import ListingTooLargeError
 from chalicelib.mcp_client.models import ToolCall
 from chalicelib.mcp_client.service import ServerTools
+from chalicelib.sdk import requests
+from chalicelib.sdk.base import to_json
 from chalicelib.sdk.mcp_tools import (
     AllTools,
-    ApproveToolsRequest,
     CallToolReply,
-    CallToolRequest,
     MCPServerDiagnosis,
     MCPServerTools,
     ServerToolsEntry,
@@ -60,7 +60,7 @@ def call_tool(call: Call, server_id: str) -> Reply:
 
     The call takes 25 seconds at most, refreshing the caller's token included.
     """
-    request = call.body(CallToolRequest)
+    request = call.body(requests.CallToolRequest)
     result = call.services.tools.call_tool(
         call.actor,
         server_id,
@@ -89,7 +89,7 @@ def approve_tools(call: Call, server_id: str) -> Reply:
 
     For owners.
     """
-    request = call.body(ApproveToolsRequest)
+    request = call.body(requests.ApproveToolsRequest)
     if request.all is (request.tools is not None):
         raise InvalidBodyError(
             "Say which tools to approve.",
@@ -104,7 +104,7 @@ def _fit(found: list[ServerTools], request_id: str) -> list[ServerToolsEntry]:
     entries, size = [], 0
     for each in found:
         entry = to_server_tools(each, request_id)
-        added = len(entry.model_dump_json())
+        added = len(to_json(entry))
         if size + added > _MOST_BYTES:
             left_out = ServerTools(each.server, error=ListingTooLargeError())
             entry, added = to_server_tools(left_out, request_id), 0
@@ -139,7 +139,7 @@ ROUTES = (
         "POST",
         f"{_ONE}/call",
         call_tool,
-        body=CallToolRequest,
+        body=lambda: requests.CallToolRequest,
         reply=CallToolReply,
         errors=_UPSTREAM,
     ),
@@ -148,7 +148,7 @@ ROUTES = (
         "POST",
         f"{_ONE}/approvals",
         approve_tools,
-        body=ApproveToolsRequest,
+        body=lambda: requests.ApproveToolsRequest,
         reply=ToolApprovals,
         errors=_UPSTREAM,
     ),

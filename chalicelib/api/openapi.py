@@ -151,7 +151,7 @@ def _generate_schemas() -> tuple[_Schemas, dict[str, Schema]]:
     wanted: dict[tuple[Wire, JsonSchemaMode], None] = {(ErrorBody, "serialization"): None}
     for route in ROUTES:
         if route.body:
-            wanted[route.body, "validation"] = None
+            wanted[route.body(), "validation"] = None
         for answer in answers_of(route):
             if answer.body is not None and not isinstance(answer.body, str):
                 wanted[answer.body, "serialization"] = None
@@ -240,9 +240,10 @@ def _describe_body(route: Route, schemas: _Schemas, example: Schema) -> Schema:
         return {"required": True, "content": {name: {} for name in types}}
     if route.body is None:
         return {}
-    schema = schemas[route.body, "validation"]
+    body = route.body()
+    schema = schemas[body, "validation"]
     types = [_JSON, *([_FORM] if route.form else [])]
-    is_required = any(field.is_required() for field in route.body.model_fields.values())
+    is_required = any(field.is_required() for field in body.model_fields.values())
     content: Schema = {name: {"schema": schema} for name in types}
     if "body" in example:
         content[_JSON]["example"] = example["body"]

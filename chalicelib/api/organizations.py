@@ -8,13 +8,8 @@ from chalicelib.api.replies import Reply, json_reply, message_reply
 from chalicelib.api.routing import Call, Route
 from chalicelib.organizations.errors import MemberNotFoundError
 from chalicelib.organizations.models import Membership
-from chalicelib.sdk.organizations import (
-    CreateOrganizationRequest,
-    MemberRolesRequest,
-    Organization,
-    OrganizationMember,
-    UpdateOrganizationRequest,
-)
+from chalicelib.sdk import requests
+from chalicelib.sdk.organizations import Organization, OrganizationMember
 from chalicelib.sdk.system import Message
 
 
@@ -23,7 +18,7 @@ def create_organization(call: Call) -> Reply:
 
     For owners.
     """
-    request = call.body(CreateOrganizationRequest)
+    request = call.body(requests.CreateOrganizationRequest)
     created = call.services.organizations.create(call.actor, request)
     return json_reply(to_organization(created), 201)
 
@@ -44,7 +39,7 @@ def update_organization(call: Call, organization_id: str) -> Reply:
 
     For owners. The default organisation keeps its name.
     """
-    request = call.body(UpdateOrganizationRequest)
+    request = call.body(requests.UpdateOrganizationRequest)
     changed = call.services.organizations.update(call.actor, organization_id, request)
     return json_reply(to_organization(changed))
 
@@ -75,7 +70,7 @@ def add_member(call: Call, organization_id: str, user_id: str) -> Reply:
     For its admins.
     """
     added = call.services.organizations.add_member(
-        call.actor, organization_id, user_id, call.body(MemberRolesRequest)
+        call.actor, organization_id, user_id, call.body(requests.MemberRolesRequest)
     )
     return _member_reply(call, added, 201)
 
@@ -86,7 +81,7 @@ def set_member_roles(call: Call, organization_id: str, user_id: str) -> Reply:
     For its admins.
     """
     changed = call.services.organizations.set_roles(
-        call.actor, organization_id, user_id, call.body(MemberRolesRequest)
+        call.actor, organization_id, user_id, call.body(requests.MemberRolesRequest)
     )
     return _member_reply(call, changed, 200)
 
@@ -117,7 +112,7 @@ ROUTES = (
         _ALL,
         create_organization,
         creates=True,
-        body=CreateOrganizationRequest,
+        body=lambda: requests.CreateOrganizationRequest,
         reply=Organization,
         status=201,
     ),
@@ -126,7 +121,7 @@ ROUTES = (
         "PATCH",
         _ONE,
         update_organization,
-        body=UpdateOrganizationRequest,
+        body=lambda: requests.UpdateOrganizationRequest,
         reply=Organization,
         errors=(409,),
     ),
@@ -153,7 +148,7 @@ ROUTES = (
         _MEMBER,
         add_member,
         creates=True,
-        body=MemberRolesRequest,
+        body=lambda: requests.MemberRolesRequest,
         reply=OrganizationMember,
         status=201,
     ),
@@ -162,7 +157,7 @@ ROUTES = (
         "PUT",
         f"{_MEMBER}/roles",
         set_member_roles,
-        body=MemberRolesRequest,
+        body=lambda: requests.MemberRolesRequest,
         reply=OrganizationMember,
         errors=(409,),
     ),

@@ -1,10 +1,9 @@
 """What a view answers, before the web framework sees it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from pydantic import BaseModel
-
+from chalicelib.sdk import base
 from chalicelib.sdk.system import Message
 
 
@@ -20,12 +19,11 @@ class Reply:
     image: bytes = b""
 
 
-def json_reply(body: BaseModel | Sequence[BaseModel], status: int = 200) -> Reply:
-    """A wire type, or several as an array, as JSON."""
-    if isinstance(body, BaseModel):
-        return Reply(status, body.model_dump_json(exclude_none=True))
-    items = ",".join(item.model_dump_json(exclude_none=True) for item in body)
-    return Reply(status, f"[{items}]")
+def json_reply(
+    body: base.Reply | Sequence[base.Reply] | Mapping[str, base.Reply], status: int = 200
+) -> Reply:
+    """A wire type, or several in an array or object, as JSON."""
+    return Reply(status, base.to_json(body))
 
 
 def image_reply(image: bytes, content_type: str, etag: str) -> Reply:

@@ -4,6 +4,7 @@ A view is a plain function from a `Call` to a `Reply`. What every request needs 
 who makes it, whether a browser was tricked into it, and what becomes of errors.
 """
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -12,8 +13,6 @@ from urllib.parse import quote, urlencode
 
 from chalice.app import Chalice, Response
 from chalice.app import Request as ChaliceRequest
-from pydantic import BaseModel, ValidationError
-from pydantic_core import from_json
 
 from chalicelib.api.contract import Answer, Parameter, Wire
 from chalicelib.api.cookies import parse_cookies, session_cookie_name
@@ -40,8 +39,9 @@ from chalicelib.primitives import new_id
 
 if TYPE_CHECKING:
     from chalicelib.bootstrap import Services
+    from chalicelib.sdk.requests.base import Request
 
-M = TypeVar("M", bound=BaseModel)
+M = TypeVar("M", bound="Request")
 _MOST_BODY_BYTES = 256 * 1024
 _LONGEST_USER_AGENT = 256
 _DEFAULT_LIMIT = 50
@@ -186,6 +186,8 @@ class Call:
         Raises:
             InvalidBodyError: it is not JSON, or not of the type; it names the fields.
         """
+        from pydantic import ValidationError
+
         body = self.raw_body() or b"{}"
         try:
             return model.model_validate_json(body)
@@ -235,7 +237,7 @@ class Route:
     The rest only describes it, in the OpenAPI document (`openapi.py`) and to the tests:
 
     Attributes:
-        body: the wire type of what is sent.
+        body: tells the wire type of what is sent; a function, since its module is seldom needed.
         reply: what is answered when all is well, if anything.
         status: with which status.
         headers: and with which headers beyond those of every answer.
@@ -256,7 +258,7 @@ class Route:
     most_body_bytes: int = _MOST_BODY_BYTES
     scope: TokenScope | None = None
     any_token: bool = False
-    body: type[BaseModel] | None = None
+    body: "Callable[[], type[Request]] | None" = None
     reply: Wire = None
     status: int = 200
     headers: tuple[str, ...] = ()
@@ -345,7 +347,7 @@ def to_response(reply: Reply) -> Response:
 
 def _load(body: bytes) -> object:
     try:
-        return from_json(body)
+        return json.loads(body)
     except ValueError:
         return None
 

@@ -17,7 +17,8 @@ from chalicelib.errors import UnauthenticatedError
 from chalicelib.identity.errors import InvalidTokenError
 from chalicelib.identity.models import Session
 from chalicelib.oidc.flow import LOGIN_SECONDS, LoginAnswer
-from chalicelib.sdk.identity import LoginRequest, User
+from chalicelib.sdk import requests
+from chalicelib.sdk.identity import User
 from chalicelib.sdk.system import Message
 
 _OIDC_LOGIN = "/api/v2/users/oidc/login"
@@ -38,7 +39,7 @@ def login(call: Call) -> Reply:
     """
     if call.is_from_browser:
         call.require_own_origin()
-    request = _form(call) if call.is_form else call.body(LoginRequest)
+    request = _form(call) if call.is_form else call.body(requests.LoginRequest)
     try:
         session = call.services.identity.start_session(
             request.token.get_secret_value(), call.context
@@ -115,13 +116,13 @@ def _login_page(call: Call, next_path: str, problem: str = "", username: str = "
     return login_page(call.services.public_url, next_path, problem, provider_path, username)
 
 
-def _form(call: Call) -> LoginRequest:
+def _form(call: Call) -> requests.LoginRequest:
     try:
         fields = parse_qs(call.raw_body().decode("utf-8", "replace"), max_num_fields=10)
     except ValueError:
         raise InvalidBodyError("The form has too many fields.") from None
     try:
-        return LoginRequest.model_validate(
+        return requests.LoginRequest.model_validate(
             {name: values[-1] for name, values in fields.items()}, strict=False
         )
     except ValidationError as exc:
@@ -154,7 +155,7 @@ ROUTES = (
         public=True,
         browser=True,
         form=True,
-        body=LoginRequest,
+        body=lambda: requests.LoginRequest,
         reply=User,
         status=201,
         also=(Answer(200, PAGE), _ONWARD),

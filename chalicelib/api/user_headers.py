@@ -2,7 +2,8 @@
 
 from chalicelib.api.replies import Reply, json_reply
 from chalicelib.api.routing import Call, Route
-from chalicelib.sdk.mcp_servers import PutUserHeadersRequest, UserHeaders
+from chalicelib.sdk import requests
+from chalicelib.sdk.mcp_servers import UserHeaders
 
 
 def get_user_headers(call: Call, server_id: str) -> Reply:
@@ -17,7 +18,7 @@ def put_user_headers(call: Call, server_id: str) -> Reply:
     The values replace all former ones; an empty one is none; names are the same whatever their
     case.
     """
-    request = call.body(PutUserHeadersRequest)
+    request = call.body(requests.PutUserHeadersRequest)
     values = {name: value.get_secret_value() for name, value in request.values.items()}
     filled = call.services.user_headers.put(call.actor, server_id, values)
     return json_reply(UserHeaders(has_values=filled))
@@ -33,7 +34,12 @@ _ONE = "/api/experimental/mcp/servers/{server_id}/user-headers"
 ROUTES = (
     Route("GET", _ONE, get_user_headers, reply=UserHeaders),
     Route(
-        "PUT", _ONE, put_user_headers, body=PutUserHeadersRequest, reply=UserHeaders, errors=(409,)
+        "PUT",
+        _ONE,
+        put_user_headers,
+        body=lambda: requests.PutUserHeadersRequest,
+        reply=UserHeaders,
+        errors=(409,),
     ),
     Route("DELETE", _ONE, delete_user_headers, status=204, errors=(409,)),
 )

@@ -8,14 +8,8 @@ from chalicelib.api.replies import Reply, json_reply, message_reply
 from chalicelib.api.routing import Call, Route
 from chalicelib.identity.models import User
 from chalicelib.identity.permissions import TokenScope
-from chalicelib.sdk.identity import (
-    CreateTokenReply,
-    CreateTokenRequest,
-    CreateUserRequest,
-    Token,
-    UpdateUserRequest,
-    Users,
-)
+from chalicelib.sdk import requests
+from chalicelib.sdk.identity import CreateTokenReply, Token, Users
 from chalicelib.sdk.identity import User as WireUser
 from chalicelib.sdk.system import Message
 
@@ -46,7 +40,7 @@ def create_user(call: Call) -> Reply:
 
     For owners.
     """
-    user = call.services.users.create(call.actor, call.body(CreateUserRequest))
+    user = call.services.users.create(call.actor, call.body(requests.CreateUserRequest))
     return json_reply(to_user(user, []), 201)
 
 
@@ -56,7 +50,7 @@ def update_user(call: Call, user_id: str) -> Reply:
     Everybody may change their own `name`; an owner all of it. New roles hold from the next request
     on, with every token; `[]` leaves `member`.
     """
-    user = call.services.users.update(call.actor, user_id, call.body(UpdateUserRequest))
+    user = call.services.users.update(call.actor, user_id, call.body(requests.UpdateUserRequest))
     return json_reply(_wire(call, user))
 
 
@@ -96,7 +90,7 @@ def create_token(call: Call, user_id: str) -> Reply:
     `lifetime` is in seconds. Names are unique, and a user has 50 tokens at most. An owner may make
     one for anybody, and so act as them: give that role to few.
     """
-    request = call.body(CreateTokenRequest)
+    request = call.body(requests.CreateTokenRequest)
     token, text = call.services.tokens.create(call.actor, user_id, request)
     return json_reply(CreateTokenReply(id=token.id, key=text, expires_at=token.expires_at), 201)
 
@@ -145,12 +139,19 @@ ROUTES = (
         _ALL,
         create_user,
         creates=True,
-        body=CreateUserRequest,
+        body=lambda: requests.CreateUserRequest,
         reply=WireUser,
         status=201,
     ),
     Route("GET", _ONE, get_user, any_token=True, reply=WireUser),
-    Route("PATCH", _ONE, update_user, body=UpdateUserRequest, reply=WireUser, errors=(409,)),
+    Route(
+        "PATCH",
+        _ONE,
+        update_user,
+        body=lambda: requests.UpdateUserRequest,
+        reply=WireUser,
+        errors=(409,),
+    ),
     Route("DELETE", _ONE, delete_user, status=204, also=(Answer(202, Message),), errors=(409,)),
     Route("PUT", f"{_ONE}/status/suspend", suspend_user, reply=WireUser, errors=(409,)),
     Route("PUT", f"{_ONE}/status/activate", activate_user, reply=WireUser),
@@ -160,7 +161,7 @@ ROUTES = (
         create_token,
         scope=TokenScope.ALL,
         creates=True,
-        body=CreateTokenRequest,
+        body=lambda: requests.CreateTokenRequest,
         reply=CreateTokenReply,
         status=201,
     ),

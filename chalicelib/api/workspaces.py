@@ -6,7 +6,8 @@ from chalicelib.api.preconditions import build_etag, parse_if_match
 from chalicelib.api.replies import Reply, json_reply
 from chalicelib.api.routing import Call, Route
 from chalicelib.identity.permissions import TokenScope
-from chalicelib.sdk.workspaces import CreateWorkspaceRequest, UpdateWorkspaceRequest, Workspace
+from chalicelib.sdk import requests
+from chalicelib.sdk.workspaces import Workspace
 from chalicelib.workspaces.models import Workspace as StoredWorkspace
 
 
@@ -20,7 +21,7 @@ def list_workspaces(call: Call, organization_id: str) -> Reply:
 
 def create_workspace(call: Call, organization_id: str) -> Reply:
     """Add a workspace of the caller's own."""
-    request = call.body(CreateWorkspaceRequest)
+    request = call.body(requests.CreateWorkspaceRequest)
     created = call.services.workspaces.create(call.actor, organization_id, request)
     return _workspace_reply(call, created, 201)
 
@@ -34,7 +35,7 @@ def get_workspace(call: Call, organization_id: str, workspace_id: str) -> Reply:
 def update_workspace(call: Call, organization_id: str, workspace_id: str) -> Reply:
     """Change a workspace; with `If-Match` only the version that the caller read."""
     versions = parse_if_match(call.header("if-match"))
-    request = call.body(UpdateWorkspaceRequest)
+    request = call.body(requests.UpdateWorkspaceRequest)
     changed = call.services.workspaces.update(
         call.actor, organization_id, workspace_id, request, versions
     )
@@ -77,7 +78,7 @@ ROUTES = (
         create_workspace,
         scope=_SCOPE,
         creates=True,
-        body=CreateWorkspaceRequest,
+        body=lambda: requests.CreateWorkspaceRequest,
         reply=Workspace,
         status=201,
         headers=("ETag",),
@@ -89,7 +90,7 @@ ROUTES = (
         update_workspace,
         scope=_SCOPE,
         conditional=True,
-        body=UpdateWorkspaceRequest,
+        body=lambda: requests.UpdateWorkspaceRequest,
         reply=Workspace,
         headers=("ETag",),
     ),

@@ -18,7 +18,7 @@ from chalicelib.chat_models.repository import ChatModelRepository
 from chalicelib.identity.models import Actor
 from chalicelib.identity.permissions import Permission
 from chalicelib.primitives import Clock, new_id, parse_id
-from chalicelib.sdk.chat_models import (
+from chalicelib.sdk.requests.chat_models import (
     CreateChatModelConfigRequest,
     UpdateChatModelConfigRequest,
 )

@@ -24,9 +24,9 @@ from chalicelib.encryption.fields import PROVIDER_API_KEY
 from chalicelib.identity.models import Actor
 from chalicelib.identity.permissions import Permission
 from chalicelib.primitives import Clock, new_id, parse_id
-from chalicelib.sdk.chat_models import (
+from chalicelib.sdk.chat_models import ProviderKind
+from chalicelib.sdk.requests.chat_models import (
     CreateChatProviderConfigRequest,
-    ProviderKind,
     UpdateChatProviderConfigRequest,
 )
 

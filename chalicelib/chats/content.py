@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from chalicelib.chats.ports import Files
 from chalicelib.errors import InvalidInputError, Validation
 from chalicelib.identity.models import Actor
-from chalicelib.sdk.chats import File, FilePart, MessagePart, Text, TextPart
+from chalicelib.sdk.chats import File, MessagePart, Text
+from chalicelib.sdk.requests.chats import FilePart, TextPart
 
 MOST_IMAGES = 20
 """In one message: a worker holds them all in its memory."""

@@ -22,13 +22,11 @@ from chalicelib.chats.service import ChatService
 from chalicelib.chats.transition import Transition
 from chalicelib.identity.models import Actor
 from chalicelib.organizations.service import OrganizationService
-from chalicelib.sdk.chats import (
-    BusyBehavior,
-    ChatStatus,
+from chalicelib.sdk.chats import BusyBehavior, ChatStatus, MessageRole
+from chalicelib.sdk.requests.chats import (
     CreateChatMessageRequest,
     DecideToolCallsRequest,
     EditChatMessageRequest,
-    MessageRole,
     UpdateChatRequest,
 )
 

@@ -8,7 +8,7 @@ from chalicelib.chats.models import Chat, Message, Queued, Visibility
 from chalicelib.chats.repository import ChatRepository
 from chalicelib.chats.service import ChatService, polls
 from chalicelib.identity.models import Actor
-from chalicelib.sdk.chats import ChatStatus, MessagePart, StreamEventType
+from chalicelib.sdk.chats import ChatStatus, Reasoning, SpokenPart, StreamEventType, Text, ToolCall
 
 _MOST_MESSAGES = 50
 _POLL_SECONDS = 0.4
@@ -60,7 +60,7 @@ class Happening:
     type: StreamEventType
     message: Message | None = None
     message_id: int = 0
-    part: MessagePart | None = None
+    part: SpokenPart | None = None
     chat: Chat | None = None
     queued: tuple[Queued, ...] = ()
 
@@ -167,6 +167,7 @@ class FollowingService:
             Happening(StreamEventType.MESSAGE_PART, message_id=message_id, part=part)
             for fragment in found
             for part in fragment.parts
+            if isinstance(part, Text | Reasoning | ToolCall)
         ]
         last = found[-1].sequence if found else (seen.sequence if is_same else 0)
         return Cursor(seen.history_version, seen.message_id, seen.version, holder, last), happened

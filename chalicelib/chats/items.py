@@ -14,7 +14,6 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from pydantic import TypeAdapter
 from pynamodb.attributes import (
     BooleanAttribute,
     JSONAttribute,
@@ -35,7 +34,9 @@ from chalicelib.chats.models import (
     Queued,
     Visibility,
 )
+from chalicelib.sdk.base import to_document, to_json
 from chalicelib.sdk.chats import ChatError, ChatStatus, MessagePart, MessageRole, MessageUsage
+from chalicelib.sdk.reading import read_document, read_json
 from chalicelib.storage import Item, LookupItem, UTCDateTime, time_key
 
 META = "meta"
@@ -45,7 +46,6 @@ MOST_INLINE_BYTES = 64 * 1024
 _PIECE_CHARACTERS = 90_000  # At most 360 kB: an item holds 400 KB.
 _LATEST_PIN = 10**10
 _FRAGMENT_LIFETIME = timedelta(hours=1)
-_parts: TypeAdapter[tuple[MessagePart, ...]] = TypeAdapter(tuple[MessagePart, ...])
 
 
 class ChatItem(LookupItem):
@@ -172,12 +172,12 @@ def lookup_key(chat: Chat) -> str:
 
 def dump_parts(parts: Sequence[MessagePart]) -> str:
     """A message's parts as JSON text."""
-    return _parts.dump_json(tuple(parts), exclude_none=True).decode()
+    return to_json(parts)
 
 
 def load_parts(text: str) -> tuple[MessagePart, ...]:
     """A message's parts from their JSON text."""
-    return _parts.validate_json(text)
+    return read_json(tuple[MessagePart, ...], text)
 
 
 def split(content: str) -> list[str]:
@@ -221,7 +221,7 @@ def chat_attributes(chat: Chat) -> dict[str, Any]:
         "open_calls": [_dump_call(call) for call in chat.open_calls] or None,
         "action_deadline": chat.action_deadline,
         "server_outcomes": dict(chat.server_outcomes) or None,
-        "last_error": chat.last_error.model_dump(mode="json") if chat.last_error else None,
+        "last_error": to_document(chat.last_error) if chat.last_error else None,
         "watched_until": chat.watched_until,
         "created_at": chat.created_at,
         "updated_at": chat.updated_at,
@@ -257,7 +257,7 @@ def to_chat(item: ChatItem) -> Chat:
         open_calls=tuple(_load_call(each) for each in item.open_calls or ()),
         action_deadline=item.action_deadline,
         server_outcomes=item.server_outcomes or {},
-        last_error=ChatError.model_validate(item.last_error) if item.last_error else None,
+        last_error=read_document(ChatError, item.last_error) if item.last_error else None,
         watched_until=item.watched_until,
         created_at=item.created_at,
         updated_at=item.updated_at,
@@ -276,7 +276,7 @@ def to_message(item: MessageItem, content: str) -> Message:
         visibility=Visibility(item.visibility),
         model_config_id=item.model_config_id,
         parts=load_parts(content),
-        usage=MessageUsage.model_validate(item.usage) if item.usage else None,
+        usage=read_document(MessageUsage, item.usage) if item.usage else None,
     )
 
 

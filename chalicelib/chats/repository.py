@@ -28,6 +28,7 @@ from chalicelib.chats.models import Chat, Fragment, Message, Queued
 from chalicelib.chats.reading import ChatReader
 from chalicelib.identity.repository import IdentityRepository
 from chalicelib.organizations.repository import OrganizationRepository
+from chalicelib.sdk.base import to_document
 from chalicelib.storage import Database, Transaction
 from chalicelib.storage.conditions import refusal_ignored, refused_as
 
@@ -259,7 +260,7 @@ class ChatRepository(ChatReader):
                 model_config_id=message.model_config_id,
                 content=None if pieces else content,
                 pieces=len(pieces),
-                usage=message.usage.model_dump(mode="json") if message.usage else None,
+                usage=to_document(message.usage) if message.usage else None,
             )
             transaction.put(item, self._messages.absent(), ChatChangedError())
             for number, piece in enumerate(pieces):

@@ -19,7 +19,8 @@ from chalicelib.chats.transition import Transition
 from chalicelib.identity.models import Actor
 from chalicelib.organizations.service import OrganizationService
 from chalicelib.primitives import Clock, new_id
-from chalicelib.sdk.chats import ChatStatus, CreateChatRequest, MessageRole, Text
+from chalicelib.sdk.chats import ChatStatus, MessageRole, Text
+from chalicelib.sdk.requests.chats import CreateChatRequest
 from chalicelib.workspaces.service import WorkspaceService
 
 

@@ -77,9 +77,7 @@ def _to_event(happening: Happening) -> chats.StreamEvent:
     if happening.message is not None:
         event.message = to_message(happening.message)
     if happening.part is not None:
-        event.message_part = chats.StreamPart.model_validate(
-            {"message_id": happening.message_id, "part": happening.part.model_dump()}
-        )
+        event.message_part = chats.StreamPart(message_id=happening.message_id, part=happening.part)
     if chat is None:
         return event
     if happening.type is chats.StreamEventType.STATUS:

@@ -19,7 +19,7 @@ from chalicelib.organizations.models import Membership, Organization
 from chalicelib.organizations.permissions import OrganizationPermission
 from chalicelib.organizations.service import OrganizationService
 from chalicelib.primitives import Clock, new_id, parse_id
-from chalicelib.sdk.groups import CreateGroupRequest, UpdateGroupRequest
+from chalicelib.sdk.requests.groups import CreateGroupRequest, UpdateGroupRequest
 
 _MOST_GROUPS = 200  # Each membership holds the ids of its groups.
 

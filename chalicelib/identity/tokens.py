@@ -10,7 +10,7 @@ from chalicelib.identity.auditing import made_token, removed_token
 from chalicelib.identity.errors import TokenNotFoundError, UserNotFoundError
 from chalicelib.identity.models import Account, Actor, Token, TokenKind
 from chalicelib.identity.permissions import Permission, TokenScope
-from chalicelib.sdk.identity import CreateTokenRequest
+from chalicelib.sdk.requests.identity import CreateTokenRequest
 
 
 class TokenService:

@@ -16,7 +16,7 @@ from chalicelib.identity.models import Account, Actor, TokenKind, User, UserStat
 from chalicelib.identity.permissions import Permission, SiteRole
 from chalicelib.identity.ports import Belongings
 from chalicelib.primitives import new_id, parse_id
-from chalicelib.sdk.identity import CreateUserRequest, UpdateUserRequest
+from chalicelib.sdk.requests.identity import CreateUserRequest, UpdateUserRequest
 
 _MOST_PER_PAGE = 100
 _LONGEST_SEARCH = 128

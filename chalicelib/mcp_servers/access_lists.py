@@ -20,7 +20,8 @@ from chalicelib.mcp_servers.visibility import is_in
 from chalicelib.organizations.models import Organization
 from chalicelib.organizations.service import OrganizationService
 from chalicelib.primitives import Clock
-from chalicelib.sdk.mcp_access import AccessRole, UpdateMCPServerACLRequest
+from chalicelib.sdk.mcp_access import AccessRole
+from chalicelib.sdk.requests.mcp_access import UpdateMCPServerACLRequest
 
 MOST_ENTRIES = 500
 """Of users and groups together: one query reads all servers, so each must stay small."""

@@ -16,7 +16,7 @@ from chalicelib.mcp_servers.ports import ClientProvisioner, ClientRequest, Conne
 from chalicelib.mcp_servers.repository import MCPServerRepository
 from chalicelib.mcp_servers.rules import check_secrets_stay, has_moved
 from chalicelib.primitives import Clock
-from chalicelib.sdk.mcp_servers import UpdateMCPServerConfigRequest
+from chalicelib.sdk.requests.mcp_servers import UpdateMCPServerConfigRequest
 from chalicelib.storage import StorageUnavailableError
 
 

@@ -18,7 +18,7 @@ from chalicelib.mcp_servers.errors import InvalidServerError
 from chalicelib.mcp_servers.models import MCPServer, OAuth2Client, Registration, build_slug
 from chalicelib.mcp_servers.ports import ProvisionedClient
 from chalicelib.primitives import Clock, new_id
-from chalicelib.sdk.mcp_servers import (
+from chalicelib.sdk.requests.mcp_servers import (
     CreateMCPServerConfigRequest,
     UpdateMCPServerConfigRequest,
 )

@@ -7,7 +7,8 @@ from urllib.parse import urlsplit
 from chalicelib.errors import Validation
 from chalicelib.mcp_servers.errors import InvalidServerError
 from chalicelib.mcp_servers.models import MCPServer, OAuth2Client
-from chalicelib.sdk.mcp_servers import AuthType, UpdateMCPServerConfigRequest
+from chalicelib.sdk.mcp_servers import AuthType
+from chalicelib.sdk.requests.mcp_servers import UpdateMCPServerConfigRequest
 
 _PARTIAL_OAUTH2 = (
     "OAuth2 auth type requires either all of oauth2_client_id, oauth2_auth_url, and "

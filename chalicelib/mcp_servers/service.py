@@ -31,8 +31,8 @@ from chalicelib.mcp_servers.rules import (
 )
 from chalicelib.organizations.service import OrganizationService
 from chalicelib.primitives import Clock
-from chalicelib.sdk.mcp_servers import (
-    AuthType,
+from chalicelib.sdk.mcp_servers import AuthType
+from chalicelib.sdk.requests.mcp_servers import (
     CreateMCPServerConfigRequest,
     UpdateMCPServerConfigRequest,
 )

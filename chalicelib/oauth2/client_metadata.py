@@ -5,22 +5,23 @@ authorization server that reads such documents needs no registration; ours is a 
 to its redirect URI and PKCE.
 """
 
-from pydantic import BaseModel
+from dataclasses import field
 
 from chalicelib.oauth2.models import PUBLIC_CLIENT, AuthorizationServerMetadata
+from chalicelib.sdk.base import Reply
 
 CLIENT_NAME = "Ciborium"
 
 
-class ClientMetadata(BaseModel):
+class ClientMetadata(Reply):
     """The document; its members are those of RFC 7591 section 2."""
 
     client_id: str
     client_name: str = CLIENT_NAME
     client_uri: str
     redirect_uris: list[str]
-    grant_types: list[str] = ["authorization_code", "refresh_token"]
-    response_types: list[str] = ["code"]
+    grant_types: list[str] = field(default_factory=lambda: ["authorization_code", "refresh_token"])
+    response_types: list[str] = field(default_factory=lambda: ["code"])
     token_endpoint_auth_method: str = PUBLIC_CLIENT
 
 

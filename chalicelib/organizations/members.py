@@ -19,7 +19,7 @@ from chalicelib.organizations.permissions import (
 )
 from chalicelib.organizations.repository import OrganizationRepository
 from chalicelib.primitives import Clock, parse_id
-from chalicelib.sdk.organizations import MemberRolesRequest
+from chalicelib.sdk.requests.organizations import MemberRolesRequest
 from chalicelib.storage import Transaction
 
 DEFAULT_NAME = "default"

@@ -24,7 +24,7 @@ from chalicelib.organizations.permissions import (
 from chalicelib.organizations.ports import Chats, Files
 from chalicelib.organizations.repository import OrganizationRepository
 from chalicelib.primitives import Clock, new_id
-from chalicelib.sdk.organizations import (
+from chalicelib.sdk.requests.organizations import (
     CreateOrganizationRequest,
     UpdateOrganizationRequest,
 )

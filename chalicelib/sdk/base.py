@@ -1,75 +1,96 @@
-"""What all wire types share."""
+"""What all answers share. Requests are in `requests`.
 
+The server makes an answer of what it knows, so nothing is to be checked there: replies are
+dataclasses, and only whoever reads one needs pydantic, whose import costs a cold start more than
+everything else that an answer takes.
+"""
+
+import json
 import re
-from typing import Annotated, Self
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any, Self, dataclass_transform
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, StringConstraints
-
-_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-
-
-class Request(BaseModel):
-    """Something that a client sends: unknown members are ignored, wrong types refused."""
-
-    model_config = ConfigDict(
-        extra="ignore", strict=True, str_strip_whitespace=True, hide_input_in_errors=True
-    )
+if TYPE_CHECKING:
+    from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+    from pydantic.json_schema import JsonSchemaValue
+    from pydantic_core import CoreSchema
 
 
-class Reply(BaseModel):
-    """Something that the server answers."""
-
-    model_config = ConfigDict(extra="ignore")
+@dataclass_transform(kw_only_default=True, field_specifiers=(field,))
+class Reply:
+    """Something that the server answers. Each kind is a dataclass; its fields go by their names."""
 
     # Not a member of the body: the client takes it from the answer's header.
-    _etag: str | None = PrivateAttr(default=None)
+    _etag = ""
+
+    def __init_subclass__(cls) -> None:
+        dataclass(kw_only=True)(cls)
 
     @property
     def etag(self) -> str | None:
         """The version that was read (RFC 9110 section 8.8.3), where the deployment tells it."""
-        return self._etag
+        return self._etag or None
 
     def with_etag(self, etag: str | None) -> Self:
         """The same, with its version."""
-        self._etag = etag
+        self._etag = etag or ""
         return self
 
+
+class Format:
+    """Marks a text in an answer with a `format` of JSON Schema: it is told, not checked."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __get_pydantic_json_schema__(
+        self, schema: "CoreSchema", handler: "GetJsonSchemaHandler"
+    ) -> "JsonSchemaValue":
+        return {**handler(schema), "format": self._name}
+
+
+class TypeTag:
+    """Marks a union of replies that are told apart by their `type`."""
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: "GetCoreSchemaHandler"
+    ) -> "CoreSchema":
+        from pydantic import Field
+
+        return handler.generate_schema(Annotated[source, Field(discriminator="type")])
+
+
+KnownID = Annotated[str, Format("uuid")]
+"""A UUID in an answer."""
 
 # C0 and C1 controls, and Unicode's overrides of writing direction (UAX #9): with them a name passes
 # for another, or does something to the terminal that shows it.
 CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 
-def check_line(text: str) -> str:
-    """A text that shows as it is.
+def to_json(body: Reply | Sequence[Reply] | Mapping[str, Reply]) -> str:
+    """A reply, or several, as JSON; what is None is left out.
 
     Raises:
-        ValueError: it holds what no line of text does.
+        ValueError: it holds a number that JSON cannot, such as NaN.
     """
-    if CONTROLS.search(text):
-        raise ValueError("must not hold control characters or overrides of writing direction")
-    return text
+    return json.dumps(
+        body, default=_to_plain, ensure_ascii=False, allow_nan=False, separators=(",", ":")
+    )
 
 
-ONE_LINE = AfterValidator(check_line)
-Name = Annotated[str, StringConstraints(min_length=1, max_length=128), ONE_LINE]
-Slug = Annotated[str, StringConstraints(max_length=64, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
-"""Lower-case letters and digits in groups joined by single hyphens."""
+def to_document(reply: Reply) -> dict[str, Any]:
+    """A reply as JSON's types; what is None is left out."""
+    document: dict[str, Any] = json.loads(to_json(reply))
+    return document
 
 
-def check_id(text: str) -> str:
-    """A UUID in its canonical lower case.
-
-    Raises:
-        ValueError: it is none.
-    """
-    canonical = text.strip().lower()
-    if not _UUID.fullmatch(canonical):
-        raise ValueError("must be a UUID")
-    return canonical
-
-
-ID = Annotated[str, AfterValidator(check_id), Field(json_schema_extra={"format": "uuid"})]
-
-KnownID = Annotated[str, Field(json_schema_extra={"format": "uuid"})]
-"""A UUID in an answer: it is told, not checked."""
+def _to_plain(value: object) -> object:
+    if isinstance(value, Reply):
+        members = ((each.name, getattr(value, each.name)) for each in fields(value))  # type: ignore[arg-type]
+        return {name: member for name, member in members if member is not None}
+    if isinstance(value, datetime):
+        return value.isoformat().removesuffix("+00:00") + "Z"
+    raise TypeError(f"{type(value).__name__} has no JSON form")

@@ -4,18 +4,10 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from typing import Protocol
 
-from .chats import (
-    Chat,
-    ChatStatus,
-    CreateChatMessageReply,
-    CreateChatMessageRequest,
-    DecideToolCallsRequest,
-    StreamEvent,
-    TextPart,
-    ToolDecision,
-)
+from .chats import Chat, ChatStatus, CreateChatMessageReply, StreamEvent
 from .exceptions import SDKError
 from .following import EventSource, Follower
+from .requests.chats import CreateChatMessageRequest, DecideToolCallsRequest, TextPart, ToolDecision
 
 _WAIT_SECONDS = 20  # The longest that the API puts off an answer.
 _PAUSE_SECONDS = 0.2  # After an answer without news, should a deployment give it at once.

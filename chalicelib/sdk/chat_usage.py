@@ -4,14 +4,8 @@ Money is in micro-dollars: millionths of a dollar.
 """
 
 from datetime import datetime
-from typing import Annotated
 
-from pydantic import Field
-
-from .base import KnownID, Reply, Request
-
-_MOST_MICROS = 10**15
-Micros = Annotated[int, Field(ge=0, le=_MOST_MICROS)]
+from .base import KnownID, Reply
 
 
 class ChatUsage(Reply):
@@ -93,12 +87,6 @@ class ChatUsageLimitConfig(Reply):
     spend_limit_micros: int | None = None
     overrides: list[ChatUsageLimitOverride]
     group_overrides: list[ChatUsageLimitGroupOverride]
-
-
-class UpdateChatUsageLimitRequest(Request):
-    """What may be spent in a month; null means any amount."""
-
-    spend_limit_micros: Micros | None
 
 
 class ChatUsageLimitStatus(Reply):

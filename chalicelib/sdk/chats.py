@@ -1,13 +1,11 @@
 """Chats and their messages (`coder-reference.md` 4.2 to 4.7); what is ours alone says so."""
 
-import re
+from dataclasses import field
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, RootModel, StringConstraints
-
-from .base import ID, KnownID, Reply, Request
+from .base import KnownID, Reply, TypeTag
 
 
 class ChatStatus(StrEnum):
@@ -45,109 +43,6 @@ class ServerOutcome(StrEnum):
     TIMEOUT = "timeout"
     ERROR = "error"
     NO_TOOLS = "no_tools"
-
-
-_LABEL_KEY = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9._/-]*")
-_MOST_LABELS = 50
-_LONGEST_LABEL_KEY = 64
-_LONGEST_LABEL_VALUE = 256
-
-
-def check_labels(labels: dict[str, str]) -> dict[str, str]:
-    """Labels within the limits of `coder-reference.md` 4.5.
-
-    Raises:
-        ValueError: there are too many, or one is malformed or too long.
-    """
-    if len(labels) > _MOST_LABELS:
-        raise ValueError(f"must be at most {_MOST_LABELS} labels")
-    for key, value in labels.items():
-        if not _LABEL_KEY.fullmatch(key) or len(key) > _LONGEST_LABEL_KEY:
-            raise ValueError(
-                f"keys must start with a letter or digit, go on with those or any of ._/- "
-                f"and have at most {_LONGEST_LABEL_KEY} characters"
-            )
-        if not value or len(value.encode()) > _LONGEST_LABEL_VALUE:
-            raise ValueError(f"values must have 1 to {_LONGEST_LABEL_VALUE} bytes")
-    return labels
-
-
-Labels = Annotated[dict[str, str], AfterValidator(check_labels)]
-
-
-class TextPart(Request):
-    """A piece of text in a message."""
-
-    type: Literal["text"]
-    text: Annotated[str, StringConstraints(min_length=1)]
-
-
-class FilePart(Request):
-    """An image that was uploaded before."""
-
-    type: Literal["file"]
-    file_id: ID
-
-
-InputPart = Annotated[TextPart | FilePart, Field(discriminator="type")]
-Content = Annotated[list[InputPart], Field(min_length=1, max_length=100)]
-ServerIDs = Annotated[list[Annotated[str, StringConstraints(max_length=64)]], Field(max_length=500)]
-
-
-class CreateChatRequest(Request):
-    """A new chat with its first message; no `mcp_server_ids` means the defaults."""
-
-    organization_id: Annotated[str, StringConstraints(min_length=1, max_length=64)]
-    content: Content
-    system_prompt: Annotated[str, StringConstraints(max_length=10_000)] | None = None
-    workspace_id: ID | None = None
-    model_config_id: ID | None = None
-    mcp_server_ids: ServerIDs | None = None
-    labels: Labels | None = None
-
-
-class UpdateChatRequest(Request):
-    """Changes of a chat; what is absent stays.
-
-    `mcp_server_ids` and `has_unread` are ours. `pin_order` 0 unpins.
-    """
-
-    title: Annotated[str, StringConstraints(min_length=1, max_length=200)] | None = None
-    archived: bool | None = None
-    pin_order: Annotated[int, Field(ge=0, le=2**31 - 1)] | None = None
-    labels: Labels | None = None
-    mcp_server_ids: ServerIDs | None = None
-    has_unread: bool | None = None
-
-
-class CreateChatMessageRequest(Request):
-    """A message to a chat; no `mcp_server_ids` changes nothing, `[]` deselects all."""
-
-    content: Content
-    model_config_id: ID | None = None
-    mcp_server_ids: ServerIDs | None = None
-    busy_behavior: BusyBehavior = Field(default=BusyBehavior.QUEUE, strict=False)
-
-
-class EditChatMessageRequest(Request):
-    """A message in the place of one that was sent; all that came after it goes."""
-
-    content: Content
-    model_config_id: ID | None = None
-    mcp_server_ids: ServerIDs | None = None
-
-
-class ToolDecision(Request):
-    """Whether a tool may be called, as the chat's owner decides. Ours."""
-
-    tool_call_id: Annotated[str, StringConstraints(min_length=1, max_length=256)]
-    approved: bool
-
-
-class DecideToolCallsRequest(Request):
-    """Decisions on tool calls that wait for one. Ours."""
-
-    decisions: Annotated[list[ToolDecision], Field(min_length=1, max_length=128)]
 
 
 class UploadChatFileResponse(Reply):
@@ -191,7 +86,7 @@ class Chat(Reply):
     archived: bool
     pin_order: int
     has_unread: bool
-    pending_tool_calls: list[PendingToolCall] = Field(default_factory=list)
+    pending_tool_calls: list[PendingToolCall] = field(default_factory=list)
     """Those that wait for the owner's decision while the status is `requires_action`."""
     action_deadline: datetime | None = None
     """When calls that nobody has decided on count as denied."""
@@ -199,8 +94,8 @@ class Chat(Reply):
     updated_at: datetime
 
 
-class ChatsByWorkspace(RootModel[dict[KnownID, Chat]]):
-    """The latest changed chat of each workspace that has one, by the workspace's id."""
+ChatsByWorkspace = dict[KnownID, Chat]
+"""The latest changed chat of each workspace that has one, by the workspace's id."""
 
 
 class Text(Reply):
@@ -241,7 +136,7 @@ class Media(Reply):
     """An image that a tool answered with, in base64."""
 
     media_type: str
-    data: str = Field(repr=False)
+    data: str = field(repr=False)
 
 
 class ToolResult(Reply):
@@ -254,7 +149,7 @@ class ToolResult(Reply):
     result: str
     is_error: bool = False
     is_media: bool = False
-    media: list[Media] = Field(default_factory=list)
+    media: list[Media] = field(default_factory=list)
 
 
 class ServerEvent(Reply):
@@ -279,8 +174,11 @@ class Compaction(Reply):
 
 MessagePart = Annotated[
     Text | Reasoning | File | ToolCall | ToolResult | ServerEvent | Compaction,
-    Field(discriminator="type"),
+    TypeTag(),
 ]
+
+SpokenPart = Annotated[Text | Reasoning | ToolCall, TypeTag()]
+"""What models say."""
 
 
 class MessageUsage(Reply):
@@ -323,7 +221,7 @@ class ChatMessages(Reply):
     """A page of a chat's messages, newest first unless only `after_id` was given."""
 
     messages: list[ChatMessage]
-    queued_messages: list[QueuedMessage] = Field(default_factory=list)
+    queued_messages: list[QueuedMessage] = field(default_factory=list)
     """Only on the first page."""
     has_more: bool
 
@@ -354,7 +252,7 @@ class StreamPart(Reply):
 
     message_id: int
     role: MessageRole = MessageRole.ASSISTANT
-    part: Annotated[Text | Reasoning | ToolCall, Field(discriminator="type")]
+    part: SpokenPart
 
 
 class StreamEvent(Reply):
@@ -385,7 +283,7 @@ class StreamMessage(Reply):
     """
 
     type: Literal["ping", "data"]
-    data: list[StreamEvent] = Field(default_factory=list)
+    data: list[StreamEvent] = field(default_factory=list)
     since: str | None = None
     """The cursor that the events go on from. Ours, as what follows."""
     cursor: str | None = None
@@ -396,7 +294,7 @@ class StreamMessage(Reply):
 class StreamTicket(Reply):
     """Opens one socket that follows one chat, within a minute. Ours."""
 
-    ticket: str = Field(repr=False)
+    ticket: str = field(repr=False)
     expires_at: datetime
     url: str
     """Where to open it; the chat's id and the ticket are in it."""

@@ -4,22 +4,23 @@ import json
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 from urllib.parse import quote
 
 import httpx
-from pydantic import BaseModel, SecretStr, TypeAdapter, ValidationError
+from pydantic import SecretStr, ValidationError
 
-from .base import Reply, Request
+from .base import Reply
 from .errors import ErrorBody
 from .exceptions import APIError, NotFoundError, SDKError, UnreachableError, build_api_error
+from .reading import read_json
+from .requests.base import Request
 from .retrying import RetryPolicy, parse_retry_after
 from .sockets import OpenSocket, find_opener
 from .system import BuildInfo
 from .version import VERSION
 
 T = TypeVar("T")
-M = TypeVar("M", bound=BaseModel)
 Query = Mapping[str, str | int | bool | Sequence[str] | None]
 
 _IDEMPOTENT = frozenset({"GET", "HEAD", "PUT", "DELETE"})  # RFC 9110 section 9.2.2.
@@ -66,15 +67,15 @@ class Connection:
         """The whole URL of a path."""
         return self.base_url + path
 
-    def get(self, model: type[M], path: str, query: Query | None = None) -> M:
+    def get(self, model: type[T], path: str, query: Query | None = None) -> T:
         """GET one object."""
         return _parse(model, self.send("GET", path, query=query))
 
-    def get_list(self, model: type[M], path: str, query: Query | None = None) -> list[M]:
+    def get_list(self, model: type[T], path: str, query: Query | None = None) -> list[T]:
         """GET an array."""
         return _parse_list(model, self.send("GET", path, query=query))
 
-    def poll(self, model: type[M], path: str, query: Query, wait: int) -> M:
+    def poll(self, model: type[T], path: str, query: Query, wait: int) -> T:
         """GET what may take `wait` seconds to come, patiently: nothing is lost by asking again."""
         timeout = wait + self._timeout
         request = self._build("GET", path, {**query, "wait": wait or None}, None, {}, timeout)
@@ -99,30 +100,30 @@ class Connection:
             self._opener = find_opener(url, self._token)
         return self._opener
 
-    def create(self, model: type[M], path: str, body: Request) -> M:
+    def create(self, model: type[T], path: str, body: Request) -> T:
         """POST what creates something; it carries an idempotency key and is therefore retried."""
         headers = {"Idempotency-Key": str(uuid.uuid4())}
         return _parse(model, self.send("POST", path, body=body, headers=headers))
 
     def post(
         self,
-        model: type[M],
+        model: type[T],
         path: str,
         body: Request | None = None,
         headers: Mapping[str, str] | None = None,
-    ) -> M:
+    ) -> T:
         """POST what creates nothing; it is retried only if it did not leave."""
         return _parse(model, self.send("POST", path, body=body, headers=headers))
 
     def change(
         self,
-        model: type[M],
+        model: type[T],
         path: str,
         body: Request | None = None,
         *,
         method: str = "PATCH",
         headers: Mapping[str, str] | None = None,
-    ) -> M:
+    ) -> T:
         """PATCH or PUT, and what has become of the object."""
         return _parse(model, self.send(method, path, body=body, headers=headers))
 
@@ -131,8 +132,8 @@ class Connection:
         return self.send("DELETE", path, headers=headers)
 
     def create_bytes(
-        self, model: type[M], path: str, content: bytes, content_type: str, query: Query
-    ) -> M:
+        self, model: type[T], path: str, content: bytes, content_type: str, query: Query
+    ) -> T:
         """POST something that is not JSON and creates something; otherwise as `create`."""
         headers = {"Content-Type": content_type, "Idempotency-Key": str(uuid.uuid4())}
         return _parse(model, self._send(self._build("POST", path, query, content, headers)))
@@ -251,20 +252,25 @@ def _reveal(value: Any) -> Any:
     raise TypeError(f"{type(value).__name__} has no JSON form")
 
 
-def _parse(model: type[M], response: httpx.Response) -> M:
-    reply = _understand(model.model_validate_json, response)
+def _parse(model: type[T], response: httpx.Response) -> T:
+    reply = understand(model, response)
     if isinstance(reply, Reply):
         reply.with_etag(response.headers.get("ETag"))
     return reply
 
 
-def _parse_list(model: type[M], response: httpx.Response) -> list[M]:
-    return _understand(TypeAdapter(list[model]).validate_json, response)  # type: ignore[valid-type]
+def _parse_list(model: type[T], response: httpx.Response) -> list[T]:
+    return understand(cast("type[list[T]]", list[model]), response)  # type: ignore[valid-type]
 
 
-def _understand(validate: Callable[[bytes], T], response: httpx.Response) -> T:
+def understand(model: type[T], response: httpx.Response) -> T:
+    """A success in the words of a type.
+
+    Raises:
+        APIError: it is not Ciborium's.
+    """
     try:
-        return validate(response.content)
+        return read_json(model, response.content)
     except ValidationError:
         raise not_ours(response) from None  # The cause holds the answer.
 

@@ -22,6 +22,7 @@ No message holds the token or what was sent.
 from pydantic import ValidationError
 
 from .errors import ErrorBody, FieldError
+from .reading import read_json
 
 
 class SDKError(Exception):
@@ -150,7 +151,7 @@ _BY_STATUS: dict[int, type[APIError]] = {
 def build_api_error(status: int, content: bytes, retry_after: float | None = None) -> APIError:
     """The error that an answer stands for."""
     try:
-        body = ErrorBody.model_validate_json(content)
+        body = read_json(ErrorBody, content)
     except ValidationError:  # A proxy's or gateway's own page; what it says is not for our users.
         message = f"The server answered with HTTP status {status} and not in Ciborium's words."
         body = ErrorBody(message=message, code="", request_id="")

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from .base import KnownID, Name, Reply, Request, Slug
+from .base import KnownID, Reply
 
 
 class Group(Reply):
@@ -15,17 +15,3 @@ class Group(Reply):
     is_everyone: bool
     created_at: datetime
     updated_at: datetime
-
-
-class CreateGroupRequest(Request):
-    """A new group; `display_name` is its `name` when absent."""
-
-    name: Slug
-    display_name: Name | None = None
-
-
-class UpdateGroupRequest(Request):
-    """What is to change; what is absent or null stays."""
-
-    name: Slug | None = None
-    display_name: Name | None = None

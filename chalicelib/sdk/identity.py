@@ -1,17 +1,10 @@
 """Users, their tokens, and signing in."""
 
+from dataclasses import field
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import Field, SecretStr, StringConstraints
-
-from .base import ONE_LINE, KnownID, Name, Reply, Request
-
-Username = Annotated[
-    str, StringConstraints(max_length=32, pattern=r"^[a-zA-Z0-9]+(-[a-zA-Z0-9]+)*$")
-]
-Email = Annotated[str, StringConstraints(max_length=254, pattern=r"^[^@\s]+@[^@\s]+$"), ONE_LINE]
-PersonName = Annotated[str, StringConstraints(max_length=128), ONE_LINE]
+from .base import KnownID, Reply
 
 
 class Role(Reply):
@@ -41,40 +34,14 @@ class Users(Reply):
     has_more: bool
 
 
-class CreateUserRequest(Request):
-    """A new person; `roles` are site roles beyond `member`."""
-
-    email: Email
-    username: Username
-    name: PersonName = ""
-    roles: list[Literal["owner", "member"]] = Field(default_factory=list, max_length=2)
-
-
-class UpdateUserRequest(Request):
-    """What is to change; what is absent or null stays. `roles` replaces them all."""
-
-    email: Email | None = None
-    username: Username | None = None
-    name: PersonName | None = None
-    roles: list[Literal["owner", "member"]] | None = Field(default=None, max_length=2)
-
-
 Scope = Literal["all", "read", "mcp", "chats", "users"]
-
-
-class CreateTokenRequest(Request):
-    """A new API token; `lifetime` is in seconds, and of several `scopes` each adds."""
-
-    token_name: Name | None = None
-    lifetime: Annotated[int, Field(ge=60, le=365 * 24 * 3600)] = 90 * 24 * 3600
-    scopes: list[Scope] = Field(default=["all"], min_length=1, max_length=5)
 
 
 class CreateTokenReply(Reply):
     """The new token. It is shown here once and stored only as a hash."""
 
     id: KnownID
-    key: str
+    key: str = field(repr=False)
     expires_at: datetime
 
 
@@ -88,10 +55,3 @@ class Token(Reply):
     created_at: datetime
     expires_at: datetime
     last_used: datetime | None = None
-
-
-class LoginRequest(Request):
-    """Signing a browser in with an API token; `next` is a path to go on to."""
-
-    token: SecretStr
-    next: Annotated[str, StringConstraints(max_length=2048)] = ""

@@ -1,11 +1,8 @@
 """Access lists of MCP servers (`coder-reference.md` 1.9)."""
 
 from enum import StrEnum
-from typing import Annotated
 
-from pydantic import AfterValidator, Field
-
-from .base import KnownID, Reply, Request, check_id
+from .base import KnownID, Reply
 
 
 class AccessRole(StrEnum):
@@ -13,23 +10,6 @@ class AccessRole(StrEnum):
 
     READ = "read"
     NONE = ""
-
-
-def _check_roles(roles: dict[str, AccessRole]) -> dict[str, AccessRole]:
-    checked = {check_id(id_): role for id_, role in roles.items()}
-    if len(checked) != len(roles):
-        raise ValueError("must not name an id twice, in capitals or not")
-    return checked
-
-
-Roles = Annotated[dict[str, AccessRole], Field(max_length=100), AfterValidator(_check_roles)]
-
-
-class UpdateMCPServerACLRequest(Request):
-    """Changes to an access list, by the ids of users and groups; who is not named stays."""
-
-    user_roles: Roles | None = None
-    group_roles: Roles | None = None
 
 
 class ACLUser(Reply):

@@ -1,11 +1,8 @@
 """Organisations and their members."""
 
 from datetime import datetime
-from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints
-
-from .base import KnownID, Name, Reply, Request, Slug
+from .base import KnownID, Reply
 from .identity import Role
 
 
@@ -21,22 +18,6 @@ class Organization(Reply):
     updated_at: datetime
 
 
-class CreateOrganizationRequest(Request):
-    """A new organisation; `display_name` is its `name` when absent."""
-
-    name: Slug
-    display_name: Name | None = None
-    description: Annotated[str, StringConstraints(max_length=1024)] = ""
-
-
-class UpdateOrganizationRequest(Request):
-    """What is to change; what is absent or null stays."""
-
-    name: Slug | None = None
-    display_name: Name | None = None
-    description: Annotated[str, StringConstraints(max_length=1024)] | None = None
-
-
 class OrganizationMember(Reply):
     """A person's membership in an organisation; `group_ids` leaves out the group of everyone."""
 
@@ -47,11 +28,3 @@ class OrganizationMember(Reply):
     roles: list[Role]
     group_ids: list[KnownID]
     created_at: datetime
-
-
-class MemberRolesRequest(Request):
-    """What a member may do; `organization-member` is implied."""
-
-    roles: list[Literal["organization-admin", "organization-member"]] = Field(
-        default_factory=list, max_length=2
-    )

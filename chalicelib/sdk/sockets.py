@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 from pydantic import ValidationError
 
 from .chats import StreamMessage
+from .reading import read_json
 from .version import VERSION
 
 _OPEN_SECONDS = 10.0
@@ -73,7 +74,7 @@ class _ClientSocket:
         if not content:
             raise SocketClosedError
         try:
-            return StreamMessage.model_validate_json(content)
+            return read_json(StreamMessage, content)
         except ValidationError as exc:
             raise SocketClosedError from exc
 

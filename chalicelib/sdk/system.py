@@ -1,8 +1,6 @@
 """What a deployment says of itself."""
 
-from typing import Any, Literal
-
-from pydantic import ConfigDict
+from typing import Any, ClassVar, Literal
 
 from .base import Reply
 
@@ -31,7 +29,7 @@ class Message(Reply):
 class OpenAPIDocument(Reply):
     """An OpenAPI document; of its members only some are named here."""
 
-    model_config = ConfigDict(extra="allow")
+    __pydantic_config__: ClassVar = {"extra": "allow"}
 
     openapi: str
     info: dict[str, Any]

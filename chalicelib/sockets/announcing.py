@@ -12,6 +12,7 @@ from chalicelib.chats.models import Chat
 from chalicelib.chats.wire import to_events
 from chalicelib.logs import describe_exception, get_logger
 from chalicelib.primitives import Clock
+from chalicelib.sdk.base import to_json
 from chalicelib.sdk.chats import StreamMessage
 from chalicelib.sockets.pushing import Pusher
 from chalicelib.sockets.repository import SocketRepository
@@ -105,4 +106,4 @@ def _build(since: Cursor, news: News) -> StreamMessage:
 
 
 def _dump(message: StreamMessage) -> bytes:
-    return message.model_dump_json(exclude_none=True).encode()
+    return to_json(message).encode()

@@ -6,7 +6,7 @@ from pydantic import ValidationError
 
 from chalicelib.errors import CiboriumError
 from chalicelib.identity.models import Actor
-from chalicelib.sdk.workspaces import CreateWorkspaceRequest
+from chalicelib.sdk.requests.workspaces import CreateWorkspaceRequest
 from chalicelib.turns.providers.models import ToolSpec
 from chalicelib.workspaces.models import Workspace
 from chalicelib.workspaces.service import WorkspaceService

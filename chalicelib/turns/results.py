@@ -4,11 +4,13 @@ import json
 from base64 import b64decode
 from binascii import Error
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from chalicelib.chats.models import OpenCall
 from chalicelib.mcp_client.models import ToolResult
 from chalicelib.sdk import chats
+from chalicelib.sdk.base import to_json
 
 MOST_TEXT = 128 * 1024
 """Characters of one result; the rest is left out, and the text says so."""
@@ -66,18 +68,18 @@ def fit(results: Sequence[chats.ToolResult]) -> list[chats.ToolResult]:
         fitting = result
         if _size(fitting) > room and fitting.media:
             note = f"{fitting.result}\n[images left out: too much at once]"
-            fitting = fitting.model_copy(update={"media": [], "is_media": False, "result": note})
+            fitting = replace(fitting, media=[], is_media=False, result=note)
         if _size(fitting) > room:
             start = fitting.result[: max(room, 0) // _BYTES_OF_A_CHARACTER]
             cut = f"{start}\n[the rest was left out: too much at once]"
-            fitting = fitting.model_copy(update={"result": cut})
+            fitting = replace(fitting, result=cut)
         room -= _size(fitting)
         kept.append(fitting)
     return kept
 
 
 def _size(result: chats.ToolResult) -> int:
-    return len(result.model_dump_json().encode())
+    return len(to_json(result).encode())
 
 
 def _find_image(block: Mapping[str, Any], room: int) -> chats.Media | None:

@@ -228,11 +228,11 @@ def _unwrapped(part: MessagePart, box: Toolbox) -> MessagePart:
     if not isinstance(part, ToolCall) or part.tool_name not in box.tools:
         return part
     server = box.tools[part.tool_name].server
-    part = part.model_copy(update={"mcp_server_config_id": server.id})
+    part = replace(part, mcp_server_config_id=server.id)
     if not server.model_intent or not isinstance(part.args, Mapping):
         return part
     intent, arguments = unwrap(part.args)
-    return part.model_copy(update={"intent": intent, "args": arguments})
+    return replace(part, intent=intent, args=arguments)
 
 
 def _news(before: Mapping[str, str], box: Toolbox) -> list[MessagePart]:

@@ -11,7 +11,7 @@ from chalicelib.organizations.models import Membership
 from chalicelib.organizations.permissions import OrganizationPermission
 from chalicelib.organizations.service import OrganizationService
 from chalicelib.primitives import Clock, new_id, parse_id
-from chalicelib.sdk.workspaces import CreateWorkspaceRequest, UpdateWorkspaceRequest
+from chalicelib.sdk.requests.workspaces import CreateWorkspaceRequest, UpdateWorkspaceRequest
 from chalicelib.workspaces.auditing import did_to_workspace
 from chalicelib.workspaces.errors import (
     InvalidWorkspaceError,

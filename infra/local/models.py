@@ -5,16 +5,14 @@ from dataclasses import dataclass, field
 
 from pydantic import SecretStr
 
-from chalicelib.sdk.chat_models import (
-    ChatModelConfig,
-    ChatProviderConfig,
+from chalicelib.sdk.chat_models import ChatModelConfig, ChatProviderConfig, ProviderKind
+from chalicelib.sdk.client import Client
+from chalicelib.sdk.requests.chat_models import (
     CreateChatModelConfigRequest,
     CreateChatProviderConfigRequest,
-    ProviderKind,
     UpdateChatModelConfigRequest,
     UpdateChatProviderConfigRequest,
 )
-from chalicelib.sdk.client import Client
 
 _URL = "https://api.openai.com/v1"
 _MODEL = "gpt-4.1-mini"

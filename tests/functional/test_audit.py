@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from chalicelib.sdk.mcp_servers import CreateMCPServerConfigRequest
+from chalicelib.sdk.requests.mcp_servers import CreateMCPServerConfigRequest
 from tests.support import aws
 from tests.support.audit import CHATS, ORGANIZATIONS, events, me
 from tests.support.authorization_server import AuthorizationServer

@@ -6,18 +6,17 @@ from pathlib import Path
 import pytest
 
 from chalicelib.sdk import ConflictError, NotFoundError
-from chalicelib.sdk.chats import (
+from chalicelib.sdk.chats import StreamEvent, Text
+from chalicelib.sdk.requests.chats import (
     CreateChatMessageRequest,
     CreateChatRequest,
     EditChatMessageRequest,
     FilePart,
-    StreamEvent,
-    Text,
     TextPart,
     ToolDecision,
     UpdateChatRequest,
 )
-from chalicelib.sdk.chats import DecideToolCallsRequest as Decide
+from chalicelib.sdk.requests.chats import DecideToolCallsRequest as Decide
 from tests.support.chat_worker import WorkingTransport, types_of
 from tests.support.cli import Terminal, terminal_of
 from tests.support.deployment import ADMIN_TOKEN

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from chalicelib.sdk import UsageLimitError
-from chalicelib.sdk.chat_usage import UpdateChatUsageLimitRequest
-from chalicelib.sdk.chats import CreateChatRequest
-from chalicelib.sdk.chats import TextPart as InputText
+from chalicelib.sdk.requests.chat_usage import UpdateChatUsageLimitRequest
+from chalicelib.sdk.requests.chats import CreateChatRequest
+from chalicelib.sdk.requests.chats import TextPart as InputText
 from tests.functional.test_chat_usage import allow, spend
 from tests.support.chats import offer_model
 from tests.support.cli import Terminal, terminal_of

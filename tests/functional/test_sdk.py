@@ -22,22 +22,21 @@ from chalicelib.sdk import (
     ToolApprovalRequiredError,
     UnauthenticatedError,
 )
-from chalicelib.sdk.chats import CreateChatRequest, TextPart
+from chalicelib.sdk.chats import Text
 from chalicelib.sdk.experimental import ExperimentalClient
-from chalicelib.sdk.identity import CreateTokenRequest, CreateUserRequest
-from chalicelib.sdk.mcp_access import AccessRole, UpdateMCPServerACLRequest
-from chalicelib.sdk.mcp_servers import (
-    AuthType,
-    Availability,
+from chalicelib.sdk.mcp_access import AccessRole
+from chalicelib.sdk.mcp_servers import AuthType, Availability, ToolChanges, ToolRule, Transport
+from chalicelib.sdk.mcp_tools import ToolState
+from chalicelib.sdk.methods.audit import AuditFilter
+from chalicelib.sdk.requests.chats import CreateChatRequest, TextPart
+from chalicelib.sdk.requests.identity import CreateTokenRequest, CreateUserRequest
+from chalicelib.sdk.requests.mcp_access import UpdateMCPServerACLRequest
+from chalicelib.sdk.requests.mcp_servers import (
     CreateMCPServerConfigRequest,
-    ToolChanges,
-    ToolRule,
-    Transport,
     UpdateMCPServerConfigRequest,
 )
-from chalicelib.sdk.mcp_tools import ApproveToolsRequest, CallToolRequest, ToolState
-from chalicelib.sdk.methods.audit import AuditFilter
-from chalicelib.sdk.organizations import CreateOrganizationRequest
+from chalicelib.sdk.requests.mcp_tools import ApproveToolsRequest, CallToolRequest
+from chalicelib.sdk.requests.organizations import CreateOrganizationRequest
 from tests.support.chats import offer_model
 from tests.support.deployment import ADMIN_TOKEN, Deployment
 from tests.support.journey import MCP_URL, World, connect_url
@@ -275,7 +274,7 @@ def test_iterators_give_everything_page_by_page(deployment: Deployment) -> None:
             assert [chat.id for chat in found] == made[::-1]
         assert admin.experimental.get_chat(made[0]).title
         messages = list(admin.experimental.iter_chat_messages(made[0], page_size=1))
-        assert [str(each.content[0].model_dump()["text"]) for each in messages] == ["Hello"]
+        assert [each.content for each in messages] == [[Text(text="Hello")]]
 
 
 def test_an_iterator_ends_even_if_the_server_does_not() -> None:

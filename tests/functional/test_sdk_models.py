@@ -4,10 +4,10 @@ import pytest
 from pydantic import SecretStr
 
 from chalicelib.sdk import ConflictError, ForbiddenError, InvalidRequestError, NotFoundError
-from chalicelib.sdk.chat_models import (
+from chalicelib.sdk.chat_models import ProviderKind
+from chalicelib.sdk.requests.chat_models import (
     CreateChatModelConfigRequest,
     CreateChatProviderConfigRequest,
-    ProviderKind,
     UpdateChatModelConfigRequest,
     UpdateChatProviderConfigRequest,
 )
@@ -32,10 +32,8 @@ def test_a_provider_and_its_model_from_beginning_to_end(deployment: Deployment) 
         )
         assert model.is_default
         (listed,) = methods.list_chat_model_configs()
-        assert listed.model_dump() == model.model_dump()
-        assert [each.model_dump() for each in methods.list_chat_providers()] == [
-            provider.model_dump()
-        ]
+        assert listed == model
+        assert methods.list_chat_providers() == [provider]
         (choice,) = methods.list_chat_models()
         assert (choice.id, choice.provider) == (model.id, ProviderKind.ANTHROPIC)
         with pytest.raises(ConflictError):

@@ -3,14 +3,14 @@
 import pytest
 
 from chalicelib.sdk import ConflictError
-from chalicelib.sdk.groups import CreateGroupRequest, UpdateGroupRequest
-from chalicelib.sdk.identity import CreateUserRequest, UpdateUserRequest
-from chalicelib.sdk.organizations import (
+from chalicelib.sdk.requests.groups import CreateGroupRequest, UpdateGroupRequest
+from chalicelib.sdk.requests.identity import CreateUserRequest, UpdateUserRequest
+from chalicelib.sdk.requests.organizations import (
     CreateOrganizationRequest,
     MemberRolesRequest,
     UpdateOrganizationRequest,
 )
-from chalicelib.sdk.workspaces import CreateWorkspaceRequest, UpdateWorkspaceRequest
+from chalicelib.sdk.requests.workspaces import CreateWorkspaceRequest, UpdateWorkspaceRequest
 from tests.support.deployment import Deployment
 from tests.support.sdk import sdk_client
 

@@ -6,12 +6,10 @@ import pytest
 from pydantic import SecretStr
 
 from chalicelib.sdk import ConflictError, NotFoundError
-from chalicelib.sdk.mcp_servers import (
-    AuthType,
-    Availability,
+from chalicelib.sdk.mcp_servers import AuthType, Availability, Transport
+from chalicelib.sdk.requests.mcp_servers import (
     CreateMCPServerConfigRequest,
     PutUserHeadersRequest,
-    Transport,
     UpdateMCPServerConfigRequest,
 )
 from tests.support.cli import SECRET, TICKETS, Terminal

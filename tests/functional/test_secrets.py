@@ -116,7 +116,7 @@ def test_nothing_that_holds_a_secret_shows_it_when_printed(world: World) -> None
     from chalicelib.identity.models import Actor
     from chalicelib.oauth2.flow import CallbackQuery
     from chalicelib.oauth2.models import ClientCredentials, TokenResponse
-    from chalicelib.sdk.mcp_servers import CreateMCPServerConfigRequest
+    from chalicelib.sdk.requests.mcp_servers import CreateMCPServerConfigRequest
     from tests.support.servers import server_body
 
     body = server_body(api_key_value="sentinel-1", custom_headers={"X-A": "sentinel-2"})

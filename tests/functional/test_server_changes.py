@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from chalicelib.sdk.mcp_servers import UpdateMCPServerConfigRequest
+from chalicelib.sdk.requests.mcp_servers import UpdateMCPServerConfigRequest
 from tests.support.deployment import ADMIN_TOKEN, Deployment, error_of
 from tests.support.journey import ISSUER, World
 from tests.support.servers import MANUAL_OAUTH2, SERVERS, create_server, server_body

@@ -8,6 +8,7 @@ import pytest
 
 from chalicelib.primitives import new_id
 from chalicelib.sdk.chats import StreamMessage
+from chalicelib.sdk.reading import read_document
 from tests.support import aws
 from tests.support.chats import CHATS, offer_model, text
 from tests.support.deployment import ADMIN_TOKEN, STREAM_URL, Deployment, error_of, start_deployment
@@ -59,7 +60,7 @@ class Reader:
 
     def catch_up(self) -> None:
         for raw in self.received[self._read :]:
-            message = StreamMessage.model_validate(raw)
+            message = read_document(StreamMessage, raw)
             if message.since == self._cursor:
                 self.events += raw["data"]
                 self._cursor = raw["cursor"]

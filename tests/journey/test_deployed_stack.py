@@ -15,13 +15,8 @@ import websocket
 
 from chalicelib.primitives import new_id
 from chalicelib.sdk import Client
-from chalicelib.sdk.chats import (
-    ChatStatus,
-    CreateChatRequest,
-    InputPart,
-    StreamEventType,
-    TextPart,
-)
+from chalicelib.sdk.chats import ChatStatus, StreamEventType
+from chalicelib.sdk.requests.chats import CreateChatRequest, InputPart, TextPart
 from infra import package
 from infra.deploy_local import DeployedStack, deployed_stack
 from infra.local.demo import DemoServer

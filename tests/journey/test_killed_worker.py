@@ -23,13 +23,12 @@ from chalicelib.sdk.chats import (
     Chat,
     ChatMessage,
     ChatStatus,
-    CreateChatRequest,
     MessageRole,
     Text,
-    TextPart,
     ToolCall,
     ToolResult,
 )
+from chalicelib.sdk.requests.chats import CreateChatRequest, TextPart
 from infra.local.models import ensure_model
 from infra.local.scripted_model import ScriptedModel
 from tests.support.local_stack import ADMIN_TOKEN, LocalRun

@@ -8,13 +8,12 @@ from chalicelib.sdk.chat_session import ChatSession
 from chalicelib.sdk.chats import (
     ChatMessage,
     ChatStatus,
-    CreateChatRequest,
     MessageRole,
     StreamEventType,
     Text,
-    TextPart,
     ToolResult,
 )
+from chalicelib.sdk.requests.chats import CreateChatRequest, TextPart
 
 _SPOKEN = {StreamEventType.MESSAGE_PART, StreamEventType.MESSAGE}
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import websocket
 
 from chalicelib.sdk.chats import ChatStatus, StreamMessage
+from chalicelib.sdk.reading import read_json
 from infra.deploy_local import DeployedStack
 
 
@@ -19,7 +20,7 @@ def messages_until_rest(socket: websocket.WebSocket) -> Iterator[StreamMessage]:
     """What comes through it until the chat waits for its owner."""
     message = StreamMessage(type="ping")
     while message.status is not ChatStatus.WAITING:
-        message = StreamMessage.model_validate_json(socket.recv())
+        message = read_json(StreamMessage, socket.recv())
         yield message
 
 

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import click
 
 from ..client import Client
-from ..mcp_access import AccessRole, ACLGroup, ACLUser, MCPServerACL, UpdateMCPServerACLRequest
+from ..mcp_access import AccessRole, ACLGroup, ACLUser, MCPServerACL
+from ..requests.mcp_access import UpdateMCPServerACLRequest
 from .arguments import server_argument
 from .commands import F, Group
 from .problems import REFUSED, Problem

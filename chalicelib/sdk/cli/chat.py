@@ -8,8 +8,9 @@ from typing import Any
 import click
 
 from ..chat_session import ChatSession
-from ..chats import Chat, ChatError, CreateChatMessageRequest, CreateChatRequest, FilePart, TextPart
+from ..chats import Chat, ChatError
 from ..client import Client
+from ..requests.chats import CreateChatMessageRequest, CreateChatRequest, FilePart, TextPart
 from .arguments import complete_chats, complete_servers
 from .chat_references import LAST, get_chat, get_model_id, get_own_organization_id
 from .chat_turns import Approval, Turns

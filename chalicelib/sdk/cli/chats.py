@@ -4,7 +4,8 @@ from datetime import UTC
 
 import click
 
-from ..chats import Chat, UpdateChatRequest
+from ..chats import Chat
+from ..requests.chats import UpdateChatRequest
 from .arguments import chat_argument
 from .chat_references import get_chat
 from .commands import Group

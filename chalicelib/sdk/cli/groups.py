@@ -2,7 +2,7 @@
 
 import click
 
-from ..groups import CreateGroupRequest, UpdateGroupRequest
+from ..requests.groups import CreateGroupRequest, UpdateGroupRequest
 from .commands import Group
 from .organizations import show_members
 from .session import Session, get_group_id, get_organization_id, get_user_id, pass_session

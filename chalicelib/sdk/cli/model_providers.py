@@ -6,12 +6,9 @@ from typing import Any, TypeVar
 import click
 from pydantic import SecretStr
 
-from ..chat_models import (
-    CreateChatProviderConfigRequest,
-    ProviderKind,
-    UpdateChatProviderConfigRequest,
-)
+from ..chat_models import ProviderKind
 from ..client import Client
+from ..requests.chat_models import CreateChatProviderConfigRequest, UpdateChatProviderConfigRequest
 from .commands import Group
 from .output import note
 from .problems import REFUSED, Problem

@@ -6,12 +6,9 @@ from typing import Any, TypeVar
 
 import click
 
-from ..chat_models import (
-    ChatModelConfig,
-    CreateChatModelConfigRequest,
-    UpdateChatModelConfigRequest,
-)
+from ..chat_models import ChatModelConfig
 from ..client import Client
+from ..requests.chat_models import CreateChatModelConfigRequest, UpdateChatModelConfigRequest
 from .commands import Group
 from .model_providers import get_provider_id, providers
 from .problems import REFUSED, Problem

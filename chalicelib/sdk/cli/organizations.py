@@ -2,11 +2,10 @@
 
 import click
 
-from ..organizations import (
+from ..organizations import Organization, OrganizationMember
+from ..requests.organizations import (
     CreateOrganizationRequest,
     MemberRolesRequest,
-    Organization,
-    OrganizationMember,
     UpdateOrganizationRequest,
 )
 from .commands import Group

@@ -12,13 +12,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import click
-from pydantic import BaseModel
 from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-JSONValue = BaseModel | Mapping[str, Any] | Sequence[Any] | str | bool | None
+from ..base import Reply, to_document
+
+JSONValue = Reply | Mapping[str, Any] | Sequence[Any] | str | bool | None
 # C0 and C1 controls, and Unicode's marks of writing direction (UAX #9).
 _UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _UNSAFE_IN_BLOCK = re.compile(
@@ -93,8 +94,8 @@ def note(text: str) -> None:
 
 def to_jsonable(data: Any) -> Any:
     """Wire types, in any lists and objects, as JSON has them."""
-    if isinstance(data, BaseModel):
-        return data.model_dump(mode="json", exclude_none=True)
+    if isinstance(data, Reply):
+        return to_document(data)
     if isinstance(data, Mapping):
         return {name: to_jsonable(value) for name, value in data.items()}
     if isinstance(data, list | tuple):

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import click
 
-from ..mcp_servers import PutUserHeadersRequest, UserHeaders
+from ..mcp_servers import UserHeaders
+from ..requests.mcp_servers import PutUserHeadersRequest
 from .arguments import server_argument
 from .commands import Group, JSONCommand
 from .problems import Problem

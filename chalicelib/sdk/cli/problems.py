@@ -6,6 +6,7 @@ from typing import Any
 import click
 from pydantic import ValidationError
 
+from ..base import to_document
 from ..exceptions import (
     APIError,
     ConnectRequiredError,
@@ -80,7 +81,7 @@ def report(error: SDKError | ValidationError | Problem, *, as_json: bool) -> int
             "status": error.status,
             "code": error.code,
             "detail": error.detail or None,
-            "validations": [each.model_dump() for each in error.validations] or None,
+            "validations": [to_document(each) for each in error.validations] or None,
             "request_id": error.request_id,
             "connect_url": error.connect_url,
         }

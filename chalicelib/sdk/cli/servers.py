@@ -4,12 +4,10 @@ from typing import Any
 
 import click
 
+from ..base import to_document
 from ..client import Client
-from ..mcp_servers import (
-    CreateMCPServerConfigRequest,
-    MCPServerConfig,
-    UpdateMCPServerConfigRequest,
-)
+from ..mcp_servers import MCPServerConfig
+from ..requests.mcp_servers import CreateMCPServerConfigRequest, UpdateMCPServerConfigRequest
 from .arguments import server_argument
 from .commands import Group
 from .server_options import read_changes, server_options
@@ -123,5 +121,5 @@ def _name_organizations(client: Client, fields: dict[str, Any]) -> None:
 
 def _describe(server: MCPServerConfig) -> dict[str, Any]:
     """Everything that the API says, secrets being only flags."""
-    fields = server.model_dump(mode="json", exclude_none=True)
+    fields = to_document(server)
     return {name.replace("_", " "): value for name, value in fields.items()}

@@ -5,7 +5,8 @@ from typing import get_args
 
 import click
 
-from ..identity import CreateTokenRequest, Scope
+from ..identity import Scope
+from ..requests.identity import CreateTokenRequest
 from .commands import Group
 from .session import Session, get_user_id, pass_session
 

@@ -5,13 +5,8 @@ import json
 import click
 
 from ..exceptions import ToolApprovalRequiredError
-from ..mcp_tools import (
-    ApproveToolsRequest,
-    CallToolReply,
-    CallToolRequest,
-    Elicitation,
-    ToolState,
-)
+from ..mcp_tools import CallToolReply, Elicitation, ToolState
+from ..requests.mcp_tools import ApproveToolsRequest, CallToolRequest
 from .arguments import server_argument
 from .commands import JSONCommand
 from .output import clean, note

@@ -7,8 +7,9 @@ from typing import Any
 
 import click
 
-from ..chat_usage import ChatUsage, ChatUsageLimitConfig, UpdateChatUsageLimitRequest
+from ..chat_usage import ChatUsage, ChatUsageLimitConfig
 from ..client import Client
+from ..requests.chat_usage import UpdateChatUsageLimitRequest
 from .commands import Group, json_option
 from .models import Dollars
 from .output import note

@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from ..identity import CreateUserRequest, UpdateUserRequest
+from ..requests.identity import CreateUserRequest, UpdateUserRequest
 from .account import describe_user
 from .commands import Group
 from .session import Session, get_user_id, pass_session

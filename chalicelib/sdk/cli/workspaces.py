@@ -4,8 +4,10 @@ from typing import Any, TextIO
 
 import click
 
+from ..base import to_document
 from ..client import Client
-from ..workspaces import CreateWorkspaceRequest, UpdateWorkspaceRequest, Workspace
+from ..requests.workspaces import CreateWorkspaceRequest, UpdateWorkspaceRequest
+from ..workspaces import Workspace
 from .commands import Group
 from .problems import REFUSED, Problem
 from .session import Session, get_organization_id, get_server_id, is_id, pass_session
@@ -68,9 +70,9 @@ def show(session: Session, organization: str, workspace: str) -> None:
     """Show a workspace."""
     with session.client() as client:
         found = get_workspace(client, get_organization_id(client, organization), workspace)
-    fields = found.model_dump(mode="json", exclude={"owner_username", "organization_id"})
-    pairs = {name.replace("_", " "): value for name, value in fields.items()}
-    session.output.fields({**pairs, "owner id": None, "owner": _owner(found)}, found)
+    pairs = {name.replace("_", " "): value for name, value in to_document(found).items()}
+    hidden = dict.fromkeys(("owner id", "owner username", "organization id"))
+    session.output.fields({**pairs, **hidden, "owner": _owner(found)}, found)
 
 
 @workspaces.command()

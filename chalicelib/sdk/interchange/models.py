@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from ..mcp_servers import CreateMCPServerConfigRequest, Transport
+from ..mcp_servers import Transport
+from ..requests.mcp_servers import CreateMCPServerConfigRequest
 
 
 class InterchangeError(ValueError):

@@ -6,7 +6,8 @@ from typing import Any
 
 from pydantic import SecretStr, ValidationError
 
-from ..mcp_servers import AuthType, Availability, CreateMCPServerConfigRequest
+from ..mcp_servers import AuthType, Availability
+from ..requests.mcp_servers import CreateMCPServerConfigRequest
 from .client_files import read_entry
 from .jsonc import parse_json_with_comments
 from .models import (

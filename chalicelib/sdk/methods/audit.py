@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from ..audit import AuditEvent, AuditEvents
 from ..connection import not_ours
 from ..paging import PAGE_SIZE, iterate_pages
+from ..reading import read_json
 from .base import Methods
 
 _AUDIT = "/api/v2/audit"
@@ -93,7 +94,7 @@ class AuditMethods(Methods):
             try:
                 # Only a line feed ends a line; JSON may hold what Unicode calls a line break.
                 lines = [line for line in answer.content.split(b"\n") if line]
-                events = [AuditEvent.model_validate_json(line) for line in lines]
+                events = [read_json(AuditEvent, line) for line in lines]
             except ValidationError:
                 raise not_ours(answer) from None
             return events, answer.headers.get("X-Next-Cursor")

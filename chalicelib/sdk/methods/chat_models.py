@@ -1,15 +1,13 @@
 """Model providers, their models, and which of them a chat may use."""
 
-from ..chat_models import (
-    ChatModel,
-    ChatModelConfig,
-    ChatProviderConfig,
+from ..chat_models import ChatModel, ChatModelConfig, ChatProviderConfig
+from ..connection import segment
+from ..requests.chat_models import (
     CreateChatModelConfigRequest,
     CreateChatProviderConfigRequest,
     UpdateChatModelConfigRequest,
     UpdateChatProviderConfigRequest,
 )
-from ..connection import segment
 from .base import Methods
 
 _CHATS = "/api/experimental/chats"

@@ -12,10 +12,10 @@ from ..chat_usage import (
     ChatUsageLimitStatus,
     ChatUserCost,
     ChatUserCosts,
-    UpdateChatUsageLimitRequest,
 )
 from ..connection import segment
 from ..paging import PAGE_SIZE, iterate_pages
+from ..requests.chat_usage import UpdateChatUsageLimitRequest
 from .base import Methods, if_match
 
 _CHATS = "/api/experimental/chats"

@@ -10,17 +10,19 @@ from ..chats import (
     ChatMessages,
     ChatsByWorkspace,
     CreateChatMessageReply,
+    StreamEvent,
+    StreamEvents,
+    StreamTicket,
+)
+from ..connection import segment
+from ..paging import PAGE_SIZE, iterate_pages, next_after_id
+from ..requests.chats import (
     CreateChatMessageRequest,
     CreateChatRequest,
     DecideToolCallsRequest,
     EditChatMessageRequest,
-    StreamEvent,
-    StreamEvents,
-    StreamTicket,
     UpdateChatRequest,
 )
-from ..connection import segment
-from ..paging import PAGE_SIZE, iterate_pages, next_after_id
 from ..sockets import OpenSocket
 from .base import Methods
 
@@ -67,7 +69,7 @@ class ChatMethods(Methods):
     def get_chats_by_workspace(self, workspace_ids: Sequence[str]) -> dict[str, Chat]:
         """The latest changed chat in each of some workspaces, where there is one."""
         query = {"workspace_ids": ",".join(workspace_ids)}
-        return self._connection.get(ChatsByWorkspace, f"{_CHATS}/by-workspace", query).root
+        return self._connection.get(ChatsByWorkspace, f"{_CHATS}/by-workspace", query)
 
     def get_chat(self, chat_id: str) -> Chat:
         """One of the caller's chats."""

@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 
 from ..connection import segment
-from ..groups import CreateGroupRequest, Group, UpdateGroupRequest
+from ..groups import Group
 from ..organizations import OrganizationMember
 from ..paging import PAGE_SIZE, iterate_pages, next_after_id
+from ..requests.groups import CreateGroupRequest, UpdateGroupRequest
 from .base import Methods
 from .organizations import organization_path
 

@@ -1,6 +1,7 @@
 """Who may see and use an MCP server."""
 
-from ..mcp_access import MCPServerACL, UpdateMCPServerACLRequest
+from ..mcp_access import MCPServerACL
+from ..requests.mcp_access import UpdateMCPServerACLRequest
 from .base import Methods
 from .mcp_servers import server_path
 

@@ -1,13 +1,12 @@
 """MCP servers, and the caller's connections to them."""
 
 from ..connection import segment
-from ..mcp_servers import (
+from ..mcp_servers import DisconnectReply, MCPServerConfig, UserHeaders
+from ..reading import read_json
+from ..requests.mcp_servers import (
     CreateMCPServerConfigRequest,
-    DisconnectReply,
-    MCPServerConfig,
     PutUserHeadersRequest,
     UpdateMCPServerConfigRequest,
-    UserHeaders,
 )
 from .base import Methods, if_match
 
@@ -87,7 +86,7 @@ class MCPServerMethods(Methods):
         answer = self._connection.delete(f"{server_path(server_id)}/oauth2/disconnect")
         if not answer.content:  # An earlier attempt did it, and its answer was lost.
             return DisconnectReply(token_revoked=False)
-        return DisconnectReply.model_validate_json(answer.content)
+        return read_json(DisconnectReply, answer.content)
 
 
 def server_path(server_id: str) -> str:

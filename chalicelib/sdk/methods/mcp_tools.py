@@ -2,15 +2,8 @@
 
 from collections.abc import Sequence
 
-from ..mcp_tools import (
-    AllTools,
-    ApproveToolsRequest,
-    CallToolReply,
-    CallToolRequest,
-    MCPServerDiagnosis,
-    MCPServerTools,
-    ToolApprovals,
-)
+from ..mcp_tools import AllTools, CallToolReply, MCPServerDiagnosis, MCPServerTools, ToolApprovals
+from ..requests.mcp_tools import ApproveToolsRequest, CallToolRequest
 from .base import Methods
 from .mcp_servers import server_path
 

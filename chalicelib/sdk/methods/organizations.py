@@ -3,14 +3,13 @@
 from collections.abc import Iterator
 
 from ..connection import segment
-from ..organizations import (
+from ..organizations import Organization, OrganizationMember
+from ..paging import PAGE_SIZE, iterate_pages, next_after_id
+from ..requests.organizations import (
     CreateOrganizationRequest,
     MemberRolesRequest,
-    Organization,
-    OrganizationMember,
     UpdateOrganizationRequest,
 )
-from ..paging import PAGE_SIZE, iterate_pages, next_after_id
 from .base import Methods
 
 _ORGANIZATIONS = "/api/v2/organizations"

@@ -4,16 +4,9 @@ from collections.abc import Iterator
 from typing import Literal
 
 from ..connection import segment
-from ..identity import (
-    CreateTokenReply,
-    CreateTokenRequest,
-    CreateUserRequest,
-    Token,
-    UpdateUserRequest,
-    User,
-    Users,
-)
+from ..identity import CreateTokenReply, Token, User, Users
 from ..paging import PAGE_SIZE, iterate_pages
+from ..requests.identity import CreateTokenRequest, CreateUserRequest, UpdateUserRequest
 from .base import Methods
 
 _USERS = "/api/v2/users"

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 from ..connection import segment
 from ..paging import PAGE_SIZE, iterate_pages, next_after_id
-from ..workspaces import CreateWorkspaceRequest, UpdateWorkspaceRequest, Workspace
+from ..requests.workspaces import CreateWorkspaceRequest, UpdateWorkspaceRequest
+from ..workspaces import Workspace
 from .base import Methods, if_match
 from .organizations import organization_path
 

@@ -9,6 +9,7 @@ import pytest
 
 from chalicelib.sdk import Client, NotFoundError, RetryPolicy, SDKError, UnreachableError
 from chalicelib.sdk.chats import StreamEvent
+from chalicelib.sdk.reading import read_document
 from tests.support.chat_feed import (
     CHAT_ID,
     Event,
@@ -58,7 +59,7 @@ def flat(script: list[list[Event]]) -> list[Event]:
 
 
 def same(events: list[StreamEvent], script: list[list[Event]]) -> bool:
-    expected = [StreamEvent.model_validate(each) for each in flat(script)]
+    expected = [read_document(StreamEvent, each) for each in flat(script)]
     return events == expected
 
 

@@ -15,9 +15,10 @@ from chalicelib.sdk import (
     UnavailableError,
     UnreachableError,
 )
-from chalicelib.sdk.identity import CreateUserRequest
-from chalicelib.sdk.mcp_servers import Availability, UpdateMCPServerConfigRequest
-from chalicelib.sdk.mcp_tools import CallToolRequest
+from chalicelib.sdk.mcp_servers import Availability
+from chalicelib.sdk.requests.identity import CreateUserRequest
+from chalicelib.sdk.requests.mcp_servers import UpdateMCPServerConfigRequest
+from chalicelib.sdk.requests.mcp_tools import CallToolRequest
 from chalicelib.sdk.retrying import parse_retry_after
 from tests.support.sdk import TOKEN, Scripted
 

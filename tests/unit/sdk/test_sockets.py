@@ -11,6 +11,7 @@ import pytest
 from chalicelib.sdk import Client, NotFoundError
 from chalicelib.sdk.chats import ChatStatus, StreamEvent, StreamEvents, StreamMessage
 from chalicelib.sdk.following import Follower
+from chalicelib.sdk.reading import read_document
 from chalicelib.sdk.sockets import OpenSocket, Socket, SocketClosedError, find_opener
 from tests.support.chat_feed import CHAT_ID, Event, now, said, saying, text
 
@@ -26,14 +27,15 @@ TURN: list[list[Event]] = [
 def data(number: int) -> StreamMessage:
     """What tells one batch of the turn: cursors count the batches that were seen."""
     states = [each["status"] for batch in TURN[: number + 1] for each in batch if "status" in each]
-    return StreamMessage.model_validate(
+    return read_document(
+        StreamMessage,
         {
             "type": "data",
             "since": str(number),
             "cursor": str(number + 1),
             "status": states[-1],
             "data": TURN[number],
-        }
+        },
     )
 
 
@@ -67,8 +69,8 @@ class Deployment:
         states = [
             each["status"] for batch in TURN[: self.happened] for each in batch if "status" in each
         ]
-        return StreamEvents.model_validate(
-            {"events": events, "cursor": str(self.happened), "status": states[-1]}
+        return read_document(
+            StreamEvents, {"events": events, "cursor": str(self.happened), "status": states[-1]}
         )
 
     def find_socket_opener(self) -> OpenSocket | None:
@@ -103,7 +105,7 @@ def follow(deployment: Deployment) -> list[StreamEvent]:
     raise AssertionError(f"the turn never ended: {deployment.asked}")
 
 
-EVERYTHING = [StreamEvent.model_validate(each) for batch in TURN for each in batch]
+EVERYTHING = [read_document(StreamEvent, each) for batch in TURN for each in batch]
 
 
 def test_what_is_pushed_need_not_be_asked_for() -> None:

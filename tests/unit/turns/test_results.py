@@ -9,6 +9,7 @@ import pytest
 from chalicelib.chats.models import OpenCall
 from chalicelib.mcp_client.models import ToolResult
 from chalicelib.sdk import chats
+from chalicelib.sdk.base import to_json
 from chalicelib.turns.results import MOST_MEDIA, MOST_TEXT, MOST_TOGETHER, build, convert, fit
 
 CALL = OpenCall(id="c1", tool_name="t__x", name="x", server_id="s1")
@@ -122,7 +123,7 @@ def test_a_long_text_is_cut_and_says_how_much_is_missing() -> None:
 def test_results_together_fit_into_one_transaction(character: str) -> None:
     """Which DynamoDB limits in bytes; every character here takes another number of them."""
     results = fit([build(CALL, character * MOST_TEXT) for _ in range(128)])
-    stored = sum(len(each.model_dump_json().encode()) for each in results)
+    stored = sum(len(to_json(each).encode()) for each in results)
     assert len(results) == 128
     assert stored < MOST_TOGETHER + 128 * 300
     assert results[0].result == character * MOST_TEXT
