@@ -2,7 +2,7 @@
 
 from collections.abc import Container
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from chalicelib.audit import Action
 from chalicelib.chat_models.auditing import did_to_config
@@ -18,10 +18,12 @@ from chalicelib.chat_models.repository import ChatModelRepository
 from chalicelib.identity.models import Actor
 from chalicelib.identity.permissions import Permission
 from chalicelib.primitives import Clock, new_id, parse_id
-from chalicelib.sdk.requests.chat_models import (
-    CreateChatModelConfigRequest,
-    UpdateChatModelConfigRequest,
-)
+
+if TYPE_CHECKING:
+    from chalicelib.sdk.requests.chat_models import (
+        CreateChatModelConfigRequest,
+        UpdateChatModelConfigRequest,
+    )
 
 _MOST_CONFIGS = 100  # All of them are read with each choice of a model.
 _FIELDS = (
@@ -63,7 +65,7 @@ class ModelConfigService:
         catalog = self._repository.read_all()
         return _view(catalog, _require(catalog, config_id))
 
-    def create(self, actor: Actor, request: CreateChatModelConfigRequest) -> ConfigView:
+    def create(self, actor: Actor, request: "CreateChatModelConfigRequest") -> ConfigView:
         """Add a model; while there is no default one, it becomes it unless told otherwise.
 
         Raises:
@@ -98,7 +100,7 @@ class ModelConfigService:
         self,
         actor: Actor,
         config_id: str,
-        request: UpdateChatModelConfigRequest,
+        request: "UpdateChatModelConfigRequest",
         versions: Container[int] | None = None,
     ) -> ConfigView:
         """Change a model; one that becomes the default takes the place of the present one.

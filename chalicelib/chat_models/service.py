@@ -2,9 +2,7 @@
 
 from collections.abc import Callable, Container
 from dataclasses import dataclass, replace
-from typing import Any
-
-from pydantic import SecretStr
+from typing import TYPE_CHECKING, Any
 
 from chalicelib.audit import Action
 from chalicelib.chat_models.auditing import did_to_provider
@@ -25,10 +23,14 @@ from chalicelib.identity.models import Actor
 from chalicelib.identity.permissions import Permission
 from chalicelib.primitives import Clock, new_id, parse_id
 from chalicelib.sdk.chat_models import ProviderKind
-from chalicelib.sdk.requests.chat_models import (
-    CreateChatProviderConfigRequest,
-    UpdateChatProviderConfigRequest,
-)
+
+if TYPE_CHECKING:
+    from pydantic import SecretStr
+
+    from chalicelib.sdk.requests.chat_models import (
+        CreateChatProviderConfigRequest,
+        UpdateChatProviderConfigRequest,
+    )
 
 _MOST_PROVIDERS = 20  # All of them are read with each choice of a model.
 
@@ -83,7 +85,7 @@ class ProviderService:
         actor.require(Permission.CHAT_MODEL_READ)
         return _require(self._repository.read_all(), provider_id)
 
-    def create(self, actor: Actor, request: CreateChatProviderConfigRequest) -> Provider:
+    def create(self, actor: Actor, request: "CreateChatProviderConfigRequest") -> Provider:
         """Add a provider.
 
         Raises:
@@ -118,7 +120,7 @@ class ProviderService:
         self,
         actor: Actor,
         provider_id: str,
-        request: UpdateChatProviderConfigRequest,
+        request: "UpdateChatProviderConfigRequest",
         versions: Container[int] | None = None,
     ) -> ProviderChange:
         """Change a provider; one that leads elsewhere loses its key, unless a new one comes along.
@@ -196,12 +198,12 @@ class ProviderService:
             raise InvalidProviderError("base_url", exc.message) from exc
         return provider
 
-    def _seal(self, provider_id: str, key: SecretStr) -> bytes:
+    def _seal(self, provider_id: str, key: "SecretStr") -> bytes:
         place = Place(PROVIDER_API_KEY, provider_id)
         return self._vault.seal(key.get_secret_value(), place, DEPLOYMENT_SCOPE)
 
 
-def _merge(provider: Provider, request: UpdateChatProviderConfigRequest) -> Provider:
+def _merge(provider: Provider, request: "UpdateChatProviderConfigRequest") -> Provider:
     """The provider with the requested changes; a URL that nobody chose follows kind and region."""
     changes: dict[str, Any] = {
         name: getattr(request, name)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from chalicelib.audit import Action, NewEvent, ObjectType, diff
 from chalicelib.audit.models import Diff
@@ -23,12 +24,14 @@ from chalicelib.chats.transition import Transition
 from chalicelib.identity.models import Actor
 from chalicelib.organizations.service import OrganizationService
 from chalicelib.sdk.chats import BusyBehavior, ChatStatus, MessageRole
-from chalicelib.sdk.requests.chats import (
-    CreateChatMessageRequest,
-    DecideToolCallsRequest,
-    EditChatMessageRequest,
-    UpdateChatRequest,
-)
+
+if TYPE_CHECKING:
+    from chalicelib.sdk.requests.chats import (
+        CreateChatMessageRequest,
+        DecideToolCallsRequest,
+        EditChatMessageRequest,
+        UpdateChatRequest,
+    )
 
 _INTERRUPTED = "The call was not made: the user interrupted."
 
@@ -56,7 +59,7 @@ class ConversationService:
         self._organizations = organizations
         self._choices = choices
 
-    def send(self, actor: Actor, chat_id: str, request: CreateChatMessageRequest) -> Sent:
+    def send(self, actor: Actor, chat_id: str, request: "CreateChatMessageRequest") -> Sent:
         """Say something in a chat: a turn begins, or the message waits for the present one.
 
         Raises:
@@ -77,7 +80,7 @@ class ConversationService:
         return sent
 
     def edit(
-        self, actor: Actor, chat_id: str, message_id: int, request: EditChatMessageRequest
+        self, actor: Actor, chat_id: str, message_id: int, request: "EditChatMessageRequest"
     ) -> Message:
         """Say something else instead: what came after it goes, also what waits or runs.
 
@@ -143,7 +146,7 @@ class ConversationService:
 
         return self._chats.change(actor, chat_id, make)
 
-    def decide(self, actor: Actor, chat_id: str, request: DecideToolCallsRequest) -> Chat:
+    def decide(self, actor: Actor, chat_id: str, request: "DecideToolCallsRequest") -> Chat:
         """Approve or deny tool calls that wait for the owner.
 
         Raises:
@@ -198,7 +201,7 @@ class ConversationService:
 
         return self._chats.change(actor, chat_id, make)
 
-    def update(self, actor: Actor, chat_id: str, request: UpdateChatRequest) -> Chat:
+    def update(self, actor: Actor, chat_id: str, request: "UpdateChatRequest") -> Chat:
         """Change a chat's title, labels, pin, archive, servers, or whether it counts as read.
 
         Raises:
@@ -219,7 +222,7 @@ class ConversationService:
 
         return self._chats.change(actor, chat_id, make)
 
-    def _send(self, actor: Actor, making: Transition, request: CreateChatMessageRequest) -> Sent:
+    def _send(self, actor: Actor, making: Transition, request: "CreateChatMessageRequest") -> Sent:
         chat = making.chat
         _require_open(chat)
         parts = self._choices.content.resolve(actor, chat.organization_id, request.content)
@@ -269,7 +272,7 @@ def _require_queued(chat: Chat, queued_id: int) -> None:
         raise MessageNotFoundError
 
 
-def _changed(chat: Chat, request: UpdateChatRequest) -> Chat:
+def _changed(chat: Chat, request: "UpdateChatRequest") -> Chat:
     archived = chat.archived if request.archived is None else request.archived
     if request.archived is not None and archived == chat.archived:
         raise InvalidChangeError("archived", f"is {str(archived).lower()} already")

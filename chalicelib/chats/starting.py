@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from chalicelib.audit import Action, ObjectType, diff
 from chalicelib.chats.auditing import describe_chat
@@ -20,8 +21,10 @@ from chalicelib.identity.models import Actor
 from chalicelib.organizations.service import OrganizationService
 from chalicelib.primitives import Clock, new_id
 from chalicelib.sdk.chats import ChatStatus, MessageRole, Text
-from chalicelib.sdk.requests.chats import CreateChatRequest
 from chalicelib.workspaces.service import WorkspaceService
+
+if TYPE_CHECKING:
+    from chalicelib.sdk.requests.chats import CreateChatRequest
 
 
 class ChatStarter:
@@ -43,7 +46,7 @@ class ChatStarter:
         self._queue = queue
         self._clock = clock
 
-    def start(self, actor: Actor, request: CreateChatRequest) -> Chat:
+    def start(self, actor: Actor, request: "CreateChatRequest") -> Chat:
         """A new chat of the actor's in one of their organisations; its first turn begins.
 
         Raises:

@@ -1,6 +1,7 @@
 """Groups: who manages them, who sees them, who is in them."""
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from chalicelib.audit import Action
 from chalicelib.groups.auditing import did_to_group, did_to_group_member
@@ -19,7 +20,9 @@ from chalicelib.organizations.models import Membership, Organization
 from chalicelib.organizations.permissions import OrganizationPermission
 from chalicelib.organizations.service import OrganizationService
 from chalicelib.primitives import Clock, new_id, parse_id
-from chalicelib.sdk.requests.groups import CreateGroupRequest, UpdateGroupRequest
+
+if TYPE_CHECKING:
+    from chalicelib.sdk.requests.groups import CreateGroupRequest, UpdateGroupRequest
 
 _MOST_GROUPS = 200  # Each membership holds the ids of its groups.
 
@@ -51,7 +54,7 @@ class GroupService:
         """
         return self._get(self._readable(actor, organization_id), group_id)
 
-    def create(self, actor: Actor, organization_id: str, request: CreateGroupRequest) -> Group:
+    def create(self, actor: Actor, organization_id: str, request: "CreateGroupRequest") -> Group:
         """Add a group.
 
         Raises:
@@ -77,7 +80,7 @@ class GroupService:
         return group
 
     def update(
-        self, actor: Actor, organization_id: str, group_id: str, request: UpdateGroupRequest
+        self, actor: Actor, organization_id: str, group_id: str, request: "UpdateGroupRequest"
     ) -> Group:
         """Change a group's names; what is not named stays.
 

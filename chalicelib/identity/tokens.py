@@ -3,6 +3,7 @@
 import secrets
 from dataclasses import replace
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from chalicelib.audit import Action, NewEvent
 from chalicelib.identity.accounts import Accounts, new_token_text, resolve_user_id
@@ -10,7 +11,9 @@ from chalicelib.identity.auditing import made_token, removed_token
 from chalicelib.identity.errors import TokenNotFoundError, UserNotFoundError
 from chalicelib.identity.models import Account, Actor, Token, TokenKind
 from chalicelib.identity.permissions import Permission, TokenScope
-from chalicelib.sdk.requests.identity import CreateTokenRequest
+
+if TYPE_CHECKING:
+    from chalicelib.sdk.requests.identity import CreateTokenRequest
 
 
 class TokenService:
@@ -19,7 +22,9 @@ class TokenService:
     def __init__(self, accounts: Accounts) -> None:
         self._accounts = accounts
 
-    def create(self, actor: Actor, user_id: str, request: CreateTokenRequest) -> tuple[Token, str]:
+    def create(
+        self, actor: Actor, user_id: str, request: "CreateTokenRequest"
+    ) -> tuple[Token, str]:
         """A new API token for a user; its text is returned here and never again.
 
         Raises:

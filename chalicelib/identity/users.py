@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from chalicelib.audit import Action, ObjectType, diff
 from chalicelib.identity.accounts import Accounts, resolve_user_id
@@ -16,7 +17,9 @@ from chalicelib.identity.models import Account, Actor, TokenKind, User, UserStat
 from chalicelib.identity.permissions import Permission, SiteRole
 from chalicelib.identity.ports import Belongings
 from chalicelib.primitives import new_id, parse_id
-from chalicelib.sdk.requests.identity import CreateUserRequest, UpdateUserRequest
+
+if TYPE_CHECKING:
+    from chalicelib.sdk.requests.identity import CreateUserRequest, UpdateUserRequest
 
 _MOST_PER_PAGE = 100
 _LONGEST_SEARCH = 128
@@ -81,7 +84,7 @@ class UserService:
             raise UserNotFoundError
         return self._accounts.get(wanted).user
 
-    def create(self, actor: Actor, request: CreateUserRequest) -> User:
+    def create(self, actor: Actor, request: "CreateUserRequest") -> User:
         """Add a person.
 
         Raises:
@@ -106,7 +109,7 @@ class UserService:
         self._repository.add(account, event)
         return user
 
-    def update(self, actor: Actor, user_id: str, request: UpdateUserRequest) -> User:
+    def update(self, actor: Actor, user_id: str, request: "UpdateUserRequest") -> User:
         """Change a person; what is not named stays. Everybody may change their own name.
 
         New roles hold from the next request on, with every token.

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
+from typing import TYPE_CHECKING
 
 from chalicelib.audit import Action, ObjectType, diff
 from chalicelib.errors import Validation
@@ -21,7 +22,9 @@ from chalicelib.organizations.models import Organization
 from chalicelib.organizations.service import OrganizationService
 from chalicelib.primitives import Clock
 from chalicelib.sdk.mcp_access import AccessRole
-from chalicelib.sdk.requests.mcp_access import UpdateMCPServerACLRequest
+
+if TYPE_CHECKING:
+    from chalicelib.sdk.requests.mcp_access import UpdateMCPServerACLRequest
 
 MOST_ENTRIES = 500
 """Of users and groups together: one query reads all servers, so each must stay small."""
@@ -93,7 +96,7 @@ class AccessListService:
             tuple(each for each in _entries(groups, allowed) if each.role),
         )
 
-    def update(self, actor: Actor, server_id: str, request: UpdateMCPServerACLRequest) -> None:
+    def update(self, actor: Actor, server_id: str, request: "UpdateMCPServerACLRequest") -> None:
         """Change entries of a server's access list; those that are not named stay.
 
         The first change turns "everyone in its organisations" into a list of what that means at the

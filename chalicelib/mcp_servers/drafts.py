@@ -2,8 +2,7 @@
 
 import json
 from dataclasses import replace
-
-from pydantic import SecretStr
+from typing import TYPE_CHECKING
 
 from chalicelib.encryption import DEPLOYMENT_SCOPE, Place, Vault
 from chalicelib.encryption.fields import (
@@ -18,10 +17,14 @@ from chalicelib.mcp_servers.errors import InvalidServerError
 from chalicelib.mcp_servers.models import MCPServer, OAuth2Client, Registration, build_slug
 from chalicelib.mcp_servers.ports import ProvisionedClient
 from chalicelib.primitives import Clock, new_id
-from chalicelib.sdk.requests.mcp_servers import (
-    CreateMCPServerConfigRequest,
-    UpdateMCPServerConfigRequest,
-)
+
+if TYPE_CHECKING:
+    from pydantic import SecretStr
+
+    from chalicelib.sdk.requests.mcp_servers import (
+        CreateMCPServerConfigRequest,
+        UpdateMCPServerConfigRequest,
+    )
 
 _PLAIN_FIELDS = (
     *("display_name", "slug", "description", "icon_url", "transport", "url", "auth_type"),
@@ -39,7 +42,7 @@ class ServerDrafts:
         self._vault = vault
         self._clock = clock
 
-    def build(self, actor_id: str, request: CreateMCPServerConfigRequest) -> MCPServer:
+    def build(self, actor_id: str, request: "CreateMCPServerConfigRequest") -> MCPServer:
         """A new server as requested.
 
         Raises:
@@ -77,7 +80,7 @@ class ServerDrafts:
             **plain,
         )
 
-    def merge(self, server: MCPServer, request: UpdateMCPServerConfigRequest) -> MCPServer:
+    def merge(self, server: MCPServer, request: "UpdateMCPServerConfigRequest") -> MCPServer:
         """The server with the requested changes; null and absent members change nothing."""
         changes = {
             name: getattr(request, name)
@@ -137,7 +140,7 @@ class ServerDrafts:
         return self._vault.open(server.oauth2.registration_token, place)
 
     def _merge_client(
-        self, server: MCPServer, request: UpdateMCPServerConfigRequest
+        self, server: MCPServer, request: "UpdateMCPServerConfigRequest"
     ) -> OAuth2Client:
         changes = {
             name: getattr(request, f"oauth2_{name}")
@@ -172,10 +175,10 @@ class ServerDrafts:
         """
         self._vault.prepare(DEPLOYMENT_SCOPE)
 
-    def _seal(self, field: SealedField, server_id: str, secret: SecretStr | str) -> bytes:
+    def _seal(self, field: SealedField, server_id: str, secret: "SecretStr | str") -> bytes:
         text = secret if isinstance(secret, str) else secret.get_secret_value()
         return self._vault.seal(text, Place(field, server_id), DEPLOYMENT_SCOPE)
 
-    def _seal_headers(self, server_id: str, headers: dict[str, SecretStr]) -> bytes:
+    def _seal_headers(self, server_id: str, headers: dict[str, "SecretStr"]) -> bytes:
         plain = {name: value.get_secret_value() for name, value in headers.items()}
         return self._seal(SERVER_CUSTOM_HEADERS, server_id, json.dumps(plain) if plain else "")

@@ -2,13 +2,16 @@
 
 from collections.abc import Container
 from dataclasses import replace
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from chalicelib.errors import Validation
 from chalicelib.mcp_servers.errors import InvalidServerError
 from chalicelib.mcp_servers.models import MCPServer, OAuth2Client
 from chalicelib.sdk.mcp_servers import AuthType
-from chalicelib.sdk.requests.mcp_servers import UpdateMCPServerConfigRequest
+
+if TYPE_CHECKING:
+    from chalicelib.sdk.requests.mcp_servers import UpdateMCPServerConfigRequest
 
 _PARTIAL_OAUTH2 = (
     "OAuth2 auth type requires either all of oauth2_client_id, oauth2_auth_url, and "
@@ -76,7 +79,7 @@ def has_moved(before: MCPServer, after: MCPServer) -> bool:
 
 
 def check_secrets_stay(
-    before: MCPServer, after: MCPServer, request: UpdateMCPServerConfigRequest
+    before: MCPServer, after: MCPServer, request: "UpdateMCPServerConfigRequest"
 ) -> None:
     """Insist that a secret is entered again when it would be sent to another origin.
 

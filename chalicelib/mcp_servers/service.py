@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Container, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from chalicelib.audit import Action, NewEvent, ObjectType, diff
 from chalicelib.errors import Validation
@@ -32,11 +33,13 @@ from chalicelib.mcp_servers.rules import (
 from chalicelib.organizations.service import OrganizationService
 from chalicelib.primitives import Clock
 from chalicelib.sdk.mcp_servers import AuthType
-from chalicelib.sdk.requests.mcp_servers import (
-    CreateMCPServerConfigRequest,
-    UpdateMCPServerConfigRequest,
-)
 from chalicelib.storage import StorageUnavailableError
+
+if TYPE_CHECKING:
+    from chalicelib.sdk.requests.mcp_servers import (
+        CreateMCPServerConfigRequest,
+        UpdateMCPServerConfigRequest,
+    )
 
 
 class MCPServerService(ServerReading):
@@ -72,7 +75,7 @@ class MCPServerService(ServerReading):
         self._check_url = check_url
         self._clock = clock
 
-    def create(self, actor: Actor, request: CreateMCPServerConfigRequest) -> ServerView:
+    def create(self, actor: Actor, request: "CreateMCPServerConfigRequest") -> ServerView:
         """Add a server; one with OAuth2 and no client gets it by discovery and registration.
 
         Raises:
@@ -98,7 +101,7 @@ class MCPServerService(ServerReading):
         self,
         actor: Actor,
         server_id: str,
-        request: UpdateMCPServerConfigRequest,
+        request: "UpdateMCPServerConfigRequest",
         versions: Container[int] | None = None,
     ) -> ServerView:
         """Change a server; what belongs to another `auth_type` than the resulting one goes.
@@ -183,7 +186,7 @@ class MCPServerService(ServerReading):
         return self._clients.replace(actor, server)
 
     def _check_change(
-        self, before: MCPServer, after: MCPServer, request: UpdateMCPServerConfigRequest
+        self, before: MCPServer, after: MCPServer, request: "UpdateMCPServerConfigRequest"
     ) -> None:
         check_complete(after, discovery_possible=False)
         self._check_user_headers(after)

@@ -1,6 +1,7 @@
 """The members of an organisation: listed, added, changed, removed."""
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from chalicelib.audit import Action
 from chalicelib.identity.models import Actor
@@ -19,8 +20,10 @@ from chalicelib.organizations.permissions import (
 )
 from chalicelib.organizations.repository import OrganizationRepository
 from chalicelib.primitives import Clock, parse_id
-from chalicelib.sdk.requests.organizations import MemberRolesRequest
 from chalicelib.storage import Transaction
+
+if TYPE_CHECKING:
+    from chalicelib.sdk.requests.organizations import MemberRolesRequest
 
 DEFAULT_NAME = "default"
 _MOST_PER_PAGE = 100
@@ -50,7 +53,7 @@ class MemberService(OrganizationAccess):
         return self._repository.list_members(found.id, after=after, limit=limit)
 
     def add_member(
-        self, actor: Actor, organization_id: str, user_id: str, request: MemberRolesRequest
+        self, actor: Actor, organization_id: str, user_id: str, request: "MemberRolesRequest"
     ) -> Membership:
         """Make a user a member.
 
@@ -67,7 +70,7 @@ class MemberService(OrganizationAccess):
         return added
 
     def set_roles(
-        self, actor: Actor, organization_id: str, user_id: str, request: MemberRolesRequest
+        self, actor: Actor, organization_id: str, user_id: str, request: "MemberRolesRequest"
     ) -> Membership:
         """Say anew what a member may do.
 
@@ -145,6 +148,6 @@ def parse_page(limit: int, after_id: str | None) -> str:
     return after
 
 
-def _role(request: MemberRolesRequest) -> OrganizationRole:
+def _role(request: "MemberRolesRequest") -> OrganizationRole:
     is_admin = OrganizationRole.ADMIN in request.roles
     return OrganizationRole.ADMIN if is_admin else OrganizationRole.MEMBER

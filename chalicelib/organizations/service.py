@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from chalicelib.audit import Action
 from chalicelib.identity.models import OPERATOR, Actor, User
@@ -24,10 +25,12 @@ from chalicelib.organizations.permissions import (
 from chalicelib.organizations.ports import Chats, Files
 from chalicelib.organizations.repository import OrganizationRepository
 from chalicelib.primitives import Clock, new_id
-from chalicelib.sdk.requests.organizations import (
-    CreateOrganizationRequest,
-    UpdateOrganizationRequest,
-)
+
+if TYPE_CHECKING:
+    from chalicelib.sdk.requests.organizations import (
+        CreateOrganizationRequest,
+        UpdateOrganizationRequest,
+    )
 
 _MOST_REMOVED_AT_ONCE = 2000  # Twenty transactions: a few seconds of the 29 that a request has.
 
@@ -50,7 +53,7 @@ class OrganizationService(MemberService):
         self._chats = chats
         self._files = files
 
-    def create(self, actor: Actor, request: CreateOrganizationRequest) -> Organization:
+    def create(self, actor: Actor, request: "CreateOrganizationRequest") -> Organization:
         """Add an organisation and make the actor its first admin.
 
         Raises:
@@ -83,7 +86,7 @@ class OrganizationService(MemberService):
         return [organization for organization in everything if organization.id in mine]
 
     def update(
-        self, actor: Actor, organization_id: str, request: UpdateOrganizationRequest
+        self, actor: Actor, organization_id: str, request: "UpdateOrganizationRequest"
     ) -> Organization:
         """Change an organisation; what is not named stays.
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Container, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from chalicelib.audit import Action
 from chalicelib.identity.models import Actor
@@ -11,7 +12,6 @@ from chalicelib.organizations.models import Membership
 from chalicelib.organizations.permissions import OrganizationPermission
 from chalicelib.organizations.service import OrganizationService
 from chalicelib.primitives import Clock, new_id, parse_id
-from chalicelib.sdk.requests.workspaces import CreateWorkspaceRequest, UpdateWorkspaceRequest
 from chalicelib.workspaces.auditing import did_to_workspace
 from chalicelib.workspaces.errors import (
     InvalidWorkspaceError,
@@ -21,6 +21,9 @@ from chalicelib.workspaces.errors import (
 )
 from chalicelib.workspaces.models import Workspace
 from chalicelib.workspaces.repository import WorkspaceRepository
+
+if TYPE_CHECKING:
+    from chalicelib.sdk.requests.workspaces import CreateWorkspaceRequest, UpdateWorkspaceRequest
 
 _MOST_PER_PAGE = 100  # With instructions of the greatest length, far below Lambda's 6 MB.
 
@@ -74,7 +77,7 @@ class WorkspaceService:
         return self._without_deleted([workspace])[0]
 
     def create(
-        self, actor: Actor, organization_id: str, request: CreateWorkspaceRequest
+        self, actor: Actor, organization_id: str, request: "CreateWorkspaceRequest"
     ) -> Workspace:
         """A new workspace of the actor's in one of their organisations.
 
@@ -108,7 +111,7 @@ class WorkspaceService:
         actor: Actor,
         organization_id: str,
         workspace_id: str,
-        request: UpdateWorkspaceRequest,
+        request: "UpdateWorkspaceRequest",
         versions: Container[int] | None = None,
     ) -> Workspace:
         """Change a workspace; what is not named stays.
