@@ -1,8 +1,12 @@
 """The Lambdas' entry: it makes the app and registers what `chalicelib` offers."""
 
-from chalicelib import events
-from chalicelib.api import API, register
-from chalicelib.bootstrap import is_cold_start, services_from_environment
+from chalicelib import startup
+
+startup.begin()
+
+from chalicelib import events  # noqa: E402 -- begun before
+from chalicelib.api import API, register  # noqa: E402
+from chalicelib.bootstrap import is_cold_start, services_from_environment  # noqa: E402
 
 app = API(app_name="ciborium", configure_logs=False)
 services = services_from_environment()

@@ -6,11 +6,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Lock
 
+from chalicelib import startup
 from chalicelib.config import find_trace_id
 from chalicelib.logs import describe_exception, log_invocation
 from chalicelib.metrics import Invocation, Metric, count, enter, note
 from chalicelib.primitives import new_id
 
+API = "api"
 _cold = Lock()  # Held for ever by the first invocation of this process.
 
 
@@ -29,6 +31,8 @@ def observed(function: str, message: str, context: object, request_id: str = "")
     leave = enter(invocation)
     started = time.perf_counter()
     is_cold = _cold.acquire(blocking=False)
+    if function != API:
+        startup.end()  # What a route needs is loaded with the first request for it.
     try:
         note(lambda_request_id=lambda_id, trace_id=find_trace_id())
         yield
@@ -37,6 +41,7 @@ def observed(function: str, message: str, context: object, request_id: str = "")
         note(outcome="failed", **describe_exception(exc))
         raise
     finally:
+        startup.end()
         _close(invocation, message, (time.perf_counter() - started) * 1000, is_cold=is_cold)
         leave()
 

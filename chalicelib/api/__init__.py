@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from chalice.app import Chalice, Request, Response
 
+from chalicelib import startup
 from chalicelib.api.homes import find_home, load_all_routes, load_routes
+from chalicelib.invocations import API as API_FUNCTION
 from chalicelib.invocations import observed
 from chalicelib.metrics import note
 from chalicelib.primitives import new_id
@@ -70,6 +72,7 @@ def register(app: API, services: "Callable[[], Services]", *, lazily: bool = Fal
         app.load = _Loader(app, services)
     else:
         _add(app, load_all_routes(), services)
+        startup.end()
 
 
 class _Loader:
@@ -99,7 +102,7 @@ def _observed(event: Any, get_response: Callable[[Any], Response]) -> Response:
     request: Request = event
     # Views and refusals shall call it the same.
     request_id = request.context["requestId"] = str(request.context.get("requestId") or new_id())
-    with observed("api", "request", request.lambda_context, request_id):
+    with observed(API_FUNCTION, "request", request.lambda_context, request_id):
         response = _own_error_body(get_response(event), request_id)
         route = request.context.get("resourcePath")
         note(method=request.method, route=route, status=response.status_code)

@@ -14,6 +14,7 @@ from chalicelib.sdk.interchange import (
     write_servers,
 )
 from chalicelib.sdk.mcp_servers import AuthType, MCPServerConfig
+from chalicelib.sdk.reading import read_document
 
 SECRET = "sentinel-secret-value"
 
@@ -317,7 +318,7 @@ def config(**changes: Any) -> MCPServerConfig:
         "enabled": True,
         "auth_connected": False,
     }
-    return MCPServerConfig(**{**fields, **changes})
+    return read_document(MCPServerConfig, {**fields, **changes})
 
 
 @pytest.mark.parametrize("form", list(Form))
