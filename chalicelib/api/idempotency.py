@@ -5,7 +5,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from chalicelib.api.replies import Reply
-from chalicelib.idempotency.models import Answer, Request
 
 if TYPE_CHECKING:
     from chalicelib.api.routing import Call
@@ -27,6 +26,8 @@ def answer_once(call: "Call", method: str, perform: Callable[[], Reply]) -> Repl
     key = call.header("idempotency-key")
     if not key:
         return perform()
+    from chalicelib.idempotency.models import Answer, Request  # Few requests carry a key.
+
     keys = call.services.idempotency
     route = f"{method} {call.target}"
     begun = keys.begin(Request(call.actor.user_id, route, key, call.raw_body()))

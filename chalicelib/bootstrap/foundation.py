@@ -127,7 +127,7 @@ class Foundation:
     def _database(self) -> Database:
         from chalicelib.storage import Database
 
-        return Database(self._settings.table_name, self._region)
+        return Database(self._settings.table_name, self._region, self._session)
 
     @part
     def _egress(self) -> Egress:

@@ -5,6 +5,7 @@ models are bound here to one shared connection.
 """
 
 from collections.abc import Callable, Sequence
+from threading import Lock
 from types import new_class
 from typing import Any, TypeVar, cast
 
@@ -38,12 +39,23 @@ _READ_SECONDS = 3
 class _Connection(Connection):
     """Counts its calls, and gives every failure that is not about our request one name."""
 
+    def __init__(self, session: Session | None, **options: Any) -> None:
+        super().__init__(**options)
+        self._given_session = session
+        self._making_client = Lock()
+
     @property
     def session(self) -> Session:
-        """PynamoDB makes its client with it, in whichever thread needs one first."""
-        session: Session = super().session
+        """What its client is made with; a session of each thread's own if none was given."""
+        session: Session = self._given_session or super().session
         watch(session)
         return session
+
+    @property
+    def client(self) -> Any:
+        """Its client, made by the first thread that needs it: sessions bear only one at a time."""
+        with self._making_client:
+            return super().client
 
     def dispatch(self, operation_name: str, operation_kwargs: dict[str, Any]) -> dict[str, Any]:
         unavailable = _unavailable(may_be_done=operation_name not in READS)
@@ -67,11 +79,15 @@ class Database:
     Args:
         table_name: gives the deployed name of one of our tables, `Settings.table_name`.
         region: the AWS region; the endpoint follows botocore's own rules (`AWS_ENDPOINT_URL`).
+        session: the botocore session of other clients, since making one takes its time.
     """
 
-    def __init__(self, table_name: Callable[[str], str], region: str) -> None:
+    def __init__(
+        self, table_name: Callable[[str], str], region: str, session: Session | None = None
+    ) -> None:
         self._table_name = table_name
         self.connection = _Connection(
+            session,
             region=region,
             connect_timeout_seconds=_CONNECT_SECONDS,
             read_timeout_seconds=_READ_SECONDS,
