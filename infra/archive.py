@@ -6,10 +6,11 @@ import sys
 import zipfile
 from pathlib import Path
 
+from infra import service_data
+
 _COMPILER = Path(__file__).with_name("bytecode.py")
 _FIXED_TIME = (1980, 1, 1, 0, 0, 0)  # So that the same input gives the same bytes.
 
-_NEEDED_SERVICES = frozenset({"apigatewaymanagementapi", "dynamodb", "kms", "sqs", "sts"})
 _UNUSED_PACKAGES = frozenset({"pip", "setuptools", "wheel", "pycparser", "bin", "_distutils_hack"})
 _UNUSED_FILE = re.compile(r"\.(pyi|h|c|pxd|pyc)$|/py\.typed$|(^|/)__pycache__/")
 _KEPT_METADATA = re.compile(r"/(METADATA|entry_points\.txt)$")
@@ -17,7 +18,6 @@ _KEPT_METADATA = re.compile(r"/(METADATA|entry_points\.txt)$")
 _CLIENT_ONLY = re.compile(
     r"^chalicelib/sdk/((cli|interchange|methods)/|(client|connection|experimental|paging)\.py)"
 )
-_SERVICE_DATA = re.compile(r"^botocore/data/([^/]+)/")
 
 
 def write_archive(source: Path, target: Path, folder: Path) -> None:
@@ -32,6 +32,7 @@ def write_archive(source: Path, target: Path, folder: Path) -> None:
         for name in before.namelist():
             if not name.endswith("/") and _is_needed(name):
                 before.extract(name, folder)
+    service_data.shorten(folder)
     compile_modules(folder)
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as after:
         files = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*")}
@@ -60,8 +61,7 @@ def _is_needed(name: str) -> bool:
         return False
     if ".dist-info/" in name:
         return bool(_KEPT_METADATA.search(name))
-    service = _SERVICE_DATA.match(name)
-    return service is None or service.group(1) in _NEEDED_SERVICES
+    return service_data.is_needed(name)
 
 
 def _add(archive: zipfile.ZipFile, name: str, content: bytes) -> None:

@@ -4,8 +4,6 @@ import re
 from dataclasses import replace
 from urllib.parse import parse_qs
 
-from pydantic import ValidationError
-
 from chalicelib.api.contract import PAGE, Answer, Parameter
 from chalicelib.api.cookies import build_login_cookie, build_session_cookie, login_cookie_name
 from chalicelib.api.errors import InvalidBodyError, body_error
@@ -116,7 +114,9 @@ def _login_page(call: Call, next_path: str, problem: str = "", username: str = "
     return login_page(call.services.public_url, next_path, problem, provider_path, username)
 
 
-def _form(call: Call) -> requests.LoginRequest:
+def _form(call: Call) -> "requests.LoginRequest":
+    from pydantic import ValidationError
+
     try:
         fields = parse_qs(call.raw_body().decode("utf-8", "replace"), max_num_fields=10)
     except ValueError:

@@ -16,7 +16,6 @@ from chalicelib.mcp_servers.ports import ClientProvisioner, ClientRequest, Conne
 from chalicelib.mcp_servers.repository import MCPServerRepository
 from chalicelib.mcp_servers.rules import check_secrets_stay, has_moved
 from chalicelib.primitives import Clock
-from chalicelib.sdk.requests.mcp_servers import UpdateMCPServerConfigRequest
 from chalicelib.storage import StorageUnavailableError
 
 
@@ -109,6 +108,8 @@ class ServerClients:
         """
         found = self.complete(server)
         if found.oauth2.registration is Registration.MANUAL:
+            from chalicelib.sdk.requests.mcp_servers import UpdateMCPServerConfigRequest
+
             check_secrets_stay(server, found, UpdateMCPServerConfigRequest())
         moved = has_moved(server, found) or server.oauth2.issuer not in {"", found.oauth2.issuer}
         generation = server.grant_generation + (1 if moved else 0)
