@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from chalicelib.mcp_servers.service import MCPServerService
     from chalicelib.oauth2.own_urls import OwnURLs
     from chalicelib.oauth2.provider import Provider
+    from chalicelib.oauth2.provisioning import OAuth2Provisioner
     from chalicelib.oauth2.reauthorization import Reauthorizer
     from chalicelib.oauth2.registry import ConnectionRegistry
     from chalicelib.oauth2.repository import ConnectionRepository
@@ -84,13 +85,12 @@ class Registry(People):
         from chalicelib.mcp_servers.clients import ServerClients
         from chalicelib.mcp_servers.drafts import ServerDrafts
         from chalicelib.mcp_servers.service import MCPServerService
-        from chalicelib.oauth2.provisioning import OAuth2Provisioner
 
         drafts = ServerDrafts(self._vault, self._clock)
         clients = ServerClients(
             self._server_repository,
             drafts,
-            OAuth2Provisioner(self._egress, self.oauth2_urls.client_metadata),
+            lambda: self._provisioner,
             self._connection_registry,
             self.oauth2_urls.callback,
             self._clock,
@@ -105,6 +105,12 @@ class Registry(People):
             check_url=self._egress.check_url,
             clock=self._clock,
         )
+
+    @part
+    def _provisioner(self) -> OAuth2Provisioner:
+        from chalicelib.oauth2.provisioning import OAuth2Provisioner
+
+        return OAuth2Provisioner(self._egress, self.oauth2_urls.client_metadata)
 
     @part
     def icons(self) -> IconService:

@@ -6,16 +6,13 @@ Each value gets an encryption key of its own: HKDF-SHA-512 (RFC 5869) over the d
 random salt. So the limit of 2³² messages under one AES-GCM key with random nonces does not apply,
 and the nonce can be constant. The same derivation yields a commitment to the key, because AES-GCM
 alone lets a ciphertext open under two keys. `docs/decisions/0002-sealed-values.md` says more.
+
+`cryptography` is loaded with the first value: most answers hold none that is sealed.
 """
 
 import hmac
 import os
 import uuid
-
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.hashes import SHA512
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from chalicelib.encryption.errors import SealedValueError
 from chalicelib.encryption.models import DataKey, Place
@@ -34,6 +31,8 @@ _NONCE = bytes(12)  # Safe only because no two values share an encryption key.
 
 def seal(secret: bytes, key: DataKey, place: Place) -> bytes:
     """Encrypt `secret` so that it opens with this data key at this place only."""
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
     header = _PREFIX + key.key_id.bytes
     salt = os.urandom(_SALT_BYTES)
     encryption_key, commitment = _derive(key, header, salt)
@@ -47,6 +46,9 @@ def unseal(sealed: bytes, key: DataKey, place: Place) -> bytes:
     Raises:
         SealedValueError: any bit, the place or the key differs.
     """
+    from cryptography.exceptions import InvalidTag
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
     header, salt = sealed[:_HEADER_BYTES], sealed[_HEADER_BYTES : _HEADER_BYTES + _SALT_BYTES]
     encryption_key, commitment = _derive(key, header, salt)
     if not hmac.compare_digest(commitment, sealed[_HEADER_BYTES + _SALT_BYTES : _CIPHERTEXT_AT]):
@@ -72,6 +74,9 @@ def parse_key_id(sealed: bytes) -> uuid.UUID:
 
 def _derive(key: DataKey, header: bytes, salt: bytes) -> tuple[bytes, bytes]:
     """One value's encryption key and its commitment."""
+    from cryptography.hazmat.primitives.hashes import SHA512
+    from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
     derivation = HKDF(
         algorithm=SHA512(),
         length=_KEY_BYTES + _COMMITMENT_BYTES,

@@ -26,7 +26,7 @@ class ServerClients:
         self,
         repository: MCPServerRepository,
         drafts: ServerDrafts,
-        provisioner: ClientProvisioner,
+        provisioner: Callable[[], ClientProvisioner],
         connections: Connections,
         callback_url: Callable[[str], str],
         clock: Clock,
@@ -47,7 +47,7 @@ class ServerClients:
         known = server.oauth2
         is_ours = known.registration is not Registration.MANUAL
         self._drafts.prepare()
-        found = self._provisioner.provision(
+        found = self._provisioner().provision(
             ClientRequest(
                 server_id=server.id,
                 server_url=server.url,
@@ -140,11 +140,11 @@ class ServerClients:
 
     def check_authorization_url(self, url: str) -> None:
         """As `ClientProvisioner.check_authorization_url`."""
-        self._provisioner.check_authorization_url(url)
+        self._provisioner().check_authorization_url(url)
 
     def abandon(self, server: MCPServer) -> None:
         """Delete the registration of a server's client, if it was ours to make; never fails."""
         uri = server.oauth2.registration_uri
         if uri:
             with suppress(CiboriumError):  # The key service may not answer.
-                self._provisioner.abandon(uri, self._drafts.open_registration_token(server))
+                self._provisioner().abandon(uri, self._drafts.open_registration_token(server))
