@@ -92,5 +92,6 @@ def _to_plain(value: object) -> object:
         members = ((each.name, getattr(value, each.name)) for each in fields(value))  # type: ignore[arg-type]
         return {name: member for name, member in members if member is not None}
     if isinstance(value, datetime):
-        return value.isoformat().removesuffix("+00:00") + "Z"
+        text = value.isoformat()
+        return f"{text.removesuffix('+00:00')}Z" if text.endswith("+00:00") else text
     raise TypeError(f"{type(value).__name__} has no JSON form")
