@@ -77,7 +77,7 @@ client, in an interpreter that sees nothing else and may write no bytecode; medi
 the start of the process to the first answer.
 
 - **Hello** is a Chalice app whose only work is making a botocore DynamoDB client when it is
-  imported, pruned and compiled as ours is;
+  imported, packaged as ours is: pruned, its botocore data shortened, compiled;
 - **Ciborium** is what `make package` makes;
 - **plain** is the same app as `chalice package` makes it, neither pruned nor compiled.
 
@@ -88,10 +88,10 @@ its first event, *answered* what the first request took from then on: a route's 
 the first request for it. *CPU* is what of both was spent computing.
 
 Where the rest of `users/me` goes, beyond what hello imports as well, was looked at by hand on
-2026-11-25 (`-X importtime`): about two fifths were pydantic and the wire types of users, two fifths
-our own packages on the way (identity, organisations, audit, the edge), a tenth PynamoDB; then there
-are three requests to DynamoDB where that hello makes one.
-`tests/unit/test_cold_start.py` keeps everything else out."""
+2026-11-29 (`-X importtime`): two thirds are our own packages on the way (identity, organisations,
+audit, the edge), a quarter PynamoDB; then there are three requests to DynamoDB where that hello
+makes one. `docs/decisions/0025-what-a-cold-start-does-without.md` says what is not there.
+`tests/unit/test_cold_start.py` and `tests/functional/test_first_requests.py` keep it out."""
 
 
 @dataclass(frozen=True)
