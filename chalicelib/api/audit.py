@@ -5,10 +5,11 @@ from enum import StrEnum
 from typing import TypeVar
 
 from chalicelib.api.audit_wire import to_event, to_events
+from chalicelib.api.call import Call
 from chalicelib.api.contract import Parameter, limit
 from chalicelib.api.errors import InvalidQueryError
 from chalicelib.api.replies import Reply, json_reply
-from chalicelib.api.routing import Call, Route
+from chalicelib.api.routing import Route
 from chalicelib.audit.models import Action, EventFilter, ObjectType
 from chalicelib.audit.service import MOST_EXPORTED, MOST_LISTED
 from chalicelib.identity.models import OPERATOR

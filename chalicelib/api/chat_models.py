@@ -1,9 +1,10 @@
 """Model providers, their models, and which of them a chat may use."""
 
+from chalicelib.api.call import Call
 from chalicelib.api.model_wire import to_chat_model, to_model_config, to_provider
 from chalicelib.api.preconditions import build_etag, parse_if_match
 from chalicelib.api.replies import Reply, json_reply
-from chalicelib.api.routing import Call, Route
+from chalicelib.api.routing import Route
 from chalicelib.chat_models.configs import ConfigView
 from chalicelib.chat_models.models import Provider
 from chalicelib.sdk import requests

@@ -2,11 +2,12 @@
 
 from datetime import UTC, datetime
 
+from chalicelib.api.call import Call
 from chalicelib.api.contract import Parameter, limit
 from chalicelib.api.errors import InvalidQueryError
 from chalicelib.api.preconditions import build_etag, parse_if_match
 from chalicelib.api.replies import Reply, json_reply
-from chalicelib.api.routing import Call, Route
+from chalicelib.api.routing import Route
 from chalicelib.api.usage_wire import to_costs, to_limits, to_status, to_summary, to_usage
 from chalicelib.sdk import requests
 from chalicelib.sdk.chat_usage import (

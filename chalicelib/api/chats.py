@@ -1,9 +1,10 @@
 """Chats: making, listing, changing and removing them, and what is in them."""
 
+from chalicelib.api.call import Call
 from chalicelib.api.contract import Parameter, limit
 from chalicelib.api.errors import InvalidQueryError
 from chalicelib.api.replies import Reply, json_reply
-from chalicelib.api.routing import Call, Route
+from chalicelib.api.routing import Route
 from chalicelib.chats.search import MOST_WORKSPACES, parse_search, parse_workspaces
 from chalicelib.chats.wire import to_chat, to_events, to_message, to_messages, to_queued
 from chalicelib.sdk import requests

@@ -1,9 +1,10 @@
 """Images for chats."""
 
+from chalicelib.api.call import Call
 from chalicelib.api.contract import Answer, Parameter
 from chalicelib.api.errors import InvalidQueryError
 from chalicelib.api.replies import Reply, image_known_reply, image_reply, json_reply
-from chalicelib.api.routing import Call, Route
+from chalicelib.api.routing import Route
 from chalicelib.files.models import MOST_FILE_BYTES
 from chalicelib.images import IMAGE_TYPES
 from chalicelib.sdk.chats import UploadChatFileResponse

@@ -1,9 +1,10 @@
 """Groups of an organisation's members."""
 
+from chalicelib.api.call import Call
 from chalicelib.api.contract import Parameter, limit
 from chalicelib.api.organization_wire import to_group, to_members
 from chalicelib.api.replies import Reply, json_reply
-from chalicelib.api.routing import Call, Route
+from chalicelib.api.routing import Route
 from chalicelib.sdk import requests
 from chalicelib.sdk.groups import Group
 from chalicelib.sdk.organizations import OrganizationMember

@@ -1,9 +1,10 @@
 """Servers' uploaded icons."""
 
+from chalicelib.api.call import Call
 from chalicelib.api.contract import Answer
 from chalicelib.api.preconditions import build_etag, parse_if_match
 from chalicelib.api.replies import Reply, image_known_reply, image_reply
-from chalicelib.api.routing import Call, Route
+from chalicelib.api.routing import Route
 from chalicelib.images import IMAGE_TYPES
 
 

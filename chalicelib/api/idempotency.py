@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from chalicelib.api.replies import Reply
 
 if TYPE_CHECKING:
-    from chalicelib.api.routing import Call
+    from chalicelib.api.call import Call
 
 _KEPT_HEADERS = ("ETag",)
 

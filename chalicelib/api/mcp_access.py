@@ -1,8 +1,9 @@
 """Access lists of MCP servers."""
 
+from chalicelib.api.call import Call
 from chalicelib.api.contract import Parameter, limit
 from chalicelib.api.replies import Reply, json_reply
-from chalicelib.api.routing import Call, Route
+from chalicelib.api.routing import Route
 from chalicelib.api.server_wire import to_acl
 from chalicelib.sdk import requests
 from chalicelib.sdk.mcp_access import MCPServerACL

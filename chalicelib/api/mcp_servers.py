@@ -2,12 +2,13 @@
 
 from functools import partial
 
+from chalicelib.api.call import Call
 from chalicelib.api.contract import PAGE, Answer, Parameter
 from chalicelib.api.cookies import build_cookie
 from chalicelib.api.pages import connected_page
 from chalicelib.api.preconditions import build_etag, parse_if_match
 from chalicelib.api.replies import Reply, json_reply, redirect_reply
-from chalicelib.api.routing import Call, Route
+from chalicelib.api.routing import Route
 from chalicelib.api.server_wire import to_server
 from chalicelib.mcp_servers.reading import ServerView
 from chalicelib.oauth2.client_metadata import ClientMetadata

@@ -1,9 +1,10 @@
 """The tools of MCP servers: listing and calling them through the caller's own connections."""
 
+from chalicelib.api.call import Call
 from chalicelib.api.contract import Parameter
 from chalicelib.api.errors import InvalidBodyError
 from chalicelib.api.replies import Reply, json_reply
-from chalicelib.api.routing import Call, Route
+from chalicelib.api.routing import Route
 from chalicelib.api.tool_wire import (
     to_approvals,
     to_diagnosis,

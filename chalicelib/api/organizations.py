@@ -2,10 +2,11 @@
 
 from dataclasses import replace
 
+from chalicelib.api.call import Call
 from chalicelib.api.contract import Answer, Parameter, limit
 from chalicelib.api.organization_wire import to_members, to_organization
 from chalicelib.api.replies import Reply, json_reply, message_reply
-from chalicelib.api.routing import Call, Route
+from chalicelib.api.routing import Route
 from chalicelib.organizations.errors import MemberNotFoundError
 from chalicelib.organizations.models import Membership
 from chalicelib.sdk import requests

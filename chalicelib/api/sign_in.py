@@ -4,13 +4,14 @@ import re
 from dataclasses import replace
 from urllib.parse import parse_qs
 
+from chalicelib.api.call import Call
 from chalicelib.api.contract import PAGE, Answer, Parameter
 from chalicelib.api.cookies import build_login_cookie, build_session_cookie, login_cookie_name
 from chalicelib.api.errors import InvalidBodyError, body_error
 from chalicelib.api.pages import login_page, message_page
 from chalicelib.api.people_wire import to_user
 from chalicelib.api.replies import Reply, json_reply, message_reply, redirect_reply
-from chalicelib.api.routing import Call, Route
+from chalicelib.api.routing import Route
 from chalicelib.errors import UnauthenticatedError
 from chalicelib.identity.errors import InvalidTokenError
 from chalicelib.identity.models import Session

@@ -1,8 +1,9 @@
 """Is it up, is it ready, what is it."""
 
+from chalicelib.api.call import Call
 from chalicelib.api.contract import Answer
 from chalicelib.api.replies import Reply, json_reply
-from chalicelib.api.routing import Call, Route
+from chalicelib.api.routing import Route
 from chalicelib.errors import UnavailableError
 from chalicelib.sdk.system import BuildInfo, Health, OpenAPIDocument
 from chalicelib.version import VERSION

@@ -1,7 +1,8 @@
 """The caller's own header values for servers that leave some to their users."""
 
+from chalicelib.api.call import Call
 from chalicelib.api.replies import Reply, json_reply
-from chalicelib.api.routing import Call, Route
+from chalicelib.api.routing import Route
 from chalicelib.sdk import requests
 from chalicelib.sdk.mcp_servers import UserHeaders
 

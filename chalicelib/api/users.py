@@ -2,10 +2,11 @@
 
 from dataclasses import replace
 
+from chalicelib.api.call import Call
 from chalicelib.api.contract import Answer, Parameter, limit
 from chalicelib.api.people_wire import to_token, to_user
 from chalicelib.api.replies import Reply, json_reply, message_reply
-from chalicelib.api.routing import Call, Route
+from chalicelib.api.routing import Route
 from chalicelib.identity.models import User
 from chalicelib.identity.permissions import TokenScope
 from chalicelib.sdk import requests

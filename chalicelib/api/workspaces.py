@@ -1,10 +1,11 @@
 """Workspaces: the named projects of an organisation."""
 
+from chalicelib.api.call import Call
 from chalicelib.api.contract import Parameter, limit
 from chalicelib.api.organization_wire import to_workspaces
 from chalicelib.api.preconditions import build_etag, parse_if_match
 from chalicelib.api.replies import Reply, json_reply
-from chalicelib.api.routing import Call, Route
+from chalicelib.api.routing import Route
 from chalicelib.identity.permissions import TokenScope
 from chalicelib.sdk import requests
 from chalicelib.sdk.workspaces import Workspace
