@@ -8,7 +8,7 @@ everything else that an answer takes.
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any, Self, dataclass_transform
 
@@ -89,8 +89,8 @@ def to_document(reply: Reply) -> dict[str, Any]:
 
 def _to_plain(value: object) -> object:
     if isinstance(value, Reply):
-        members = ((each.name, getattr(value, each.name)) for each in fields(value))  # type: ignore[arg-type]
-        return {name: member for name, member in members if member is not None}
+        members = vars(value).items()
+        return {name: each for name, each in members if each is not None and name != "_etag"}
     if isinstance(value, datetime):
         text = value.isoformat()
         return f"{text.removesuffix('+00:00')}Z" if text.endswith("+00:00") else text
