@@ -1,0 +1,380 @@
+"""Two releases on the same tables, queue and KMS key, side by side, as in the minutes of an upgrade.
+
+The old one is the commit that `infra/previous-release` names, taken out of git and run with this
+environment's packages, whose pins are the same or newer; the new one is the working tree. Each has
+an API and a worker in processes of its own. What one begins the other goes on with, over HTTP, both
+ways round; in the end only the old one runs. CONTRIBUTING.md ("Releases") says what a failure
+means.
+
+Every row that either writes is written down (`tests/support/row_ledger.py`), and the last test but
+one looks whether each kind of row of `tests/support/row_kinds.py`, which is every kind in every
+table, was written by one release and read by the other, both ways round. `UNCROSSED` names those
+that cannot be, and why.
+"""
+
+import json
+from collections.abc import Iterator
+from contextlib import ExitStack
+from http.cookiejar import CookieJar
+from typing import Any
+
+import httpx
+import pytest
+
+from chalicelib.primitives import new_id
+from tests.support.chats import CHATS, text
+from tests.support.chat_models import CONFIGS, PROVIDERS, config_body, provider_body
+from tests.support.identity_provider import Staff
+from tests.support.local_worker import until
+from tests.support.people import ME, ORGANIZATIONS, USERS
+from tests.support.release_talks import Talk, follow
+from tests.support.releases import Release, is_at_hand, previous_release, running
+from tests.support.row_kinds import KINDS, classes_in_the_code, kind_of
+from tests.support.servers import SERVERS, server_body
+from tests.support.sockets import connecting, leaving
+from tests.support.two_releases import (
+    AUDIT,
+    MODEL_KEY,
+    Human,
+    World,
+    created,
+    got,
+    opened,
+    survey,
+    two_releases,
+)
+
+LIMITS = f"{CHATS}/usage-limits"
+GIF, IMAGE = b"GIF89a" + bytes(20), {"Content-Type": "image/gif"}
+UNCROSSED = {
+    "identity DELETING/…": "gone with the request that wrote it, unless somebody has very much",
+    "chats FILES#LOOSE/…": "gone with the request that wrote it, or left alone for an hour",
+}
+"""Kinds of rows that no story here carries across, and why; also one that is new in this release."""
+
+Pair = tuple[Release, Release]
+pytestmark = [
+    pytest.mark.skipif(
+        not is_at_hand(previous_release()),
+        reason=f"this clone lacks the previous release, {previous_release()[:7]}: it is a shallow "
+        "one; fetch all of the history",
+    ),
+    pytest.mark.timeout(120),
+]
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    with two_releases(tmp_path_factory.mktemp("releases")) as running:
+        yield running
+
+
+@pytest.fixture(params=["old-new", "new-old"])
+def pair(world: World, request: pytest.FixtureRequest) -> Pair:
+    """The one that begins, and the one that goes on."""
+    return (world.old, world.new) if request.param == "old-new" else (world.new, world.old)
+
+
+def test_people_and_where_they_belong(world: World, pair: Pair) -> None:
+    first, second = pair
+    mara, name = world.join(first, f"mara-{first.name}"), f"team-{first.name}"
+    with world.admin.at(first) as there, world.admin.at(second) as here, mara.at(first) as her:
+        team = {"name": name, "display_name": "Team", "description": "Ships."}
+        path = f"{ORGANIZATIONS}/{created(there.post(ORGANIZATIONS, json=team))['id']}"
+        created(there.post(f"{path}/members/{mara.id}", json={"roles": ["organization-admin"]}))
+        group = created(there.post(f"{path}/groups", json={"name": "crew"}))
+        crew = f"{path}/groups/{group['id']}"
+        got(there.put(f"{crew}/members/{mara.id}"))
+        body = {"name": "Ship", "instructions": "Be brief.", "default_mcp_server_ids": []}
+        ship = f"{path}/workspaces/{created(her.post(f'{path}/workspaces', json=body))['id']}"
+
+        for taken, again in (
+            (USERS, {"username": mara.name, "email": "other@example.com"}),
+            (USERS, {"username": f"x-{first.name}", "email": f"{mara.name}@example.com"}),
+            (ORGANIZATIONS, team),
+            (f"{path}/groups", {"name": "crew"}),
+            (f"{path}/workspaces", body),
+        ):
+            assert here.post(taken, json=again).status_code == 409, taken
+        for place, change in (
+            (f"{USERS}/{mara.id}", {"name": "Mara Lind", "roles": ["owner"]}),
+            (path, {"display_name": "The team"}),
+            (crew, {"display_name": "The crew"}),
+            (ship, {"instructions": "Be brief, please."}),
+        ):
+            before = got(there.get(place))
+            changed = got(here.patch(place, json=change))
+            assert got(there.get(place)) == changed
+            assert changed.keys() == before.keys()
+            assert {n for n in before if before[n] != changed[n]} == {*change, "updated_at"}
+        assert mara.id in [each["user_id"] for each in got(here.get(f"{path}/members"))]
+        assert got(her.get(USERS))["users"], "an owner by now"
+        got(there.patch(f"{USERS}/{mara.id}", json={"roles": []}))
+    with mara.at(second) as her:
+        assert her.get(USERS).status_code == 403
+
+
+def test_sessions_tokens_and_the_answers_that_are_kept(world: World, pair: Pair) -> None:
+    first, second = pair
+    mara = world.join(first, f"tokens-{first.name}")
+    tokens = f"{ME}/keys/tokens"
+    asked = {"token_name": "ci", "lifetime": 600, "scopes": ["read"]}
+    with mara.at(first) as there, mara.at(second) as here:
+        key = {"Idempotency-Key": new_id()}
+        token = created(there.post(tokens, json=asked, headers=key))
+        again = here.post(tokens, json=asked, headers=key)
+        assert created(again) == token
+        assert again.headers["Idempotent-Replayed"] == "true"
+        with first.client(token["key"]) as reader, second.client(token["key"]) as other:
+            assert got(other.get(ME))["id"] == mara.id
+            assert other.patch(ME, json={"name": "M"}).status_code == 403
+            got(here.delete(f"{ME}/keys/{token['id']}"))
+            assert reader.get(ME).status_code == 401
+    jar = world.sign_in(first, mara)
+    with world.browser(first, jar) as there, world.browser(second, jar) as here:
+        assert got(here.get(ME, headers={"Accept": "application/json"}))["id"] == mara.id
+        got(here.post(f"{USERS}/logout"))
+    with world.browser(first, world.sign_in(first, mara)) as there:
+        got(there.get(ME, headers={"Accept": "application/json"}))
+
+
+def test_a_sign_in_begun_on_one_ends_on_the_other(world: World, pair: Pair) -> None:
+    first, second = pair
+    name = f"jane-{first.name}"
+    world.staff.person = Staff(sub=name, email=f"{name}@example.com", preferred_username=name)
+    for begin, end in ((second, first), (first, second)):  # As a new user, and as a known one.
+        jar = CookieJar()
+        with world.browser(begin, jar) as browser:
+            asked = browser.get("/api/v2/users/oidc/login").headers["Location"]
+        with world.browser(end, jar) as browser:
+            browser.get(world.staff.authorize(asked)).raise_for_status()
+    with world.browser(first, jar) as browser, world.admin.at(first) as admin:
+        me = got(browser.get(ME, headers={"Accept": "application/json"}))
+        assert me["username"] == name
+        token = created(admin.post(f"{USERS}/{me['id']}/keys/tokens", json={}))["key"]
+        body = server_body(slug=f"oidc-{first.name}", url=world.plain_url, auth_type="user_oidc")
+        made = created(admin.post(SERVERS, json={**body, "enabled": True}))
+        tools = f"{SERVERS}/{made['id']}/tools?refresh=true"
+    # The tokens are sealed: the first renews what the second has stored, and the other way round.
+    for release in (first, second):
+        with release.client(token) as jane:
+            world.plain.seen.clear()
+            got(jane.get(tools))
+            number = sum(form["grant_type"] == "refresh_token" for form in world.staff.forms)
+            assert world.plain.values_of("Authorization") == {f"Bearer login-access-token-{number}"}
+
+
+def test_mcp_servers_with_their_secrets_rules_and_lists(world: World, pair: Pair) -> None:
+    first, second = pair
+    mara = world.join(first, f"keeper-{first.name}")
+    everything = {
+        "description": "All that can be said.",
+        "tool_allow_list": ["search"],
+        "tool_deny_list": ["remove"],
+        "tool_rules": {"search": "allow"},
+        "tool_changes": "withhold",
+        "forward_identity_headers": True,
+        "model_intent": True,
+        "allow_in_plan_mode": True,
+        "organization_ids": [world.organization_id],
+        "availability": "default_on",
+        "enabled": True,
+        "url": world.plain_url,
+    }
+    key = {"auth_type": "api_key", "api_key_header": "X-Key", "api_key_value": f"key-{first.name}"}
+    body = server_body(slug=f"key-{first.name}", **everything, **key)
+    with world.admin.at(first) as there, world.admin.at(second) as here, mara.at(second) as her:
+        path = f"{SERVERS}/{created(there.post(SERVERS, json=body))['id']}"
+        assert here.post(SERVERS, json=body).status_code == 409
+        read = there.get(path)
+        assert got(here.get(path)) == got(read)
+        match = {"If-Match": read.headers["ETag"]}
+        change = {"display_name": "Changed", "tool_rules": {"search": "ask"}}
+        changed = got(here.patch(path, json=change, headers=match))
+        assert there.patch(path, json=change, headers=match).status_code == 409
+        now = {"updated_at": changed["updated_at"]}
+        assert got(there.get(path)) == changed == {**got(read), **change, **now}
+        there.put(f"{path}/icon", content=GIF, headers=IMAGE).raise_for_status()
+        assert here.get(f"{path}/icon", headers={"Accept": "image/gif"}).content == GIF
+        approved = got(there.post(f"{path}/tools/approvals", json={"all": True}))
+        assert got(here.get(f"{path}/tools/approvals")) == approved
+        got(there.patch(f"{path}/acl", json={"user_roles": {mara.id: "read"}}))
+        assert mara.id in [each["id"] for each in got(here.get(f"{path}/acl"))["users"]]
+        world.plain.seen.clear()
+        got(her.get(f"{path}/tools?refresh=true"))
+        assert world.plain.values_of("X-Key") == {f"key-{first.name}"}
+
+
+def test_header_values_of_the_admin_s_and_of_a_user_s_own(world: World, pair: Pair) -> None:
+    first, second = pair
+    mara = world.join(first, f"headers-{first.name}")
+    headers = {"custom_headers": {"X-Admin": "all"}, "user_header_names": ["X-Own"]}
+    names = {"slug": f"own-{first.name}", "url": world.plain_url, "auth_type": "custom_headers"}
+    with world.admin.at(first) as admin:
+        body = server_body(**names, **headers, enabled=True)
+        path = f"{SERVERS}/{created(admin.post(SERVERS, json=body))['id']}"
+    with mara.at(first) as there, mara.at(second) as here:
+        for keeping, using in ((there, here), (here, there)):
+            value = new_id()
+            got(keeping.put(f"{path}/user-headers", json={"values": {"X-Own": value}}))
+            world.plain.seen.clear()
+            got(using.get(f"{path}/tools?refresh=true"))
+            assert world.plain.values_of("X-Own") == {value}
+            assert world.plain.values_of("X-Admin") == {"all"}
+
+
+def test_a_connection_begun_on_one_ends_on_the_other_and_is_renewed_by_both(
+    world: World, pair: Pair
+) -> None:
+    first, second = pair
+    mara = world.join(first, f"connected-{first.name}")
+    body = server_body(slug=f"tickets-{first.name}", url=world.tickets.url, auth_type="oauth2")
+    with world.admin.at(first) as admin:
+        server_id = created(admin.post(SERVERS, json={**body, "enabled": True}))["id"]
+    path = f"{SERVERS}/{server_id}"
+    with mara.at(first) as there, mara.at(second) as here:
+        connect(world, mara, path, first, second, seconds=5)
+        world.authority.token_seconds = 3600
+        got(there.get(f"{path}/tools?refresh=true"))  # Which renews the other's tokens,
+        got(here.get(f"{path}/tools?refresh=true"))  # and the other uses these.
+        world.tickets.needed_scopes = {"tools/call": "deploy"}
+        call = {"name": "search", "arguments": {}}
+        assert there.post(f"{path}/tools/call", json=call).json()["code"] == "step_up_required"
+        world.tickets.needed_scopes = {}
+        assert "deploy" in connect(world, mara, path, second, first, seconds=5).split()
+        got(here.get(f"{path}/tools?refresh=true"))
+        got(there.get(f"{path}/tools?refresh=true"))
+        got(here.delete(f"{path}/oauth2/disconnect"))
+        assert there.get(f"{path}/tools").json()["code"] == "connect_required"
+    known = len(world.authority.clients)
+    with world.admin.at(second) as admin:
+        got(admin.delete(path))
+    assert len(world.authority.clients) == known - 1  # By the registration's own token.
+
+
+def connect(
+    world: World, human: Human, path: str, first: Release, second: Release, *, seconds: int
+) -> str:
+    """Open the connect link at one release and come back to the other; the scopes asked for."""
+    jar = world.sign_in(first, human)
+    world.authority.token_seconds = seconds
+    with world.browser(first, jar) as browser:
+        asked = browser.get(f"{path}/oauth2/connect").headers["Location"]
+    with world.browser(second, jar) as browser:
+        page = browser.get(world.authority.authorize(asked))
+        assert "You may close this window" in page.text
+    return httpx.URL(asked).params.get("scope", "")
+
+
+def test_models_and_limits_of_what_may_be_spent(world: World, pair: Pair) -> None:
+    first, second = pair
+    mara, limit = world.join(first, f"spender-{first.name}"), {"spend_limit_micros": 5_000_000}
+    with world.admin.at(first) as there, world.admin.at(second) as here, mara.at(second) as her:
+        model = f"{CONFIGS}/{offer_model(world, first, is_default=True)}"
+        assert [each["id"] for each in got(her.get(f"{CHATS}/models")) if each["is_default"]] == [
+            model.rpartition("/")[2]
+        ]
+        provider = f"{PROVIDERS}/{got(here.get(model))['provider_id']}"
+        for path, change in ((model, {"context_limit": 64_000}), (provider, {"enabled": False})):
+            changed = got(here.patch(path, json=change))
+            assert got(there.get(path)) == changed
+        got(there.put(LIMITS, json={"spend_limit_micros": 9_000_000}))
+        got(there.put(f"{LIMITS}/overrides/{mara.id}", json=limit))
+        got(here.put(f"{LIMITS}/group-overrides/{world.organization_id}", json=limit))
+        assert got(here.get(LIMITS)) == got(there.get(LIMITS))
+        assert got(her.get(f"{LIMITS}/status"))["limit_micros"] == 5_000_000
+        got(here.delete(f"{LIMITS}/overrides/{mara.id}"))
+
+
+def offer_model(world: World, release: Release, **changes: Any) -> str:
+    """One release gets a provider with a key, and a model that costs something; its id."""
+    with world.admin.at(release) as admin:
+        body = provider_body(base_url=world.model.base_url, api_key=MODEL_KEY)
+        provider = created(admin.post(PROVIDERS, json={**body, "enabled": True}))["id"]
+        body = config_body(provider, model="scripted", input_price=1_000_000, output_price=9)
+        return str(created(admin.post(CONFIGS, json={**body, "enabled": True, **changes}))["id"])
+
+
+def test_chats_go_on_whichever_release_works(world: World) -> None:
+    """One worker after the other, as when all functions are replaced, then both at once."""
+    old, new = world.old, world.new
+    human, tools = world.join(old, "talker"), {"tool_rules": {"create_issue": "ask"}}
+    body = server_body(slug="talk", url=world.tickets.url, auth_type="oauth2", **tools)
+    with world.admin.at(old) as admin:
+        server_id = created(admin.post(SERVERS, json={**body, "enabled": True}))["id"]
+    connect(world, human, f"{SERVERS}/{server_id}", old, new, seconds=3600)
+    by_old, by_new = (
+        Talk(world, human, first, second, server_id, offer_model(world, first))
+        for first, second in ((old, new), (new, old))
+    )
+    by_old.begin()
+    with new.working():
+        by_old.go_on()
+        by_old.change()
+    by_new.begin()
+    with ExitStack() as later:
+        with old.working():
+            by_new.go_on()
+            by_new.change()
+            by_old.decide()
+            later.enter_context(new.working())
+            side_by_side(by_old, by_new)
+        by_new.decide()
+
+
+def side_by_side(*talks: Talk) -> None:
+    """Both workers take what comes; neither does what the other has done."""
+    for number in range(3):
+        for talk in talks:
+            with talk.human.at(talk.first) as client:
+                words = text(f'use search {{"n": {number}}}')
+                talk.chats[f"both {number}"] = talk.start(client, content=words)
+                again = {"content": words}
+                got(client.post(f"{talk.chats[f'both {number}']}/messages", json=again))
+    for number in range(3):
+        for talk in talks:
+            with talk.human.at(talk.second) as client:
+                follow(client, talk.chats[f"both {number}"])
+                talk.check(f"both {number}", client, f'answered: {{"n": {number}}}', turns=2)
+
+
+def test_what_the_new_one_has_sealed_anew_the_old_one_opens(world: World) -> None:
+    """The operator's program rotates and re-seals beside an older release (docs/operations.md)."""
+    before = opened(world, world.old)
+    world.new.operate("keys", "rotate", "--all")
+    assert " 0 left" in world.new.operate("keys", "reseal")
+    assert opened(world, world.old) == before
+
+
+def test_after_a_roll_back_everything_is_there(world: World) -> None:
+    before = survey(world, world.new)
+    world.new.end()
+    world.old.end()
+    with running(world.old):  # As it is anew, it knows nothing but what is in the tables.
+        after = survey(world, world.old)
+        assert shared(after, before) == shared(before, after)
+        mara = world.join(world.old, "mara")
+        created(mara.at(world.old).post(f"{ME}/keys/tokens", json={}, headers={"Idempotency-Key": "x"}))
+
+
+def test_every_kind_of_row_has_crossed_both_ways(world: World) -> None:
+    assert classes_in_the_code() == set(KINDS.values()) - {"Item"}
+    seen = {(kind_of(row), writer) for row, writer, _ in world.ledger.read | world.ledger.judged}
+    both = {(kind, writer) for kind in KINDS for writer in ("old", "new")}
+    print(sorted(both - seen))
+    given = {(kind_of(row), writer) for row, writer, _ in world.ledger.read}
+    print({k for k, _ in sorted(both - given)})
+    written: dict[str, dict[str, set[str]]] = {}
+    for (row, who), names in world.ledger.attributes.items():
+        written.setdefault(kind_of(row), {}).setdefault(who, set()).update(names)
+    print({k: by["old"] - by["new"] for k, by in written.items()})
+    assert not {kind for kind, writer in both - seen} ^ set(UNCROSSED)
+
+
+def shared(one: Any, other: Any) -> Any:
+    """What one says of what both know: either may know of things that the other does not."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        return {name: shared(one[name], other[name]) for name in one if name in other}
+    if isinstance(one, list | tuple) and isinstance(other, list | tuple) and len(one) == len(other):
+        return [shared(*each) for each in zip(one, other, strict=True)]
+    return one
