@@ -1,81 +1,68 @@
-"""Two releases on the same tables, queue and KMS key, side by side, as in the minutes of an upgrade.
+"""Two releases on the same tables, queue and KMS key, side by side, as while a stack is upgraded.
 
 The old one is the commit that `infra/previous-release` names, taken out of git and run with this
-environment's packages, whose pins are the same or newer; the new one is the working tree. Each has
-an API and a worker in processes of its own. What one begins the other goes on with, over HTTP, both
-ways round; in the end only the old one runs. CONTRIBUTING.md ("Releases") says what a failure
+environment's packages, whose pins are the same or newer. The new one is the working tree. Each has
+an API and a worker in processes of its own. What one begins, the other goes on with, over HTTP,
+both ways round; in the end only the old one runs. CONTRIBUTING.md ("Releases") says what a failure
 means.
 
-Every row that either writes is written down (`tests/support/row_ledger.py`), and the last test but
-one looks whether each kind of row of `tests/support/row_kinds.py`, which is every kind in every
-table, was written by one release and read by the other, both ways round. `UNCROSSED` names those
-that cannot be, and why.
+Every row is covered, in all nine tables: a ledger before DynamoDB notes which release has written
+and which has read it, and the last test asks it for each kind of row in
+`tests/support/row_kinds.py`, which has to name all that the code has. What cannot cross is in
+`UNCROSSED`. The new release must also write every attribute that the old one writes.
 """
 
-import json
+import inspect
 from collections.abc import Iterator
 from contextlib import ExitStack
 from http.cookiejar import CookieJar
-from typing import Any
 
-import httpx
 import pytest
 
 from chalicelib.primitives import new_id
-from tests.support.chats import CHATS, text
-from tests.support.chat_models import CONFIGS, PROVIDERS, config_body, provider_body
+from tests.support.chat_models import CHATS, CONFIGS, PROVIDERS
+from tests.support.chats import text
 from tests.support.identity_provider import Staff
-from tests.support.local_worker import until
 from tests.support.people import ME, ORGANIZATIONS, USERS
+from tests.support.release_survey import opened, shared, survey
 from tests.support.release_talks import Talk, follow
-from tests.support.releases import Release, is_at_hand, previous_release, running
-from tests.support.row_kinds import KINDS, classes_in_the_code, kind_of
-from tests.support.servers import SERVERS, server_body
-from tests.support.sockets import connecting, leaving
-from tests.support.two_releases import (
-    AUDIT,
-    MODEL_KEY,
-    Human,
-    World,
-    created,
-    got,
-    opened,
-    survey,
-    two_releases,
-)
+from tests.support.releases import Release, find_obstacle, previous_release, running
+from tests.support.row_kinds import KINDS, classes_in_the_code, find_uncrossed, find_unwritten
+from tests.support.servers import SERVERS, create_server, server_body
+from tests.support.two_releases import AUDIT, World, created, got, two_releases
 
-LIMITS = f"{CHATS}/usage-limits"
+LIMITS, JSON = f"{CHATS}/usage-limits", {"Accept": "application/json"}
 GIF, IMAGE = b"GIF89a" + bytes(20), {"Content-Type": "image/gif"}
+DIRECTIONS = ("old-new", "new-old")
 UNCROSSED = {
-    "identity DELETING/…": "gone with the request that wrote it, unless somebody has very much",
-    "chats FILES#LOOSE/…": "gone with the request that wrote it, or left alone for an hour",
+    "identity DELETING/…": "goes with the request that wrote it, unless there is very much",
+    "chats FILES#LOOSE/…": "goes with the request that wrote it, or is left alone for an hour",
 }
-"""Kinds of rows that no story here carries across, and why; also one that is new in this release."""
-
-Pair = tuple[Release, Release]
-pytestmark = [
-    pytest.mark.skipif(
-        not is_at_hand(previous_release()),
-        reason=f"this clone lacks the previous release, {previous_release()[:7]}: it is a shallow "
-        "one; fetch all of the history",
-    ),
-    pytest.mark.timeout(120),
-]
+"""Kinds of rows that no story here brings across, and why. What is new in this release stands here
+as well, and goes when it is the previous one; so does `<kind> <attribute>` that is not written any
+more, since the previous release does without it."""
 
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    with two_releases(tmp_path_factory.mktemp("releases")) as running:
-        yield running
+    if obstacle := find_obstacle(previous_release()):
+        pytest.skip(obstacle)
+    with two_releases(tmp_path_factory.mktemp("releases")) as started:
+        yield started
 
 
-@pytest.fixture(params=["old-new", "new-old"])
-def pair(world: World, request: pytest.FixtureRequest) -> Pair:
+@pytest.fixture(params=DIRECTIONS)
+def pair(world: World, request: pytest.FixtureRequest) -> tuple[Release, Release]:
     """The one that begins, and the one that goes on."""
     return (world.old, world.new) if request.param == "old-new" else (world.new, world.old)
 
 
-def test_people_and_where_they_belong(world: World, pair: Pair) -> None:
+@pytest.fixture(autouse=True)
+def _note_the_story(world: World, request: pytest.FixtureRequest) -> None:
+    world.told.add(request.node.name)
+
+
+def test_people_and_where_they_belong(world: World, pair: tuple[Release, Release]) -> None:
     first, second = pair
     mara, name = world.join(first, f"mara-{first.name}"), f"team-{first.name}"
     with world.admin.at(first) as there, world.admin.at(second) as here, mara.at(first) as her:
@@ -114,7 +101,9 @@ def test_people_and_where_they_belong(world: World, pair: Pair) -> None:
         assert her.get(USERS).status_code == 403
 
 
-def test_sessions_tokens_and_the_answers_that_are_kept(world: World, pair: Pair) -> None:
+def test_sessions_tokens_and_the_answers_that_are_kept(
+    world: World, pair: tuple[Release, Release]
+) -> None:
     first, second = pair
     mara = world.join(first, f"tokens-{first.name}")
     tokens = f"{ME}/keys/tokens"
@@ -132,13 +121,32 @@ def test_sessions_tokens_and_the_answers_that_are_kept(world: World, pair: Pair)
             assert reader.get(ME).status_code == 401
     jar = world.sign_in(first, mara)
     with world.browser(first, jar) as there, world.browser(second, jar) as here:
-        assert got(here.get(ME, headers={"Accept": "application/json"}))["id"] == mara.id
+        assert got(here.get(ME, headers=JSON))["id"] == mara.id
+        session = CookieJar()
+        for cookie in jar:
+            session.set_cookie(cookie)
         got(here.post(f"{USERS}/logout"))
-    with world.browser(first, world.sign_in(first, mara)) as there:
-        got(there.get(ME, headers={"Accept": "application/json"}))
+    with world.browser(first, session) as there:
+        assert there.get(ME, headers=JSON).status_code == 401
 
 
-def test_a_sign_in_begun_on_one_ends_on_the_other(world: World, pair: Pair) -> None:
+def test_the_audit_log_is_one_and_is_paged_through_at_both(
+    world: World, pair: tuple[Release, Release]
+) -> None:
+    first, second = pair
+    mara = world.join(first, f"watched-{first.name}")
+    with mara.at(first) as there, mara.at(second) as here:
+        made = [created(each.post(f"{ME}/keys/tokens", json={}))["id"] for each in (there, here)]
+    place = f"{AUDIT}?actor={mara.id}&limit=1"
+    with world.admin.at(first) as there, world.admin.at(second) as here:
+        page = got(there.get(place))
+        rest = got(here.get(f"{place}&cursor={page['next_cursor']}"))
+    assert [each["object_id"] for each in page["events"] + rest["events"]] == made[::-1]
+
+
+def test_a_sign_in_begun_on_one_ends_on_the_other(
+    world: World, pair: tuple[Release, Release]
+) -> None:
     first, second = pair
     name = f"jane-{first.name}"
     world.staff.person = Staff(sub=name, email=f"{name}@example.com", preferred_username=name)
@@ -149,11 +157,11 @@ def test_a_sign_in_begun_on_one_ends_on_the_other(world: World, pair: Pair) -> N
         with world.browser(end, jar) as browser:
             browser.get(world.staff.authorize(asked)).raise_for_status()
     with world.browser(first, jar) as browser, world.admin.at(first) as admin:
-        me = got(browser.get(ME, headers={"Accept": "application/json"}))
+        me = got(browser.get(ME, headers=JSON))
         assert me["username"] == name
         token = created(admin.post(f"{USERS}/{me['id']}/keys/tokens", json={}))["key"]
-        body = server_body(slug=f"oidc-{first.name}", url=world.plain_url, auth_type="user_oidc")
-        made = created(admin.post(SERVERS, json={**body, "enabled": True}))
+        body = {"slug": f"oidc-{first.name}", "url": world.plain_url, "auth_type": "user_oidc"}
+        made = create_server(admin, enabled=True, **body)
         tools = f"{SERVERS}/{made['id']}/tools?refresh=true"
     # The tokens are sealed: the first renews what the second has stored, and the other way round.
     for release in (first, second):
@@ -164,7 +172,9 @@ def test_a_sign_in_begun_on_one_ends_on_the_other(world: World, pair: Pair) -> N
             assert world.plain.values_of("Authorization") == {f"Bearer login-access-token-{number}"}
 
 
-def test_mcp_servers_with_their_secrets_rules_and_lists(world: World, pair: Pair) -> None:
+def test_mcp_servers_with_their_secrets_rules_and_lists(
+    world: World, pair: tuple[Release, Release]
+) -> None:
     first, second = pair
     mara = world.join(first, f"keeper-{first.name}")
     everything = {
@@ -182,10 +192,10 @@ def test_mcp_servers_with_their_secrets_rules_and_lists(world: World, pair: Pair
         "url": world.plain_url,
     }
     key = {"auth_type": "api_key", "api_key_header": "X-Key", "api_key_value": f"key-{first.name}"}
-    body = server_body(slug=f"key-{first.name}", **everything, **key)
+    body = {"slug": f"key-{first.name}", **everything, **key}
     with world.admin.at(first) as there, world.admin.at(second) as here, mara.at(second) as her:
-        path = f"{SERVERS}/{created(there.post(SERVERS, json=body))['id']}"
-        assert here.post(SERVERS, json=body).status_code == 409
+        path = f"{SERVERS}/{create_server(there, **body)['id']}"
+        assert here.post(SERVERS, json=server_body(**body)).status_code == 409
         read = there.get(path)
         assert got(here.get(path)) == got(read)
         match = {"If-Match": read.headers["ETag"]}
@@ -205,14 +215,15 @@ def test_mcp_servers_with_their_secrets_rules_and_lists(world: World, pair: Pair
         assert world.plain.values_of("X-Key") == {f"key-{first.name}"}
 
 
-def test_header_values_of_the_admin_s_and_of_a_user_s_own(world: World, pair: Pair) -> None:
+def test_header_values_of_the_admin_s_and_of_a_user_s_own(
+    world: World, pair: tuple[Release, Release]
+) -> None:
     first, second = pair
     mara = world.join(first, f"headers-{first.name}")
     headers = {"custom_headers": {"X-Admin": "all"}, "user_header_names": ["X-Own"]}
     names = {"slug": f"own-{first.name}", "url": world.plain_url, "auth_type": "custom_headers"}
     with world.admin.at(first) as admin:
-        body = server_body(**names, **headers, enabled=True)
-        path = f"{SERVERS}/{created(admin.post(SERVERS, json=body))['id']}"
+        path = f"{SERVERS}/{create_server(admin, **names, **headers, enabled=True)['id']}"
     with mara.at(first) as there, mara.at(second) as here:
         for keeping, using in ((there, here), (here, there)):
             value = new_id()
@@ -224,16 +235,15 @@ def test_header_values_of_the_admin_s_and_of_a_user_s_own(world: World, pair: Pa
 
 
 def test_a_connection_begun_on_one_ends_on_the_other_and_is_renewed_by_both(
-    world: World, pair: Pair
+    world: World, pair: tuple[Release, Release]
 ) -> None:
     first, second = pair
     mara = world.join(first, f"connected-{first.name}")
-    body = server_body(slug=f"tickets-{first.name}", url=world.tickets.url, auth_type="oauth2")
+    body = {"slug": f"tickets-{first.name}", "url": world.tickets.url, "auth_type": "oauth2"}
     with world.admin.at(first) as admin:
-        server_id = created(admin.post(SERVERS, json={**body, "enabled": True}))["id"]
-    path = f"{SERVERS}/{server_id}"
+        path = f"{SERVERS}/{create_server(admin, enabled=True, **body)['id']}"
     with mara.at(first) as there, mara.at(second) as here:
-        connect(world, mara, path, first, second, seconds=5)
+        world.connect(mara, path, first, second, seconds=5)
         world.authority.token_seconds = 3600
         got(there.get(f"{path}/tools?refresh=true"))  # Which renews the other's tokens,
         got(here.get(f"{path}/tools?refresh=true"))  # and the other uses these.
@@ -241,7 +251,7 @@ def test_a_connection_begun_on_one_ends_on_the_other_and_is_renewed_by_both(
         call = {"name": "search", "arguments": {}}
         assert there.post(f"{path}/tools/call", json=call).json()["code"] == "step_up_required"
         world.tickets.needed_scopes = {}
-        assert "deploy" in connect(world, mara, path, second, first, seconds=5).split()
+        assert "deploy" in world.connect(mara, path, second, first, seconds=5)
         got(here.get(f"{path}/tools?refresh=true"))
         got(there.get(f"{path}/tools?refresh=true"))
         got(here.delete(f"{path}/oauth2/disconnect"))
@@ -252,25 +262,13 @@ def test_a_connection_begun_on_one_ends_on_the_other_and_is_renewed_by_both(
     assert len(world.authority.clients) == known - 1  # By the registration's own token.
 
 
-def connect(
-    world: World, human: Human, path: str, first: Release, second: Release, *, seconds: int
-) -> str:
-    """Open the connect link at one release and come back to the other; the scopes asked for."""
-    jar = world.sign_in(first, human)
-    world.authority.token_seconds = seconds
-    with world.browser(first, jar) as browser:
-        asked = browser.get(f"{path}/oauth2/connect").headers["Location"]
-    with world.browser(second, jar) as browser:
-        page = browser.get(world.authority.authorize(asked))
-        assert "You may close this window" in page.text
-    return httpx.URL(asked).params.get("scope", "")
-
-
-def test_models_and_limits_of_what_may_be_spent(world: World, pair: Pair) -> None:
+def test_models_and_limits_of_what_may_be_spent(
+    world: World, pair: tuple[Release, Release]
+) -> None:
     first, second = pair
     mara, limit = world.join(first, f"spender-{first.name}"), {"spend_limit_micros": 5_000_000}
     with world.admin.at(first) as there, world.admin.at(second) as here, mara.at(second) as her:
-        model = f"{CONFIGS}/{offer_model(world, first, is_default=True)}"
+        model = f"{CONFIGS}/{world.offer_model(first, is_default=True)}"
         assert [each["id"] for each in got(her.get(f"{CHATS}/models")) if each["is_default"]] == [
             model.rpartition("/")[2]
         ]
@@ -286,25 +284,16 @@ def test_models_and_limits_of_what_may_be_spent(world: World, pair: Pair) -> Non
         got(here.delete(f"{LIMITS}/overrides/{mara.id}"))
 
 
-def offer_model(world: World, release: Release, **changes: Any) -> str:
-    """One release gets a provider with a key, and a model that costs something; its id."""
-    with world.admin.at(release) as admin:
-        body = provider_body(base_url=world.model.base_url, api_key=MODEL_KEY)
-        provider = created(admin.post(PROVIDERS, json={**body, "enabled": True}))["id"]
-        body = config_body(provider, model="scripted", input_price=1_000_000, output_price=9)
-        return str(created(admin.post(CONFIGS, json={**body, "enabled": True, **changes}))["id"])
-
-
 def test_chats_go_on_whichever_release_works(world: World) -> None:
     """One worker after the other, as when all functions are replaced, then both at once."""
     old, new = world.old, world.new
-    human, tools = world.join(old, "talker"), {"tool_rules": {"create_issue": "ask"}}
-    body = server_body(slug="talk", url=world.tickets.url, auth_type="oauth2", **tools)
+    human, rules = world.join(old, "talker"), {"create_issue": "ask"}
+    body = {"slug": "talk", "url": world.tickets.url, "auth_type": "oauth2", "tool_rules": rules}
     with world.admin.at(old) as admin:
-        server_id = created(admin.post(SERVERS, json={**body, "enabled": True}))["id"]
-    connect(world, human, f"{SERVERS}/{server_id}", old, new, seconds=3600)
+        server_id = create_server(admin, enabled=True, **body)["id"]
+    world.connect(human, f"{SERVERS}/{server_id}", old, new, seconds=3600)
     by_old, by_new = (
-        Talk(world, human, first, second, server_id, offer_model(world, first))
+        Talk(world, human, first, second, server_id, world.offer_model(first))
         for first, second in ((old, new), (new, old))
     )
     by_old.begin()
@@ -324,14 +313,14 @@ def test_chats_go_on_whichever_release_works(world: World) -> None:
 
 def side_by_side(*talks: Talk) -> None:
     """Both workers take what comes; neither does what the other has done."""
-    for number in range(3):
+    for number in range(2):
         for talk in talks:
             with talk.human.at(talk.first) as client:
                 words = text(f'use search {{"n": {number}}}')
                 talk.chats[f"both {number}"] = talk.start(client, content=words)
                 again = {"content": words}
                 got(client.post(f"{talk.chats[f'both {number}']}/messages", json=again))
-    for number in range(3):
+    for number in range(2):
         for talk in talks:
             with talk.human.at(talk.second) as client:
                 follow(client, talk.chats[f"both {number}"])
@@ -350,31 +339,40 @@ def test_after_a_roll_back_everything_is_there(world: World) -> None:
     before = survey(world, world.new)
     world.new.end()
     world.old.end()
-    with running(world.old):  # As it is anew, it knows nothing but what is in the tables.
+    with running(world.old):  # Started anew, it knows only what is in the tables.
         after = survey(world, world.old)
         assert shared(after, before) == shared(before, after)
-        mara = world.join(world.old, "mara")
-        created(mara.at(world.old).post(f"{ME}/keys/tokens", json={}, headers={"Idempotency-Key": "x"}))
+        mara = world.join(world.old, "back-again")
+        with mara.at(world.old) as client:  # The answer is sealed with a key of the new one's.
+            key = {"Idempotency-Key": new_id()}
+            token = created(client.post(f"{ME}/keys/tokens", json={}, headers=key))
+            assert created(client.post(f"{ME}/keys/tokens", json={}, headers=key)) == token
 
 
-def test_every_kind_of_row_has_crossed_both_ways(world: World) -> None:
+def test_neither_release_has_complained(world: World) -> None:
+    lines = world.old.logged() + world.new.logged()
+    assert [each for each in lines if each.get("level") == "ERROR"] == []
+    ends = [each["outcome"] for each in lines if each.get("message") in {"turn", "reaper"}]
+    assert set(ends) <= {"done"}  # A hint that was not understood is dropped.
+
+
+def test_every_kind_of_row_was_written_by_one_and_read_by_the_other(world: World) -> None:
     assert classes_in_the_code() == set(KINDS.values()) - {"Item"}
-    seen = {(kind_of(row), writer) for row, writer, _ in world.ledger.read | world.ledger.judged}
-    both = {(kind, writer) for kind in KINDS for writer in ("old", "new")}
-    print(sorted(both - seen))
-    given = {(kind_of(row), writer) for row, writer, _ in world.ledger.read}
-    print({k for k, _ in sorted(both - given)})
-    written: dict[str, dict[str, set[str]]] = {}
-    for (row, who), names in world.ledger.attributes.items():
-        written.setdefault(kind_of(row), {}).setdefault(who, set()).update(names)
-    print({k: by["old"] - by["new"] for k, by in written.items()})
-    assert not {kind for kind, writer in both - seen} ^ set(UNCROSSED)
+    if untold := stories() - world.told:
+        pytest.skip(f"without {', '.join(sorted(untold))} there is nothing to ask")
+    assert find_uncrossed(world.ledger) | find_unwritten(world.ledger) == set(UNCROSSED)
 
 
-def shared(one: Any, other: Any) -> Any:
-    """What one says of what both know: either may know of things that the other does not."""
-    if isinstance(one, dict) and isinstance(other, dict):
-        return {name: shared(one[name], other[name]) for name in one if name in other}
-    if isinstance(one, list | tuple) and isinstance(other, list | tuple) and len(one) == len(other):
-        return [shared(*each) for each in zip(one, other, strict=True)]
-    return one
+def stories() -> set[str]:
+    """The names of all tests here, as pytest has them."""
+    return {
+        f"{name}{way}"
+        for name, test in globals().items()
+        if name.startswith("test_")
+        for way in ([f"[{each}]" for each in DIRECTIONS] if takes_a_pair(test) else [""])
+    }
+
+
+def takes_a_pair(test: object) -> bool:
+    """Whether a test is run both ways round."""
+    return callable(test) and "pair" in inspect.signature(test).parameters

@@ -23,13 +23,17 @@ _TURN = ["user", "assistant", "tool", "assistant"]
 
 @dataclass
 class Talk:
-    """Attributes:
-    world: where it is held.
-    human: who talks.
-    first: the release that begins it, and by which it is followed.
-    second: the release whose worker goes on with it.
-    server_id: whose tools are called.
-    model_id: the model that answers.
+    """Three chats, of which each goes through both releases.
+
+    Attributes:
+        world: where they are held.
+        human: who talks.
+        first: the release that begins, and at which the chats are followed.
+        second: the release whose worker goes on.
+        server_id: whose tools are called.
+        model_id: the model that answers.
+        chats: their paths, by what tests call them.
+        socket: the id of a WebSocket that follows one.
     """
 
     world: World

@@ -33,10 +33,14 @@ def previous_release() -> str:
     return MARK.read_text(encoding="utf-8").strip()
 
 
-def is_at_hand(commit: str) -> bool:
-    """Whether this clone has a commit; one that was made with `--depth` may not."""
-    asked = ["git", "cat-file", "-e", f"{commit}^{{commit}}"]
-    return subprocess.run(asked, cwd=ROOT, capture_output=True, check=False).returncode == 0
+def find_obstacle(commit: str) -> str | None:
+    """Why this clone cannot be expected to have a commit, if it has not."""
+    if _git("cat-file", "-e", f"{commit}^{{commit}}") is not None:
+        return None
+    if _git("rev-parse", "--is-shallow-repository") == "true":
+        return f"this clone is shallow and lacks the release before, {commit}: fetch --unshallow"
+    is_clone = _git("rev-parse", "--git-dir") is not None
+    return None if is_clone else f"this is no clone, so the release before, {commit}, is not in it"
 
 
 def unpack(commit: str, folder: Path) -> Path:
@@ -47,6 +51,17 @@ def unpack(commit: str, folder: Path) -> Path:
     with tarfile.open(fileobj=io.BytesIO(packed.stdout)) as archive:
         archive.extractall(folder, filter="data")
     return folder
+
+
+def _git(*arguments: str) -> str | None:
+    """What git says; None if it refuses, or is not there."""
+    try:
+        done = subprocess.run(
+            ["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=True
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return done.stdout.strip()
 
 
 @dataclass
@@ -97,9 +112,7 @@ class Release:
             _close(process)
         assert process.returncode == 0
 
-    def client(
-        self, token: str = "", jar: CookieJar | None = None, **headers: str
-    ) -> httpx.Client:
+    def client(self, token: str = "", jar: CookieJar | None = None, **headers: str) -> httpx.Client:
         """A client of its API, at the URL that all releases have; browsers bring their cookies."""
         if token:
             headers["Authorization"] = f"Bearer {token}"

@@ -3,7 +3,7 @@
 import re
 
 from infra.local.environments import ROOT
-from tests.support.row_ledger import Key
+from tests.support.row_ledger import Key, Ledger
 
 KINDS = {
     "identity USER#…/account": "AccountItem",
@@ -54,6 +54,18 @@ KINDS = {
     "keys KEY#…/record": "DataKeyItem",
     "keys SCOPE#…/active": "ActiveKeyItem",
 }
+ONLY_ASKED = {
+    "identity EMAIL#…/guard",
+    "identity OWNERS/active",
+    "organizations NAME#…/guard",
+    "organizations ORG#…/GROUPNAME#…",
+    "organizations ORG#…/WORKSPACENAME#…",
+    "chats ORG#…/CHAT#…",
+    "chats FILES#OWNER#…/…",
+    "chats FILES#ORG#…/…",
+}
+"""Kinds that hold a name or a place: a condition on them is all the reading that a story needs."""
+
 _CLASS = re.compile(r"^class ([A-Za-z]\w*)\((?:Versioned|Lookup)?Item\):", re.MULTILINE)
 _PATTERNS = {kind: re.compile(re.escape(kind).replace("…", ".+")) for kind in KINDS}
 
@@ -71,3 +83,19 @@ def classes_in_the_code() -> set[str]:
     """The names of all classes of items, without those that only tell others apart."""
     files = [each for each in (ROOT / "chalicelib").rglob("*.py") if each.parent.name != "storage"]
     return {name for each in files for name in _CLASS.findall(each.read_text(encoding="utf-8"))}
+
+
+def find_uncrossed(ledger: Ledger) -> set[str]:
+    """The kinds of which one of two releases read no row that the other had written."""
+    given = {(kind_of(row), writer) for row, writer, _ in ledger.given}
+    asked = {(kind_of(row), writer) for row, writer, _ in ledger.asked}
+    crossed = given | {each for each in asked if each[0] in ONLY_ASKED}
+    return {kind for kind in KINDS for writer in ("old", "new") if (kind, writer) not in crossed}
+
+
+def find_unwritten(ledger: Ledger) -> set[str]:
+    """The attributes that the old release has written to a kind of row and the new one has not."""
+    written: dict[str, set[str]] = {"old": set(), "new": set()}
+    for (row, writer), names in ledger.attributes.items():
+        written[writer].update(f"{kind_of(row)} {name}" for name in names)
+    return written["old"] - written["new"]

@@ -25,14 +25,14 @@ class Ledger:
     """What has crossed from one release to the other. A release is known by its access key.
 
     Attributes:
-        read: rows that one release wrote last and another was given: row, writer, reader.
-        judged: the same of rows that were only asked a condition: names that are taken, say.
+        given: rows that one release wrote last and another was given: row, writer, reader.
+        asked: the same of rows of which a condition was asked, such as that there is none.
         attributes: which attributes a release has written to a row.
     """
 
     prefix: str
-    read: set[tuple[Key, str, str]] = field(default_factory=set)
-    judged: set[tuple[Key, str, str]] = field(default_factory=set)
+    given: set[tuple[Key, str, str]] = field(default_factory=set)
+    asked: set[tuple[Key, str, str]] = field(default_factory=set)
     attributes: dict[tuple[Key, str], set[str]] = field(default_factory=lambda: defaultdict(set))
     _writers: dict[Key, str] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -43,12 +43,12 @@ class Ledger:
         if status != 200 and not is_refused:
             return
         with self._lock:
-            for key in self._given(asked, answer) if status == 200 else ():
-                self._cross(self.read, key, who)
+            for key in self._rows_in(asked, answer) if status == 200 else ():
+                self._cross(self.given, key, who)
             for kind, write in _writes(operation, asked):
                 key = self._key(write["TableName"], write.get("Key") or write["Item"])
                 if "ConditionExpression" in write:
-                    self._cross(self.judged, key, who)
+                    self._cross(self.asked, key, who)
                 if kind != "ConditionCheck" and status == 200:
                     self._written(key, who, kind, write)
 
@@ -66,7 +66,7 @@ class Ledger:
         changed = re.findall(r"#\w+", write.get("UpdateExpression", ""))
         self.attributes[key, who].update(write.get("Item", ()), (names[each] for each in changed))
 
-    def _given(self, asked: Row, answer: Row) -> Iterator[Key]:
+    def _rows_in(self, asked: Row, answer: Row) -> Iterator[Key]:
         found = list(answer.get("Items", ()))
         found += [answer["Item"]] if "Item" in answer else []
         for row in found:

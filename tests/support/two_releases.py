@@ -16,7 +16,7 @@ from infra.local.aws import LocalAWS
 from infra.local.environments import ROOT
 from infra.local.scripted_model import ScriptedModel
 from tests.support.authorization_server import AuthorizationServer
-from tests.support.chat_models import CHATS, CONFIGS, PROVIDERS
+from tests.support.chat_models import CHATS, KEY, create_config, create_provider
 from tests.support.deployment import ADMIN_TOKEN, PUBLIC_URL
 from tests.support.identity_provider import SETTINGS, Provider
 from tests.support.internet import FakeInternet
@@ -27,11 +27,9 @@ from tests.support.plain_server import PlainServer
 from tests.support.releases import Release, previous_release, running, unpack
 from tests.support.resource_server import ResourceServer
 from tests.support.row_ledger import Ledger, keeping_ledger
-from tests.support.servers import SERVERS
 
 _STAGE = "local"
 _TABLES = f"ciborium-{_STAGE}-"
-MODEL_KEY = "sentinel-model-key"
 AUDIT, FILES = "/api/v2/audit", f"{CHATS}/files"
 
 
@@ -50,15 +48,19 @@ class Human:
 
 @dataclass
 class World:
-    """Attributes:
-    old, new: the release before this one, and the working tree.
-    ledger: which rows have crossed from one to the other.
-    authority, tickets: an authorization server, and the MCP server that it protects.
-    plain: an MCP server that remembers the headers that it was sent.
-    staff: the OpenID Connect provider at which people sign in.
-    pushed: what was pushed to each WebSocket.
-    people: everybody whom a test has made.
-    told: the stories that were told to their ends.
+    """Both releases, what they stand on, and what they reach.
+
+    Attributes:
+        old: the release before this one.
+        new: the working tree.
+        ledger: which rows have crossed from one to the other.
+        authority: an authorization server.
+        tickets: the MCP server that it protects.
+        plain: an MCP server that remembers the headers that it was sent.
+        staff: the OpenID Connect provider at which people sign in.
+        pushed: what was pushed to each WebSocket.
+        people: everybody whom a test has made.
+        told: the names of the tests that have run.
     """
 
     old: Release
@@ -93,6 +95,30 @@ class World:
         with self.browser(release, jar) as browser:
             browser.post(f"{USERS}/login", json={"token": human.token}).raise_for_status()
         return jar
+
+    def connect(
+        self, human: Human, path: str, first: Release, second: Release, *, seconds: int
+    ) -> list[str]:
+        """Somebody opens a server's connect link at one release and comes back to the other.
+
+        Their access tokens are good for so many seconds. Returns the scopes that were asked for.
+        """
+        jar = self.sign_in(first, human)
+        self.authority.token_seconds = seconds
+        with self.browser(first, jar) as browser:
+            asked = browser.get(f"{path}/oauth2/connect").headers["Location"]
+        with self.browser(second, jar) as browser:
+            page = browser.get(self.authority.authorize(asked))
+            assert "You may close this window" in page.text
+        return str(httpx.URL(asked).params.get("scope", "")).split()
+
+    def offer_model(self, release: Release, **changes: Any) -> str:
+        """One release gets a provider with a key, and a model that costs something; its id."""
+        with self.admin.at(release) as admin:
+            provider = {"base_url": self.model.base_url, "api_key": self.model.api_key}
+            made = create_provider(admin, enabled=True, **provider)["id"]
+            body = {"model": "scripted", "input_price": 1_000_000, "output_price": 9}
+            return str(create_config(admin, made, enabled=True, **body, **changes)["id"])
 
     def browser(self, release: Release, jar: CookieJar) -> httpx.Client:
         """A browser with these cookies, which one release serves now."""
@@ -146,7 +172,7 @@ def two_releases(folder: Path) -> Iterator[World]:
     old_code = unpack(previous_release(), folder / "code")
     internet = FakeInternet()
     with (
-        ScriptedModel(delay=0.02, api_key=MODEL_KEY) as model,
+        ScriptedModel(delay=0.02, api_key=KEY) as model,
         on_loopback(internet, 4) as (login, tickets, plain_url, staff),
         _running_aws(folder) as aws,
         keeping_ledger(aws.endpoint, _TABLES) as (ledger, endpoint),
@@ -218,66 +244,3 @@ def _take_push(pushed: dict[str, list[bytes]], request: httpx.Request) -> httpx.
         return httpx.Response(404)
     pushed.setdefault(connection_id, []).append(request.content)
     return httpx.Response(200)
-
-
-def opened(world: World, release: Release) -> dict[str, Any]:
-    """What everybody's secrets are good for: the tools of all servers, listed anew."""
-    told: dict[str, Any] = {}
-    for human in world.people:
-        with human.at(release) as client:
-            _Look(client, human.name, told).at("/api/experimental/mcp/tools?refresh=true")
-    return told
-
-
-def survey(world: World, release: Release) -> dict[str, Any]:
-    """What a release says of all that is there, to everybody; what it must open among it."""
-    told = opened(world, release)
-    for human in [world.admin, *world.people]:
-        with human.at(release) as client:
-            look = _Look(client, human.name, told)
-            look.at(ME, f"{ME}/keys/tokens", f"{CHATS}/models", f"{CHATS}/usage-limits/status")
-            for chat in look.at(CHATS):
-                path = f"{CHATS}/{chat['id']}"
-                page = look.at(path, f"{CHATS}/cost/chats/{chat['id']}", f"{path}/messages")
-                for each in page["messages"]:
-                    for part in each["content"]:
-                        if part["type"] == "file":
-                            look.at(f"{FILES}/{part['file_id']}")
-            look.at(SERVERS)
-    with world.admin.at(release) as admin:
-        look = _Look(admin, "admin", told)
-        look.at(USERS, PROVIDERS, CONFIGS, f"{CHATS}/usage-limits", f"{CHATS}/cost/users")
-        for organization in look.at(ORGANIZATIONS):
-            path = f"{ORGANIZATIONS}/{organization['id']}"
-            look.at(path, f"{path}/members", f"{path}/groups", f"{path}/workspaces")
-        for server in look.at(SERVERS):
-            path = f"{SERVERS}/{server['id']}"
-            look.at(path, f"{path}/acl", f"{path}/icon", f"{path}/tools/approvals")
-        look.at(f"{AUDIT}?actor=me&limit=200")
-    return told
-
-
-@dataclass
-class _Look:
-    """Notes what somebody is told."""
-
-    client: httpx.Client
-    who: str
-    told: dict[str, Any]
-
-    def at(self, *paths: str) -> Any:
-        """Look there; what the last place says."""
-        for path in paths:
-            answer = self.client.get(path, headers={"Accept": "image/gif, application/json"})
-            is_json = answer.headers.get("Content-Type", "").startswith("application/json")
-            said = answer.json() if is_json else answer.content
-            assert answer.status_code < 500, f"{path}: {answer.text}"
-            self.told[f"{self.who} {path}"] = [answer.status_code, _without_ids_of_requests(said)]
-        return said
-
-
-def _without_ids_of_requests(said: Any) -> Any:
-    if isinstance(said, dict):
-        kept = {name: value for name, value in said.items() if name != "request_id"}
-        return {name: _without_ids_of_requests(value) for name, value in kept.items()}
-    return [_without_ids_of_requests(each) for each in said] if isinstance(said, list) else said

@@ -8,7 +8,7 @@ does.
 import json
 import sys
 import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler, HTTPServer, ThreadingHTTPServer
 from typing import Any
 
 import chalicelib.events
@@ -34,7 +34,7 @@ class Events(BaseHTTPRequestHandler):
 
 
 def main() -> None:
-    servers = [make_server(app, HOST, 0), ThreadingHTTPServer((HOST, 0), Events)]
+    servers: list[HTTPServer] = [make_server(app, HOST, 0), ThreadingHTTPServer((HOST, 0), Events)]
     for server in servers:
         threading.Thread(target=server.serve_forever, daemon=True).start()
     urls = [f"http://{HOST}:{each.server_address[1]}" for each in servers]
