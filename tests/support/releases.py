@@ -83,6 +83,8 @@ class Release:
     public_url: str
     _api: subprocess.Popen[bytes] | None = None
     _urls: list[str] = field(default_factory=list)
+    # One for all clients: each would take longer to make than most requests.
+    _http: httpx.HTTPTransport = field(default_factory=httpx.HTTPTransport)
     _started: int = 0
 
     def launch(self) -> None:
@@ -100,6 +102,7 @@ class Release:
         if self._api:
             _close(self._api)
             self._api = None
+        self._http.close()
 
     @contextmanager
     def working(self) -> Iterator[None]:
@@ -117,7 +120,7 @@ class Release:
         if token:
             headers["Authorization"] = f"Bearer {token}"
         return httpx.Client(
-            transport=_Front(self._urls[0], urlsplit(self.public_url).path),
+            transport=_Front(self._http, self._urls[0], urlsplit(self.public_url).path),
             base_url=self.public_url,
             headers=headers,
             cookies=jar,
@@ -195,10 +198,10 @@ def _close(process: subprocess.Popen[bytes]) -> None:
 class _Front(httpx.BaseTransport):
     """Takes requests from the public URL to one release, as API Gateway would."""
 
-    def __init__(self, url: str, base_path: str) -> None:
+    def __init__(self, http: httpx.HTTPTransport, url: str, base_path: str) -> None:
+        self._http = http
         self._url = url
         self._base_path = base_path
-        self._http = httpx.HTTPTransport()
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         path = request.url.raw_path.decode().removeprefix(self._base_path)
@@ -207,6 +210,3 @@ class _Front(httpx.BaseTransport):
         return self._http.handle_request(
             httpx.Request(request.method, target, headers=request.headers, content=content)
         )
-
-    def close(self) -> None:
-        self._http.close()
