@@ -24,12 +24,12 @@ from tests.support.chat_models import CHATS, CONFIGS, PROVIDERS
 from tests.support.chats import text
 from tests.support.identity_provider import Staff
 from tests.support.people import ME, ORGANIZATIONS, USERS
-from tests.support.release_survey import opened, shared, survey
+from tests.support.release_survey import opened, survey
 from tests.support.release_talks import Talk, follow
 from tests.support.releases import Release, find_obstacle, previous_release, running
 from tests.support.row_kinds import KINDS, classes_in_the_code, find_uncrossed, find_unwritten
 from tests.support.servers import SERVERS, create_server, server_body
-from tests.support.two_releases import AUDIT, World, created, got, two_releases
+from tests.support.two_releases import AUDIT, World, created, got, require_same, two_releases
 
 LIMITS, JSON = f"{CHATS}/usage-limits", {"Accept": "application/json"}
 GIF, IMAGE = b"GIF89a" + bytes(20), {"Content-Type": "image/gif"}
@@ -58,8 +58,11 @@ def pair(world: World, request: pytest.FixtureRequest) -> tuple[Release, Release
 
 
 @pytest.fixture(autouse=True)
-def _note_the_story(world: World, request: pytest.FixtureRequest) -> None:
-    world.told.add(request.node.name)
+def _note_the_story(world: World, request: pytest.FixtureRequest) -> Iterator[None]:
+    failed = request.session.testsfailed
+    yield
+    if request.session.testsfailed == failed:
+        world.told.add(request.node.name)
 
 
 def test_people_and_where_they_belong(world: World, pair: tuple[Release, Release]) -> None:
@@ -91,9 +94,9 @@ def test_people_and_where_they_belong(world: World, pair: tuple[Release, Release
         ):
             before = got(there.get(place))
             changed = got(here.patch(place, json=change))
-            assert got(there.get(place)) == changed
-            assert changed.keys() == before.keys()
-            assert {n for n in before if before[n] != changed[n]} == {*change, "updated_at"}
+            require_same(got(there.get(place)), changed)
+            kept = {name: before[name] for name in before if name not in {*change, "updated_at"}}
+            require_same(kept, changed)
         assert mara.id in [each["user_id"] for each in got(here.get(f"{path}/members"))]
         assert got(her.get(USERS))["users"], "an owner by now"
         got(there.patch(f"{USERS}/{mara.id}", json={"roles": []}))
@@ -197,17 +200,17 @@ def test_mcp_servers_with_their_secrets_rules_and_lists(
         path = f"{SERVERS}/{create_server(there, **body)['id']}"
         assert here.post(SERVERS, json=server_body(**body)).status_code == 409
         read = there.get(path)
-        assert got(here.get(path)) == got(read)
+        require_same(got(here.get(path)), got(read))
         match = {"If-Match": read.headers["ETag"]}
         change = {"display_name": "Changed", "tool_rules": {"search": "ask"}}
         changed = got(here.patch(path, json=change, headers=match))
         assert there.patch(path, json=change, headers=match).status_code == 409
-        now = {"updated_at": changed["updated_at"]}
-        assert got(there.get(path)) == changed == {**got(read), **change, **now}
+        require_same(got(there.get(path)), changed)
+        require_same({**got(read), **change, "updated_at": changed["updated_at"]}, changed)
         there.put(f"{path}/icon", content=GIF, headers=IMAGE).raise_for_status()
         assert here.get(f"{path}/icon", headers={"Accept": "image/gif"}).content == GIF
         approved = got(there.post(f"{path}/tools/approvals", json={"all": True}))
-        assert got(here.get(f"{path}/tools/approvals")) == approved
+        require_same(got(here.get(f"{path}/tools/approvals")), approved)
         got(there.patch(f"{path}/acl", json={"user_roles": {mara.id: "read"}}))
         assert mara.id in [each["id"] for each in got(here.get(f"{path}/acl"))["users"]]
         world.plain.seen.clear()
@@ -275,11 +278,11 @@ def test_models_and_limits_of_what_may_be_spent(
         provider = f"{PROVIDERS}/{got(here.get(model))['provider_id']}"
         for path, change in ((model, {"context_limit": 64_000}), (provider, {"enabled": False})):
             changed = got(here.patch(path, json=change))
-            assert got(there.get(path)) == changed
+            require_same(got(there.get(path)), changed)
         got(there.put(LIMITS, json={"spend_limit_micros": 9_000_000}))
         got(there.put(f"{LIMITS}/overrides/{mara.id}", json=limit))
         got(here.put(f"{LIMITS}/group-overrides/{world.organization_id}", json=limit))
-        assert got(here.get(LIMITS)) == got(there.get(LIMITS))
+        require_same(got(here.get(LIMITS)), got(there.get(LIMITS)))
         assert got(her.get(f"{LIMITS}/status"))["limit_micros"] == 5_000_000
         got(here.delete(f"{LIMITS}/overrides/{mara.id}"))
 
@@ -333,6 +336,7 @@ def test_what_the_new_one_has_sealed_anew_the_old_one_opens(world: World) -> Non
     world.new.operate("keys", "rotate", "--all")
     assert " 0 left" in world.new.operate("keys", "reseal")
     assert opened(world, world.old) == before
+    world.new.operate("keys", "rotate", "--all")  # What is sealed stays under the former keys now.
 
 
 def test_after_a_roll_back_everything_is_there(world: World) -> None:
@@ -340,8 +344,7 @@ def test_after_a_roll_back_everything_is_there(world: World) -> None:
     world.new.end()
     world.old.end()
     with running(world.old):  # Started anew, it knows only what is in the tables.
-        after = survey(world, world.old)
-        assert shared(after, before) == shared(before, after)
+        require_same(survey(world, world.old), before)
         mara = world.join(world.old, "back-again")
         with mara.at(world.old) as client:  # The answer is sealed with a key of the new one's.
             key = {"Idempotency-Key": new_id()}
@@ -356,9 +359,11 @@ def test_neither_release_has_complained(world: World) -> None:
     assert set(ends) <= {"done"}  # A hint that was not understood is dropped.
 
 
-def test_every_kind_of_row_was_written_by_one_and_read_by_the_other(world: World) -> None:
-    assert classes_in_the_code() == set(KINDS.values()) - {"Item"}
-    if untold := stories() - world.told:
+def test_every_kind_of_row_was_written_by_one_and_read_by_the_other(
+    world: World, request: pytest.FixtureRequest
+) -> None:
+    assert classes_in_the_code() <= set(KINDS.values())
+    if untold := stories() - world.told - {request.node.name}:
         pytest.skip(f"without {', '.join(sorted(untold))} there is nothing to ask")
     assert find_uncrossed(world.ledger) | find_unwritten(world.ledger) == set(UNCROSSED)
 

@@ -73,12 +73,3 @@ def _without_ids_of_requests(said: Any) -> Any:
         kept = {name: value for name, value in said.items() if name != "request_id"}
         return {name: _without_ids_of_requests(value) for name, value in kept.items()}
     return [_without_ids_of_requests(each) for each in said] if isinstance(said, list) else said
-
-
-def shared(one: Any, other: Any) -> Any:
-    """What one says of what both know: either may know of things that the other does not."""
-    if isinstance(one, dict) and isinstance(other, dict):
-        return {name: shared(one[name], other[name]) for name in one if name in other}
-    if isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
-        return [shared(*each) for each in zip(one, other, strict=True)]
-    return one

@@ -12,7 +12,7 @@ from tests.support.chats import CHATS, text
 from tests.support.local_worker import until
 from tests.support.releases import Release
 from tests.support.sockets import connecting, leaving
-from tests.support.two_releases import FILES, Human, World, created, got
+from tests.support.two_releases import FILES, Human, World, created, got, require_same
 
 GIF = base64.b64decode("R0lGODlhAQABAAAAACwAAAAAAQABAAA=")
 LONG = "Long words. " * 6000  # More than fits into a message's own row.
@@ -69,7 +69,7 @@ class Talk:
             assert [each["role"] for each in said] == [*_TURN, "user", "assistant"]
             assert said[0]["content"][0]["text"].startswith(LONG)
             assert said[-1]["content"][0]["text"] == f"You said: {BRIEF}"
-            assert self.messages(here, "long")["messages"] == said
+            require_same(self.messages(here, "long")["messages"], said)
             assert got(here.get(cost_of(self.chats["long"])))["cost_micros"] > 0
             assert self.world.pushed[self.socket]
             assert self.second.attend(leaving(self.socket)) == 200

@@ -60,7 +60,7 @@ class World:
         staff: the OpenID Connect provider at which people sign in.
         pushed: what was pushed to each WebSocket.
         people: everybody whom a test has made.
-        told: the names of the tests that have run.
+        told: the names of the tests that have passed.
     """
 
     old: Release
@@ -136,6 +136,19 @@ def got(answer: httpx.Response) -> Any:
     """What was answered with success."""
     assert answer.is_success, f"{answer.request.url}: {answer.status_code} {answer.text}"
     return answer.json() if answer.content else None
+
+
+def require_same(one: Any, other: Any) -> None:
+    """Compare what two releases say; either may tell of things of which the other does not."""
+    assert _shared(one, other) == _shared(other, one)
+
+
+def _shared(one: Any, other: Any) -> Any:
+    if isinstance(one, dict) and isinstance(other, dict):
+        return {name: _shared(one[name], other[name]) for name in one if name in other}
+    if isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
+        return [_shared(*each) for each in zip(one, other, strict=True)]
+    return one
 
 
 @contextmanager
