@@ -17,6 +17,7 @@ from tests.support.two_releases import FILES, Human, World, created, got, requir
 GIF = base64.b64decode("R0lGODlhAQABAAAAACwAAAAAAQABAAA=")
 LONG = "Long words. " * 6000  # More than fits into a message's own row.
 BRIEF = "Say this" + " again" * 60  # Long enough to be followed while it is said.
+_CHATS_EACH = 2
 _REST = {"waiting", "error", "requires_action"}
 _TURN = ["user", "assistant", "tool", "assistant"]
 
@@ -136,6 +137,21 @@ class Talk:
             ticket = got(there.post(f"{path}/stream-tickets"))["ticket"]
         event = connecting(self.socket, path.rpartition("/")[2], ticket=ticket)
         assert self.first.attend(event) == 200
+
+
+def talk_side_by_side(*talks: Talk) -> None:
+    """Both workers take what comes; neither does what the other has done."""
+    for number in range(_CHATS_EACH):
+        for talk in talks:
+            with talk.human.at(talk.first) as client:
+                said = {"content": text(f'use search {{"n": {number}}}')}
+                path = talk.chats[f"both {number}"] = talk.start(client, **said)
+                got(client.post(f"{path}/messages", json=said))
+    for number in range(_CHATS_EACH):
+        for talk in talks:
+            with talk.human.at(talk.second) as client:
+                follow(client, talk.chats[f"both {number}"])
+                talk.check(f"both {number}", client, f'answered: {{"n": {number}}}', turns=2)
 
 
 def cost_of(chat: str) -> str:
