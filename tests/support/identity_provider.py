@@ -7,10 +7,10 @@ import base64
 import hashlib
 import secrets
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qsl, unquote_plus, urlencode, urlsplit
 
@@ -64,9 +64,10 @@ class Provider:
         denies: whether the person refuses.
         rotates: whether a refresh token is good only once.
         refresh_tokens: those that are good.
+        token_seconds: how long access tokens are good.
     """
 
-    clock: FakeClock
+    clock: Callable[[], datetime]
     issuer: str = ISSUER
     person: Staff = field(default_factory=Staff)
     key: Key = field(default_factory=lambda: RSA)
@@ -80,6 +81,7 @@ class Provider:
     denies: bool = False
     rotates: bool = True
     refresh_tokens: set[str] = field(default_factory=set)
+    token_seconds: int = 300
     codes: dict[str, dict[str, str]] = field(default_factory=dict)
     forms: list[dict[str, str]] = field(default_factory=list)
 
@@ -174,7 +176,7 @@ class Provider:
             "access_token": "login-access-token",
             "refresh_token": "login-refresh-token",
             "token_type": "Bearer",
-            "expires_in": 300,
+            "expires_in": self.token_seconds,
             "id_token": self.id_token(asked["nonce"]),
         }
         return json_reply(200, answer)
@@ -187,7 +189,7 @@ class Provider:
         answer = {
             "access_token": f"login-access-token-{number}",
             "token_type": "Bearer",
-            "expires_in": 300,
+            "expires_in": self.token_seconds,
         }
         if self.rotates:
             answer["refresh_token"] = f"login-refresh-token-{number}"
