@@ -2,6 +2,7 @@
 
 import json
 import stat
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,17 @@ from infra.operator.restoring import TTL_ATTRIBUTES
 from tests.support import aws
 from tests.support.chat_models import KEY
 from tests.support.deployment import ADMIN_TOKEN
+from tests.support.faults import (
+    ERROR_500,
+    FOR_GOOD,
+    LOST_ANSWER,
+    Wire,
+    lay_wire,
+    meanwhile,
+    only,
+)
 from tests.support.sealed import Office
-from tests.support.tables import table_items
+from tests.support.tables import everything_but, table_items
 
 SENTINELS = ("sentinel-api-key", "sentinel-own", "sentinel-admin", KEY, ADMIN_TOKEN)
 OTHER = "other"
@@ -37,14 +47,38 @@ def backup(office: Office, tmp_path: Path) -> Path:
     return file
 
 
+@pytest.fixture
+def wire(office: Office, monkeypatch: pytest.MonkeyPatch) -> Wire:
+    return lay_wire(monkeypatch)
+
+
 def everything(stage: str = aws.STAGE) -> dict[str, list[str]]:
-    """All rows of a stage, in an order of their own."""
+    """All rows of a stage but the events of restorations, in an order of their own."""
     found = {}
     for table in TABLES:
         name = f"ciborium-{stage}-{table}"
         rows = aws.client("dynamodb").scan(TableName=name)["Items"]
-        found[table] = sorted(str(sorted(row.items())) for row in rows)
+        kept = [row for row in rows if not is_trail(row)]
+        found[table] = sorted(str(sorted(row.items())) for row in kept)
     return found
+
+
+def is_trail(row: StoredRow) -> bool:
+    return row.get("action") == {"S": "restore"}
+
+
+def trail(stage: str = aws.STAGE) -> list[dict[str, Any]]:
+    """What the events of restorations say, in their order."""
+    rows = aws.client("dynamodb").scan(TableName=f"ciborium-{stage}-audit")["Items"]
+    found = sorted(filter(is_trail, rows), key=lambda row: row["SK"]["S"])
+    return [
+        {name: change["new"] for name, change in json.loads(row["diff"]["S"]).items()}
+        for row in found
+    ]
+
+
+def states(stage: str = aws.STAGE) -> list[str]:
+    return [each["state"] for each in trail(stage)]
 
 
 def empty_tables() -> None:
@@ -153,6 +187,7 @@ def test_a_file_that_is_not_whole_is_refused_and_nothing_is_written(
     ran = office.run("restore", str(backup))
     assert (ran.code, "backup_unusable" in ran.err) == (1, True)
     assert not any(everything().values())
+    assert not trail()
 
 
 def test_tables_with_rows_are_left_alone(office: Office, backup: Path) -> None:
@@ -161,6 +196,7 @@ def test_tables_with_rows_are_left_alone(office: Office, backup: Path) -> None:
     assert ran.code == 1
     assert "These tables have rows: identity, organizations, servers" in ran.err
     assert everything() == before
+    assert not trail()
 
 
 def test_what_is_missing_is_added_and_what_is_there_stays(office: Office, backup: Path) -> None:
@@ -188,11 +224,97 @@ def test_an_interrupted_restoration_goes_on(office: Office, backup: Path, calls:
         refuse_after(patch, calls)
         stopped = office.run("restore", str(backup))
     assert (stopped.code, "storage_unavailable" in stopped.err) == (1, True)
+    assert states() == ["begun"]
+    office.deployment.clock.advance(seconds=1)
     ran = office.run("restore", str(backup))
     assert ran.code == 0, ran.err
     assert everything() == before
+    require_resumed(before, there=calls)
     again = office.run("restore", str(backup))
     assert "tables_not_empty" in again.err  # It is finished: a later run is another matter.
+
+
+def require_resumed(restored: dict[str, list[str]], *, there: int) -> None:
+    """See that the log tells of a run that stopped and one that did the rest."""
+    begun, *later = trail()
+    assert begun["state"] == "begun"
+    assert sorted(each["state"] for each in later) == ["done", "resumed"]
+    rows = sum(map(len, restored.values()))
+    assert {each["rows"] for each in (begun, *later)} == {rows}
+    (done,) = [each for each in later if each["state"] == "done"]
+    assert (sum(done["added"].values()), done["there"]) == (rows - there, there)
+
+
+def test_a_restoration_that_cannot_be_recorded_is_not_begun(office: Office, backup: Path) -> None:
+    for row in table_items("connections"):
+        key = {name: row[name] for name in ("PK", "SK")}
+        aws.client("dynamodb").delete_item(TableName=f"ciborium-{aws.STAGE}-connections", Key=key)
+    before = everything_but("audit")
+    aws.lose_table("audit")
+    ran = office.run("restore", str(backup), "--into-nonempty")
+    assert (ran.code, "storage_unavailable" in ran.err) == (1, True)
+    assert everything_but("audit") == before
+
+
+def test_a_restoration_that_does_not_begin_leaves_the_tables_empty(
+    office: Office, backup: Path, wire: Wire
+) -> None:
+    empty_tables()
+    with wire.armed(only(ERROR_500, "TransactWriteItems"), FOR_GOOD):
+        ran = office.run("restore", str(backup))
+    assert (ran.code, "storage_unavailable" in ran.err) == (1, True)
+    assert not any(everything_but().values())
+    assert office.run("restore", str(backup)).code == 0  # As if it were the first time.
+
+
+def test_what_cannot_be_called_done_is_run_again(office: Office, backup: Path, wire: Wire) -> None:
+    before = everything()
+    empty_tables()
+    with wire.armed(only(ERROR_500, "TransactWriteItems", FOR_GOOD[1:]), FOR_GOOD):
+        ran = office.run("restore", str(backup))
+    assert (ran.code, "storage_unavailable" in ran.err) == (1, True)
+    assert states() == ["begun"]
+    office.deployment.clock.advance(seconds=1)
+    assert office.run("restore", str(backup)).code == 0
+    assert everything() == before
+    require_resumed(before, there=sum(map(len, before.values())))
+
+
+def test_a_restoration_is_recorded_by_two_calls_and_once_though_their_answers_are_lost(
+    office: Office, backup: Path, wire: Wire
+) -> None:
+    before = everything()
+    empty_tables()
+    every_first = only(LOST_ANSWER, "TransactWriteItems", range(0, 4, 2))
+    with wire.armed(every_first, FOR_GOOD):
+        ran = office.run("restore", str(backup))
+    sent = Counter(wire.attempts)
+    assert ran.code == 0, ran.err
+    assert everything() == before
+    assert sorted(states()) == ["begun", "done"]
+    rows = sum(map(len, before.values()))
+    assert sent == {
+        "dynamodb.GetItem": 2 + 2 * 2,  # Whether it is begun, asked twice; and two data keys.
+        "dynamodb.Scan": len(TABLES) - 1,  # Whether they are empty.
+        "dynamodb.TransactWriteItems": 2 * 2,
+        "dynamodb.PutItem": rows,
+        "kms.DescribeKey": 2,
+    }
+
+
+def test_a_run_that_another_has_overtaken_says_so_and_records_nothing(
+    office: Office, backup: Path, wire: Wire
+) -> None:
+    before = everything()
+    empty_tables()
+    others = []
+    act = meanwhile(lambda: others.append(office.run("restore", str(backup))))
+    with wire.armed(only(act, "TransactWriteItems", range(1, 2)), FOR_GOOD):
+        ran = office.run("restore", str(backup))
+    assert [each.code for each in others] == [0]
+    assert (ran.code, "restoration_busy" in ran.err) == (1, True)
+    assert sorted(states()) == ["begun", "done", "resumed"]
+    assert everything() == before
 
 
 def refuse_after(patch: pytest.MonkeyPatch, calls: int) -> None:
@@ -221,6 +343,43 @@ def test_another_stage_with_another_kms_key_takes_it_over(office: Office, backup
     found = {each["kms_key"] for each in office.run("keys", "list", "--json", stage=OTHER).json}
     assert len(found) == 1
     assert found != {read_header(backup).kms_key}
+
+
+def test_owners_see_what_was_restored_and_from_where(office: Office, backup: Path) -> None:
+    aws.create_stack(OTHER)
+    office.deployment.clock.advance(minutes=1)
+    assert office.run("restore", str(backup), stage=OTHER).code == 0
+    header, rows = read_header(backup), sum(1 for _ in read_rows(backup))
+    with office.another_container(CIBORIUM_STAGE=OTHER).admin as admin:
+        path = "/api/v2/audit?object_type=backup&action=restore"
+        events = admin.get(path).json()["events"]
+        # Those of the backup's own stage are there as well.
+        assert admin.get("/api/v2/audit?object_type=backup&action=create").json()["events"]
+    assert {(each["actor_username"], each["object_id"]) for each in events} == {
+        ("operator", header.id)
+    }
+    begun, done = sorted(trail(OTHER), key=len)
+    source = {"stage": aws.STAGE, "created_at": header.created_at, "rows": rows}
+    assert begun == {"state": "begun", **source}
+    added = done.pop("added")
+    assert done == {"state": "done", **source, "there": 0, "expired": 0, "rewrapped": 2}
+    assert added.keys() <= set(TABLES)
+    assert sum(added.values()) == rows
+
+
+def test_what_a_destroyed_stack_has_left_is_taken_over_by_another_stage(
+    office: Office, tmp_path: Path
+) -> None:
+    """Its tables and its KMS key, but not the key's alias."""
+    aws.client("kms").delete_alias(AliasName=f"alias/ciborium-{aws.STAGE}")
+    file = tmp_path / "left.jsonl"
+    ran = office.run("backup", str(file))
+    assert ran.code == 0, ran.err
+    assert read_header(file).kms_key == ""
+    aws.create_stack(OTHER)
+    ran = office.run("restore", str(file), "--json", stage=OTHER)
+    assert ran.json["rewrapped"] == 2
+    office.require_everything_opens(office.another_container(CIBORIUM_STAGE=OTHER))
 
 
 def test_a_deployment_that_has_sealed_something_already_keeps_its_own_key(
@@ -255,6 +414,7 @@ def test_copies_of_tables_are_backed_up_with_the_keys_of_their_stage(
 ) -> None:
     """What point-in-time recovery gives: tables by other names, with keys wrapped for the stage."""
     aws.create_stack("copy")
+    aws.client("kms").delete_alias(AliasName="alias/ciborium-copy")  # No stack made the copies.
     dynamodb = aws.client("dynamodb")
     before = everything()
     del before["audit"]  # Of the copy, which the backup adds an event to.
@@ -264,8 +424,9 @@ def test_copies_of_tables_are_backed_up_with_the_keys_of_their_stage(
     empty_tables()
     file = tmp_path / "copy.jsonl"
     assert office.run("backup", str(file), "--keys-of", aws.STAGE, stage="copy").code == 0
-    ran = office.run("restore", str(file))
+    ran = office.run("restore", str(file), "--json")
     assert ran.code == 0, ran.err
+    assert ran.json["rewrapped"] == 0
     assert {k: v for k, v in everything().items() if k not in {"keys", "audit"}} == {
         k: v for k, v in before.items() if k != "keys"
     }
