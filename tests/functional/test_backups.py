@@ -2,7 +2,6 @@
 
 import json
 import stat
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -18,17 +17,15 @@ from infra.operator.restoring import TTL_ATTRIBUTES
 from tests.support import aws
 from tests.support.chat_models import KEY
 from tests.support.deployment import ADMIN_TOKEN
-from tests.support.faults import (
-    ERROR_500,
-    FOR_GOOD,
-    LOST_ANSWER,
-    Wire,
-    lay_wire,
-    meanwhile,
-    only,
+from tests.support.operating import (
+    empty_tables,
+    everything,
+    require_resumed,
+    states,
+    trail,
 )
 from tests.support.sealed import Office
-from tests.support.tables import everything_but, table_items
+from tests.support.tables import table_items
 
 SENTINELS = ("sentinel-api-key", "sentinel-own", "sentinel-admin", KEY, ADMIN_TOKEN)
 OTHER = "other"
@@ -45,48 +42,6 @@ def backup(office: Office, tmp_path: Path) -> Path:
     ran = office.run("backup", str(file))
     assert ran.code == 0, ran.err
     return file
-
-
-@pytest.fixture
-def wire(office: Office, monkeypatch: pytest.MonkeyPatch) -> Wire:
-    return lay_wire(monkeypatch)
-
-
-def everything(stage: str = aws.STAGE) -> dict[str, list[str]]:
-    """All rows of a stage but the events of restorations, in an order of their own."""
-    found = {}
-    for table in TABLES:
-        name = f"ciborium-{stage}-{table}"
-        rows = aws.client("dynamodb").scan(TableName=name)["Items"]
-        kept = [row for row in rows if not is_trail(row)]
-        found[table] = sorted(str(sorted(row.items())) for row in kept)
-    return found
-
-
-def is_trail(row: StoredRow) -> bool:
-    return row.get("action") == {"S": "restore"}
-
-
-def trail(stage: str = aws.STAGE) -> list[dict[str, Any]]:
-    """What the events of restorations say, in their order."""
-    rows = aws.client("dynamodb").scan(TableName=f"ciborium-{stage}-audit")["Items"]
-    found = sorted(filter(is_trail, rows), key=lambda row: row["SK"]["S"])
-    return [
-        {name: change["new"] for name, change in json.loads(row["diff"]["S"]).items()}
-        for row in found
-    ]
-
-
-def states(stage: str = aws.STAGE) -> list[str]:
-    return [each["state"] for each in trail(stage)]
-
-
-def empty_tables() -> None:
-    dynamodb = aws.client("dynamodb")
-    for table in TABLES:
-        for row in table_items(table):
-            key = {name: row[name] for name in ("PK", "SK")}
-            dynamodb.delete_item(TableName=f"ciborium-{aws.STAGE}-{table}", Key=key)
 
 
 def test_the_tables_are_those_of_the_template_and_so_are_their_ttls() -> None:
@@ -234,89 +189,6 @@ def test_an_interrupted_restoration_goes_on(office: Office, backup: Path, calls:
     assert "tables_not_empty" in again.err  # It is finished: a later run is another matter.
 
 
-def require_resumed(restored: dict[str, list[str]], *, there: int) -> None:
-    """See that the log tells of a run that stopped and one that did the rest."""
-    begun, *later = trail()
-    assert begun["state"] == "begun"
-    assert sorted(each["state"] for each in later) == ["done", "resumed"]
-    rows = sum(map(len, restored.values()))
-    assert {each["rows"] for each in (begun, *later)} == {rows}
-    (done,) = [each for each in later if each["state"] == "done"]
-    assert (sum(done["added"].values()), done["there"]) == (rows - there, there)
-
-
-def test_a_restoration_that_cannot_be_recorded_is_not_begun(office: Office, backup: Path) -> None:
-    for row in table_items("connections"):
-        key = {name: row[name] for name in ("PK", "SK")}
-        aws.client("dynamodb").delete_item(TableName=f"ciborium-{aws.STAGE}-connections", Key=key)
-    before = everything_but("audit")
-    aws.lose_table("audit")
-    ran = office.run("restore", str(backup), "--into-nonempty")
-    assert (ran.code, "storage_unavailable" in ran.err) == (1, True)
-    assert everything_but("audit") == before
-
-
-def test_a_restoration_that_does_not_begin_leaves_the_tables_empty(
-    office: Office, backup: Path, wire: Wire
-) -> None:
-    empty_tables()
-    with wire.armed(only(ERROR_500, "TransactWriteItems"), FOR_GOOD):
-        ran = office.run("restore", str(backup))
-    assert (ran.code, "storage_unavailable" in ran.err) == (1, True)
-    assert not any(everything_but().values())
-    assert office.run("restore", str(backup)).code == 0  # As if it were the first time.
-
-
-def test_what_cannot_be_called_done_is_run_again(office: Office, backup: Path, wire: Wire) -> None:
-    before = everything()
-    empty_tables()
-    with wire.armed(only(ERROR_500, "TransactWriteItems", FOR_GOOD[1:]), FOR_GOOD):
-        ran = office.run("restore", str(backup))
-    assert (ran.code, "storage_unavailable" in ran.err) == (1, True)
-    assert states() == ["begun"]
-    office.deployment.clock.advance(seconds=1)
-    assert office.run("restore", str(backup)).code == 0
-    assert everything() == before
-    require_resumed(before, there=sum(map(len, before.values())))
-
-
-def test_a_restoration_is_recorded_by_two_calls_and_once_though_their_answers_are_lost(
-    office: Office, backup: Path, wire: Wire
-) -> None:
-    before = everything()
-    empty_tables()
-    every_first = only(LOST_ANSWER, "TransactWriteItems", range(0, 4, 2))
-    with wire.armed(every_first, FOR_GOOD):
-        ran = office.run("restore", str(backup))
-    sent = Counter(wire.attempts)
-    assert ran.code == 0, ran.err
-    assert everything() == before
-    assert sorted(states()) == ["begun", "done"]
-    rows = sum(map(len, before.values()))
-    assert sent == {
-        "dynamodb.GetItem": 2 + 2 * 2,  # Whether it is begun, asked twice; and two data keys.
-        "dynamodb.Scan": len(TABLES) - 1,  # Whether they are empty.
-        "dynamodb.TransactWriteItems": 2 * 2,
-        "dynamodb.PutItem": rows,
-        "kms.DescribeKey": 2,
-    }
-
-
-def test_a_run_that_another_has_overtaken_says_so_and_records_nothing(
-    office: Office, backup: Path, wire: Wire
-) -> None:
-    before = everything()
-    empty_tables()
-    others = []
-    act = meanwhile(lambda: others.append(office.run("restore", str(backup))))
-    with wire.armed(only(act, "TransactWriteItems", range(1, 2)), FOR_GOOD):
-        ran = office.run("restore", str(backup))
-    assert [each.code for each in others] == [0]
-    assert (ran.code, "restoration_busy" in ran.err) == (1, True)
-    assert sorted(states()) == ["begun", "done", "resumed"]
-    assert everything() == before
-
-
 def refuse_after(patch: pytest.MonkeyPatch, calls: int) -> None:
     """Let the program's connection to DynamoDB answer so many more writes."""
     left = [calls]
@@ -343,28 +215,6 @@ def test_another_stage_with_another_kms_key_takes_it_over(office: Office, backup
     found = {each["kms_key"] for each in office.run("keys", "list", "--json", stage=OTHER).json}
     assert len(found) == 1
     assert found != {read_header(backup).kms_key}
-
-
-def test_owners_see_what_was_restored_and_from_where(office: Office, backup: Path) -> None:
-    aws.create_stack(OTHER)
-    office.deployment.clock.advance(minutes=1)
-    assert office.run("restore", str(backup), stage=OTHER).code == 0
-    header, rows = read_header(backup), sum(1 for _ in read_rows(backup))
-    with office.another_container(CIBORIUM_STAGE=OTHER).admin as admin:
-        path = "/api/v2/audit?object_type=backup&action=restore"
-        events = admin.get(path).json()["events"]
-        # Those of the backup's own stage are there as well.
-        assert admin.get("/api/v2/audit?object_type=backup&action=create").json()["events"]
-    assert {(each["actor_username"], each["object_id"]) for each in events} == {
-        ("operator", header.id)
-    }
-    begun, done = sorted(trail(OTHER), key=len)
-    source = {"stage": aws.STAGE, "created_at": header.created_at, "rows": rows}
-    assert begun == {"state": "begun", **source}
-    added = done.pop("added")
-    assert done == {"state": "done", **source, "there": 0, "expired": 0, "rewrapped": 2}
-    assert added.keys() <= set(TABLES)
-    assert sum(added.values()) == rows
 
 
 def test_what_a_destroyed_stack_has_left_is_taken_over_by_another_stage(

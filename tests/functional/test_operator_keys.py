@@ -2,7 +2,6 @@
 
 import json
 import uuid
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -11,22 +10,20 @@ from chalicelib.encryption import EncryptionUnavailableError, Place, SealedValue
 from chalicelib.encryption.fields import CONNECTION_ACCESS_TOKEN
 from chalicelib.storage import StorageUnavailableError
 from tests.support import aws
-from tests.support.cli import Ran
 from tests.support.deployment import error_of
-from tests.support.faults import (
-    ERROR_500,
-    FOR_GOOD,
-    LOST_ANSWER,
-    Wire,
-    lay_wire,
-    meanwhile,
-    only,
+from tests.support.faults import Wire, lay_wire
+from tests.support.operating import (
+    GRACE,
+    at_once,
+    keys_of,
+    new_kms_key,
+    recorded,
+    rotated,
 )
 from tests.support.sealed import STORED, Office, key_ids_in, operations_of, sealed_values
 from tests.support.servers import SERVERS
 from tests.support.tables import table_items
 
-GRACE: dict[str, Any] = {"minutes": 16}
 DEPLOYMENT = "deployment"
 
 
@@ -40,13 +37,6 @@ def wire(office: Office, monkeypatch: pytest.MonkeyPatch) -> Wire:
     return lay_wire(monkeypatch)
 
 
-def keys_of(office: Office) -> list[dict[str, Any]]:
-    ran = office.run("keys", "list", "--json")
-    assert ran.code == 0, ran.err
-    found: list[dict[str, Any]] = ran.json
-    return found
-
-
 def active_of(office: Office, scope: str) -> str:
     (active,) = [
         each["id"]
@@ -54,14 +44,6 @@ def active_of(office: Office, scope: str) -> str:
         if (each["scope"], each["status"]) == (scope, "active")
     ]
     return str(active)
-
-
-def rotated(office: Office) -> list[dict[str, Any]]:
-    """Rotate all scopes; what the former keys were."""
-    former = keys_of(office)
-    ran = office.run("keys", "rotate", "--all")
-    assert ran.code == 0, ran.err
-    return former
 
 
 def test_every_registered_field_is_sealed_in_the_office_and_no_other_is(office: Office) -> None:
@@ -174,28 +156,6 @@ def test_two_rotations_at_once_make_one_active_key(office: Office, wire: Wire) -
         ("create", active_of(office, DEPLOYMENT))
     ]
     office.require_everything_opens()
-
-
-def at_once(
-    office: Office, wire: Wire, command: list[str], act: Callable[[], Any]
-) -> tuple[Ran, Any]:
-    """Run a command; `act` happens right before its first transaction."""
-    acted: list[Any] = []
-    before = only(meanwhile(lambda: acted.append(act())), "TransactWriteItems", range(1))
-    with wire.armed(before, FOR_GOOD):
-        ran = office.run(*command)
-    return ran, acted[0]
-
-
-def recorded() -> list[dict[str, Any]]:
-    """The audit events about data keys, in their order."""
-    rows = sorted(table_items("audit"), key=lambda row: row["SK"]["S"])
-    events = [{name: value.get("S") for name, value in row.items()} for row in rows]
-    return [
-        {**each, "diff": json.loads(each["diff"] or "{}")}
-        for each in events
-        if each["object_type"] == "data_key"
-    ]
 
 
 def test_a_value_that_somebody_replaces_meanwhile_stays_theirs(office: Office) -> None:
@@ -373,120 +333,6 @@ def test_the_audit_log_tells_what_became_of_keys(office: Office) -> None:
     assert (last["action"], last["object_id"]) == ("delete", scope)
     assert last["organization_id"] == office.organization_id
     assert former in {each["diff"]["in_place_of"]["new"] for each in others}
-
-
-def to_rotate(office: Office) -> list[str]:
-    return ["keys", "rotate", "--all"]
-
-
-def to_move(office: Office) -> list[str]:
-    return ["keys", "move", "--to", new_kms_key()]
-
-
-def to_revoke(office: Office) -> list[str]:
-    former = rotated(office)[0]["id"]
-    assert office.run("keys", "reseal").code == 0
-    office.deployment.clock.advance(**GRACE)
-    return ["keys", "revoke", former]
-
-
-def to_destroy(office: Office) -> list[str]:
-    scope = f"organization:{office.organization_id}"
-    return ["keys", "destroy", scope, "--confirm", scope]
-
-
-CHANGES = (to_rotate, to_move, to_revoke, to_destroy)
-
-
-@pytest.mark.parametrize("prepare", CHANGES)
-def test_what_cannot_be_recorded_is_not_done(
-    office: Office, prepare: Callable[[Office], list[str]]
-) -> None:
-    command = prepare(office)
-    before = table_items("keys")
-    aws.lose_table("audit")
-    ran = office.run(*command)
-    assert (ran.code, "storage_unavailable" in ran.err) == (1, True)
-    assert table_items("keys") == before
-
-
-@pytest.mark.parametrize("prepare", CHANGES)
-def test_what_is_not_done_is_not_recorded(
-    office: Office, wire: Wire, prepare: Callable[[Office], list[str]]
-) -> None:
-    command = prepare(office)
-    before = table_items("keys"), table_items("audit")
-    with wire.armed(only(ERROR_500, "TransactWriteItems"), FOR_GOOD):
-        ran = office.run(*command)
-    assert (ran.code, "storage_unavailable" in ran.err) == (1, True)
-    assert (table_items("keys"), table_items("audit")) == before
-
-
-@pytest.mark.parametrize(("prepare", "changes"), [(to_rotate, 2), (to_move, 2), (to_revoke, 1)])
-def test_a_change_and_its_event_are_one_call_and_happen_once_though_its_answer_is_lost(
-    office: Office, wire: Wire, prepare: Callable[[Office], list[str]], changes: int
-) -> None:
-    command = prepare(office)
-    before = len(recorded())
-    with wire.armed(only(LOST_ANSWER, "TransactWriteItems", range(1)), FOR_GOOD):
-        ran = office.run(*command)
-    assert ran.code == 0, ran.err
-    assert len(recorded()) - before == changes
-    reads = {"dynamodb.Scan", "dynamodb.GetItem"}
-    sent = [each for each in wire.attempts if each.startswith("dynamodb.") and each not in reads]
-    assert sent == ["dynamodb.TransactWriteItems"] * (changes + 1)
-    office.require_everything_opens()
-
-
-def test_of_two_moves_at_once_only_the_one_that_moved_a_key_is_recorded(
-    office: Office, wire: Wire
-) -> None:
-    command, other = to_move(office), to_move(office)
-    ran, also = at_once(office, wire, command, lambda: office.run(*other))
-    assert (ran.code, "2 changed meanwhile" in ran.out) == (1, True)
-    assert also.code == 0
-    told = [each["diff"]["kms_key"]["new"] for each in recorded()]
-    assert told == [other[-1], other[-1]]
-
-
-def test_a_revocation_that_re_sealing_forestalls_is_not_recorded(
-    office: Office, wire: Wire
-) -> None:
-    command = to_revoke(office)
-    former, before = command[-1], recorded()
-
-    def note() -> None:
-        now = office.deployment.clock()
-        operations_of(office.another_container())._data_keys.note_resealing(uuid.UUID(former), now)
-
-    ran, _ = at_once(office, wire, command, note)
-    assert (ran.code, "data_key_changed" in ran.err) == (1, True)
-    assert recorded() == before
-    assert {each["id"]: each["status"] for each in keys_of(office)}[former] == "decrypt-only"
-
-
-def test_the_event_of_a_change_says_what_was_and_what_is(office: Office) -> None:
-    before, revoking, moving = keys_of(office)[0]["kms_key"], to_revoke(office), to_move(office)
-    made = len(recorded())
-    for command in (revoking, moving):
-        office.deployment.clock.advance(seconds=1)
-        assert office.run(*command).code == 0
-    revoked, *moved = recorded()[made:]
-    assert (revoked["action"], revoked["object_id"]) == ("update", revoking[-1])
-    assert set(revoked["diff"]) == {"status"}
-    assert [revoked["diff"]["status"][each] for each in ("old", "new")] == [
-        "decrypt-only",
-        "revoked",
-    ]
-    assert {each["object_id"] for each in moved} == {each["id"] for each in keys_of(office)}
-    for each in moved:
-        assert set(each["diff"]) == {"kms_key"}
-        assert [each["diff"]["kms_key"][side] for side in ("old", "new")] == [before, moving[-1]]
-
-
-def new_kms_key() -> str:
-    kms = aws.client("kms")
-    return str(kms.create_key(Description="another")["KeyMetadata"]["Arn"])
 
 
 def test_data_keys_move_to_another_kms_key_and_no_row_is_touched(office: Office) -> None:
