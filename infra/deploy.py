@@ -221,8 +221,8 @@ def _check_no_leftovers(account: Account, stage: str, chosen: Package) -> None:
     if there:
         raise DeploymentError(
             f"the stack is not there, but {', '.join(there)} are, as `make destroy` keeps them. "
-            "Deploy under another stage's name, delete them (`make destroy DATA=delete`), or "
-            "import them into the stack first: see docs/operations.md."
+            "Deploy under another stage's name and take their rows over, as docs/operations.md "
+            "says (`Use again what was kept`), or delete them (`make destroy DATA=delete`)."
         )
 
 

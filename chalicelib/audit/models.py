@@ -20,6 +20,7 @@ class Action(StrEnum):
     DISCONNECT = "disconnect"
     LOGIN = "login"
     LOGOUT = "logout"
+    RESTORE = "restore"
 
 
 class ObjectType(StrEnum):

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from chalicelib.audit import NewEvent
     from chalicelib.encryption.resealing import Resealer
     from chalicelib.encryption.rotation import KeyRotation
+    from chalicelib.storage import Transaction
     from chalicelib.storage.rows import Rows
 
 
@@ -37,6 +38,10 @@ class Operations(Services):
 
         return Resealer(self.rows, self._vault, self._data_keys, self._clock, dry_run=dry_run)
 
+    def transaction(self, event: NewEvent) -> Transaction:
+        """A transaction that records an event; the change itself is to be added to it."""
+        return self._audit.transaction(event)
+
     def record(self, event: NewEvent) -> None:
-        """Record what is done where no transaction can hold it: in one of its own."""
-        self._audit.transaction(event).commit()
+        """Record what no transaction can hold, before it is done: in one of its own."""
+        self.transaction(event).commit()

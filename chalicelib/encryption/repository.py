@@ -9,7 +9,7 @@ from pynamodb.expressions.update import Action
 from chalicelib.encryption.errors import ActiveKeyExistsError, KeyChangedError
 from chalicelib.encryption.models import DataKeyRecord, DataKeyStatus, Wrapped
 from chalicelib.storage import Database, Item, Transaction, UTCDateTime
-from chalicelib.storage.conditions import refusal_ignored, refused_as
+from chalicelib.storage.conditions import refusal_ignored
 
 
 class DataKeyItem(Item):
@@ -31,7 +31,10 @@ class ActiveKeyItem(Item):
 
 
 class DataKeyRepository:
-    """Reads and writes data key records; never sees one unwrapped."""
+    """Reads and writes data key records; never sees one unwrapped.
+
+    What an operator changes is written by a transaction that comes with what records it.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -73,13 +76,14 @@ class DataKeyRepository:
         self._add(transaction, record)
         transaction.commit()
 
-    def replace_active(self, record: DataKeyRecord, former_id: uuid.UUID) -> None:
+    def replace_active(
+        self, transaction: Transaction, record: DataKeyRecord, former_id: uuid.UUID
+    ) -> None:
         """Store a scope's new active data key; the former one only opens from now on.
 
         Raises:
             KeyChangedError: the former one is not the active one any more.
         """
-        transaction = self._database.transaction()
         transaction.put(
             self._pointer(record.scope, record.key_id),
             self._active.key_id == str(former_id),
@@ -97,20 +101,24 @@ class DataKeyRepository:
         )
         transaction.commit()
 
-    def replace_wrapped(self, record: DataKeyRecord, wrapped: Wrapped) -> None:
+    def replace_wrapped(
+        self, transaction: Transaction, record: DataKeyRecord, wrapped: Wrapped
+    ) -> None:
         """Store a data key wrapped otherwise.
 
         Raises:
             KeyChangedError: it has been wrapped otherwise, or destroyed, since it was read.
         """
-        with refused_as(KeyChangedError()):
-            self._key_of(record.key_id).update(
-                actions=[
-                    self._keys.wrapped.set(wrapped.ciphertext),
-                    self._keys.kms_key.set(wrapped.kms_key),
-                ],
-                condition=self._keys.wrapped == record.wrapped,
-            )
+        transaction.update(
+            self._key_of(record.key_id),
+            [
+                self._keys.wrapped.set(wrapped.ciphertext),
+                self._keys.kms_key.set(wrapped.kms_key),
+            ],
+            self._keys.wrapped == record.wrapped,
+            KeyChangedError(),
+        )
+        transaction.commit()
 
     def note_resealing(self, key_id: uuid.UUID, now: datetime) -> None:
         """Note that values are being re-sealed from a data key to another."""
@@ -119,7 +127,7 @@ class DataKeyRepository:
                 actions=[self._keys.resealed_at.set(now)], condition=self._keys.present()
             )
 
-    def revoke(self, record: DataKeyRecord) -> None:
+    def revoke(self, transaction: Transaction, record: DataKeyRecord) -> None:
         """Let a data key open nothing any more.
 
         Raises:
@@ -130,10 +138,13 @@ class DataKeyRepository:
             condition &= self._keys.resealed_at.does_not_exist()
         else:
             condition &= self._keys.resealed_at == record.resealed_at
-        with refused_as(KeyChangedError()):
-            self._key_of(record.key_id).update(
-                actions=[self._keys.status.set(DataKeyStatus.REVOKED)], condition=condition
-            )
+        transaction.update(
+            self._key_of(record.key_id),
+            [self._keys.status.set(DataKeyStatus.REVOKED)],
+            condition,
+            KeyChangedError(),
+        )
+        transaction.commit()
 
     def remove_active(self, scope: str, key_id: uuid.UUID) -> None:
         """Leave a scope without an active data key, and destroy the one that was.

@@ -8,7 +8,8 @@ written nowhere any more: only then `revoke` believes its own count.
 
 import uuid
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from math import ceil
 
@@ -33,12 +34,16 @@ from chalicelib.encryption.repository import DataKeyRepository
 from chalicelib.encryption.resealing import PAGE_SIZE, Report, stored_fields
 from chalicelib.encryption.sealing import parse_key_id
 from chalicelib.primitives import Clock
+from chalicelib.storage import Transaction
 from chalicelib.storage.rows import Rows
 
 # Five minutes for who has the pointer cached, three for the longest Lambda, a minute for the notes
 # of re-sealing; and sign-ins under way, whose cookies are sealed as well, live for ten.
 SETTLED_AFTER = timedelta(minutes=15)
 Values = dict[uuid.UUID, Counter[tuple[str, str]]]
+Begin = Callable[[DataKeyRecord, DataKeyRecord], Transaction]
+"""Begins the transaction of a change with what records it, given the data key that was and that
+which will be: the same one, or another in its place. The audit log stands above this package."""
 
 
 class KeyRotation:
@@ -80,23 +85,19 @@ class KeyRotation:
                 report(f"{table}: {looked_at} rows counted")
         return found
 
-    def rotate(self, scope: str) -> DataKeyRecord:
+    def rotate(self, former: DataKeyRecord, begin: Begin) -> DataKeyRecord:
         """Give a scope a new active data key; the former one only opens from now on.
 
         Raises:
-            ScopeNotFoundError: the scope has none to be replaced.
-            KeyChangedError: somebody else rotated the scope at the same time.
+            KeyChangedError: the former one is not the active one any more.
             EncryptionUnavailableError: KMS does not answer; nothing was changed.
         """
-        former_id = self._keys.find_active_id(scope)
-        if former_id is None:
-            raise ScopeNotFoundError(scope)
         key_id = uuid.uuid4()
-        _, wrapped = self._kms.generate(scope, key_id)
+        _, wrapped = self._kms.generate(former.scope, key_id)
         record = DataKeyRecord(
-            key_id, scope, wrapped.ciphertext, self._clock(), kms_key=wrapped.kms_key
+            key_id, former.scope, wrapped.ciphertext, self._clock(), kms_key=wrapped.kms_key
         )
-        self._keys.replace_active(record, former_id)
+        self._keys.replace_active(begin(former, record), record, former.key_id)
         return record
 
     def get_kms_key_arn(self, kms_key: str) -> str:
@@ -108,7 +109,7 @@ class KeyRotation:
         """
         return self._kms.get_arn(kms_key)
 
-    def move(self, record: DataKeyRecord, kms_key_arn: str) -> bool:
+    def move(self, record: DataKeyRecord, kms_key_arn: str, begin: Begin) -> bool:
         """Let another KMS key wrap a data key; False if it does already, or there is nothing to.
 
         Raises:
@@ -119,7 +120,9 @@ class KeyRotation:
         """
         if not record.wrapped or record.kms_key == kms_key_arn:
             return False
-        self._keys.replace_wrapped(record, self._kms.rewrap(record, kms_key=kms_key_arn))
+        wrapped = self._kms.rewrap(record, kms_key=kms_key_arn)
+        moved = replace(record, wrapped=wrapped.ciphertext, kms_key=wrapped.kms_key)
+        self._keys.replace_wrapped(begin(record, moved), record, wrapped)
         return True
 
     def rewrap_foreign(self, record: DataKeyRecord, stage: str) -> Wrapped:
@@ -131,8 +134,10 @@ class KeyRotation:
         """
         return self._kms.rewrap(record, from_stage=stage)
 
-    def revoke(self, key_id: uuid.UUID, report: Report) -> DataKeyRecord:
+    def revoke(self, key_id: uuid.UUID, report: Report, begin: Begin) -> None:
         """Let a data key open nothing any more, after seeing that it need not.
+
+        Nothing happens if it is revoked already.
 
         Raises:
             DataKeyNotFoundError: there is none with this id.
@@ -145,7 +150,7 @@ class KeyRotation:
         if record is None:
             raise DataKeyNotFoundError(key_id)
         if record.status is DataKeyStatus.REVOKED:
-            return record
+            return
         if self._keys.find_active_id(record.scope) == key_id:
             raise KeyActiveError
         started = self._clock()
@@ -153,8 +158,8 @@ class KeyRotation:
         if values:
             raise KeyInUseError(values)
         _require_settled(record, started)  # Or the count may have missed what came after.
-        self._keys.revoke(record)
-        return record
+        revoked = replace(record, status=DataKeyStatus.REVOKED)
+        self._keys.revoke(begin(record, revoked), record)
 
     def list_scope(self, scope: str) -> Sequence[DataKeyRecord]:
         """The data keys of an organisation, to be destroyed.

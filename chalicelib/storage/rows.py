@@ -113,19 +113,6 @@ class Rows:
         }
         return self._was_done("PutItem", request)
 
-    def remove(self, table: str, row: StoredRow) -> None:
-        """Remove a row; nothing happens if it is gone.
-
-        Raises:
-            StorageUnavailableError: DynamoDB does not answer.
-        """
-        request = {
-            "TableName": self._database.name_of(table),
-            "Key": {name: row[name] for name in _KEY},
-            "ConditionExpression": "attribute_exists(PK)",
-        }
-        self._was_done("DeleteItem", request)
-
     def is_empty(self, table: str) -> bool:
         """Whether a table has no row.
 

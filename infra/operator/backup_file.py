@@ -54,7 +54,7 @@ class Header:
         release: which one wrote it.
         stage: the one that its data keys are wrapped for.
         created_at: when it was begun.
-        kms_key: the ARN of the KMS key that the stage had then.
+        kms_key: the ARN of the KMS key that the stage had then; empty if its stack was gone.
     """
 
     id: str

@@ -1,18 +1,19 @@
 """The commands that back up and restore."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
 
 import click
 
 from chalicelib.audit import Action, ObjectType, diff
+from chalicelib.encryption.errors import KMSKeyNotFoundError
 from chalicelib.identity.models import OPERATOR
 from chalicelib.primitives import new_id
 from chalicelib.version import VERSION
 from infra.operator.backup_file import TABLES, Header, read_header, read_rows, writing
 from infra.operator.context import Operator, json_option, pass_operator
 from infra.operator.restoring import Restoration, Restorer
+from infra.operator.trail import Trail
 
 _OF_KEYS = frozenset({"record", "active"})
 
@@ -32,13 +33,13 @@ def backup(operator: Operator, *, file: Path, keys_of: str | None) -> None:
     Chats are in it as they are stored, in plain text: keep it as you would keep them. Without the
     KMS key that wraps the data keys, nobody reads a secret in it.
     """
-    rotation, rows = operator.services.key_rotation, operator.services.rows
+    rows, stage = operator.services.rows, keys_of or operator.settings.stage
     header = Header(
         id=new_id(),
         release=VERSION,
-        stage=keys_of or operator.settings.stage,
+        stage=stage,
         created_at=operator.clock().isoformat(),
-        kms_key=rotation.get_kms_key_arn(""),
+        kms_key=_find_kms_key(operator, stage),
     )
     with writing(file, header) as writer:
         # Before it happens: chats leave the deployment with it.
@@ -69,6 +70,7 @@ def restore(operator: Operator, *, file: Path, into_nonempty: bool, dry_run: boo
     Nothing that is there is overwritten. After an interruption, run it again.
     """
     header = read_header(file)
+    count = sum(1 for _ in read_rows(file))
     restorer = Restorer(
         file,
         header,
@@ -76,16 +78,25 @@ def restore(operator: Operator, *, file: Path, into_nonempty: bool, dry_run: boo
         rows=operator.services.rows,
         rotation=operator.services.key_rotation,
         clock=operator.clock,
+        trail=Trail(header, count, database=operator.database, services=operator.services),
     )
     if not into_nonempty:
         restorer.require_room()
     if dry_run:
-        rows = sum(1 for _ in read_rows(file))
-        line = f"{file} is whole: {rows} rows of the stage {header.stage}, {header.created_at}."
-        operator.result([line], {"rows": rows, **asdict(header)})
+        line = f"{file} is whole: {count} rows of the stage {header.stage}, {header.created_at}."
+        operator.result([line], {"rows": count, **asdict(header)})
         return
     outcome = restorer.run(operator.report)
-    operator.result(_summarize(outcome), _to_document(outcome))
+    operator.result(_summarize(outcome), outcome.to_document())
+
+
+def _find_kms_key(operator: Operator, stage: str) -> str:
+    """The ARN of a stage's KMS key; empty if there is no such stack, and so no alias, any more."""
+    alias = replace(operator.settings, stage=stage).kms_key_alias
+    try:
+        return operator.services.key_rotation.get_kms_key_arn(alias)
+    except KMSKeyNotFoundError:
+        return ""
 
 
 def _summarize(outcome: Restoration) -> list[str]:
@@ -96,12 +107,3 @@ def _summarize(outcome: Restoration) -> list[str]:
             f"{outcome.expired} have expired, {outcome.rewrapped} data keys wrapped anew."
         ),
     ]
-
-
-def _to_document(outcome: Restoration) -> dict[str, Any]:
-    return {
-        "added": dict(outcome.added),
-        "there": outcome.there,
-        "expired": outcome.expired,
-        "rewrapped": outcome.rewrapped,
-    }

@@ -6,12 +6,13 @@ from typing import Any
 
 import click
 
-from chalicelib.audit import Action, ObjectType, diff
-from chalicelib.encryption.errors import KeyChangedError
+from chalicelib.audit import Action, NewEvent, ObjectType, diff
+from chalicelib.encryption.errors import KeyChangedError, ScopeNotFoundError
 from chalicelib.encryption.models import DataKeyRecord, DataKeyStatus
 from chalicelib.encryption.resealing import PAGE_SIZE, Resealing
-from chalicelib.encryption.rotation import Values
+from chalicelib.encryption.rotation import Begin, Values
 from chalicelib.identity.models import OPERATOR
+from chalicelib.storage import Transaction
 from infra.operator.context import Operator, json_option, pass_operator
 
 _MOST_SHOWN = 20
@@ -70,16 +71,16 @@ def rotate(operator: Operator, *, scope: str | None, everything: bool, older_tha
     if bool(scope) == everything:
         raise click.UsageError("Give either --scope or --all.")
     rotation, made = operator.services.key_rotation, []
-    for record in rotation.list_keys():
-        age = operator.clock() - record.created_at
-        is_meant = everything or record.scope == scope
-        if is_meant and record.status is DataKeyStatus.ACTIVE and age.days >= older_than:
-            new = rotation.rotate(record.scope)
-            _record(operator, Action.CREATE, new, {"scope": new.scope, "in_place_of": record})
-            made.append(new)
-            operator.report(f"{new.scope}: {new.key_id} is active in place of {record.key_id}")
-    if scope and not made and not older_than:
-        rotation.rotate(scope)  # Says that there is no such scope.
+    active = [each for each in rotation.list_keys() if each.status is DataKeyStatus.ACTIVE]
+    meant = [each for each in active if everything or each.scope == scope]
+    if scope and not meant:
+        raise ScopeNotFoundError(scope)
+    for former in meant:
+        if (operator.clock() - former.created_at).days < older_than:
+            continue
+        new = rotation.rotate(former, _recording(operator))
+        made.append(new)
+        operator.report(f"{new.scope}: {new.key_id} is active in place of {former.key_id}")
     operator.result(
         [f"{_number(len(made))} rotated. Run `keys reseal` in five minutes or later."],
         [_to_document(each, None) for each in made],
@@ -120,13 +121,10 @@ def move(operator: Operator, *, kms_key: str, dry_run: bool) -> None:
             there += 1
             continue
         try:
-            moved += dry_run or rotation.move(record, arn)
+            moved += dry_run or rotation.move(record, arn, _recording(operator))
         except KeyChangedError:
             changed += 1
             continue
-        if not dry_run:
-            changes = {"kms_key": arn}
-            _record(operator, Action.UPDATE, record, changes, {"kms_key": record.kms_key})
         operator.report(f"{record.scope}: {record.key_id} {'would be' if dry_run else 'is'} moved")
     lines = [
         (
@@ -145,9 +143,7 @@ def move(operator: Operator, *, kms_key: str, dry_run: bool) -> None:
 @pass_operator
 def revoke(operator: Operator, *, key_id: uuid.UUID) -> None:
     """Let a data key open nothing any more, if nothing is sealed with it."""
-    record = operator.services.key_rotation.revoke(key_id, operator.report)
-    if record.status is not DataKeyStatus.REVOKED:
-        _record(operator, Action.UPDATE, record, {"status": "revoked"}, {"status": record.status})
+    operator.services.key_rotation.revoke(key_id, operator.report, _recording(operator))
     operator.result([f"{key_id} is revoked."], {"id": str(key_id), "status": "revoked"})
 
 
@@ -182,6 +178,7 @@ def destroy(operator: Operator, *, scope: str, confirm: str | None, dry_run: boo
         diff({"data_keys": len(ids), "sealed_values": lost.total()}, {}),
         organization_id=organization_id,
     )
+    # Before it happens: it takes many writes, and cannot be undone.
     operator.services.record(event)
     destroyed = rotation.destroy(scope)
     operator.result(
@@ -190,17 +187,26 @@ def destroy(operator: Operator, *, scope: str, confirm: str | None, dry_run: boo
     )
 
 
-def _record(
-    operator: Operator,
-    action: Action,
-    record: DataKeyRecord,
-    changes: dict[str, Any],
-    before: dict[str, Any] | None = None,
-) -> None:
-    """Record what was done to a data key, for owners to read."""
-    plain = {k: str(v.key_id) if isinstance(v, DataKeyRecord) else v for k, v in changes.items()}
-    event = OPERATOR.did(action, ObjectType.DATA_KEY, str(record.key_id), diff(before or {}, plain))
-    operator.services.record(event)
+def _recording(operator: Operator) -> Begin:
+    """Begins a change's transaction with its audit event, for owners to read."""
+
+    def begin(before: DataKeyRecord, after: DataKeyRecord) -> Transaction:
+        return operator.services.transaction(_did_to_key(before, after))
+
+    return begin
+
+
+def _did_to_key(before: DataKeyRecord, after: DataKeyRecord) -> NewEvent:
+    if before.key_id == after.key_id:
+        action, changes = Action.UPDATE, diff(_snapshot(before), _snapshot(after))
+    else:
+        made = {"scope": after.scope, "in_place_of": str(before.key_id)}
+        action, changes = Action.CREATE, diff({}, made)
+    return OPERATOR.did(action, ObjectType.DATA_KEY, str(after.key_id), changes)
+
+
+def _snapshot(record: DataKeyRecord) -> dict[str, str]:
+    return {"status": record.status, "kms_key": record.kms_key}
 
 
 def _describe(operator: Operator, record: DataKeyRecord, values: Values | None) -> list[str]:

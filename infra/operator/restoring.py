@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from chalicelib.encryption.models import DataKeyRecord
 from chalicelib.encryption.rotation import KeyRotation
@@ -17,11 +18,11 @@ from chalicelib.storage import time_key
 from chalicelib.storage.rows import Rows, StoredRow
 from infra.operator.backup_file import TABLES, Header, read_rows
 from infra.operator.context import Report
+from infra.operator.trail import Trail
 
 TTL_ATTRIBUTES = dict.fromkeys(TABLES, "expires_at") | {"connections": "ttl"}
 _AT_ONCE = 8
 _BATCH = 400
-_MARK = "restore"
 
 
 class TablesNotEmptyError(ConflictError):
@@ -52,6 +53,15 @@ class Restoration:
     expired: int = 0
     rewrapped: int = 0
 
+    def to_document(self) -> dict[str, Any]:
+        """The numbers, for programs and for the audit log."""
+        return {
+            "added": dict(self.added),
+            "there": self.there,
+            "expired": self.expired,
+            "rewrapped": self.rewrapped,
+        }
+
 
 class Restorer:
     """Adds a backup's rows; overwrites nothing, so it may stop anywhere and run again.
@@ -63,6 +73,7 @@ class Restorer:
         rows: its tables.
         rotation: wraps data keys for it.
         clock: the time.
+        trail: records it.
     """
 
     def __init__(
@@ -74,6 +85,7 @@ class Restorer:
         rows: Rows,
         rotation: KeyRotation,
         clock: Clock,
+        trail: Trail,
     ) -> None:
         self._path = path
         self._header = header
@@ -81,7 +93,7 @@ class Restorer:
         self._rows = rows
         self._rotation = rotation
         self._clock = clock
-        self._mark: StoredRow = {"PK": {"S": f"RESTORE#{header.id}"}, "SK": {"S": _MARK}}
+        self._trail = trail
 
     def require_room(self) -> None:
         """See that the tables are empty, or that this very backup is half-way in.
@@ -91,7 +103,7 @@ class Restorer:
         Raises:
             TablesNotEmptyError: there is something else.
         """
-        if self._rows.find("keys", self._mark["PK"]["S"], _MARK):
+        if self._trail.is_begun():
             return
         filled = [each for each in TABLES if each != "keys" and not self._rows.is_empty(each)]
         if filled:
@@ -103,10 +115,11 @@ class Restorer:
         Raises:
             EncryptionUnavailableError: a data key could not be wrapped for this deployment; no
                 row was added but those of other data keys.
+            RestorationBusyError: another run of the same backup has begun or ended meanwhile.
             StorageUnavailableError: DynamoDB does not answer; what was added stays.
         """
         outcome = Restoration()
-        self._rows.add("keys", self._mark)
+        self._trail.begin()
         for row in self._key_rows():
             self._add_key(row, outcome)
         report(f"keys: {outcome.added['keys']} added, {outcome.rewrapped} wrapped anew")
@@ -117,7 +130,7 @@ class Restorer:
                     outcome.added[table] += added
                     outcome.there += not added
                 report(f"{batch[-1][0]}: {outcome.added.total()} rows added in all")
-        self._rows.remove("keys", self._mark)
+        self._trail.end(outcome.to_document())
         return outcome
 
     def _other_rows(self, outcome: Restoration) -> Iterator[tuple[str, StoredRow]]:

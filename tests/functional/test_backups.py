@@ -17,6 +17,13 @@ from infra.operator.restoring import TTL_ATTRIBUTES
 from tests.support import aws
 from tests.support.chat_models import KEY
 from tests.support.deployment import ADMIN_TOKEN
+from tests.support.operating import (
+    empty_tables,
+    everything,
+    require_resumed,
+    states,
+    trail,
+)
 from tests.support.sealed import Office
 from tests.support.tables import table_items
 
@@ -35,24 +42,6 @@ def backup(office: Office, tmp_path: Path) -> Path:
     ran = office.run("backup", str(file))
     assert ran.code == 0, ran.err
     return file
-
-
-def everything(stage: str = aws.STAGE) -> dict[str, list[str]]:
-    """All rows of a stage, in an order of their own."""
-    found = {}
-    for table in TABLES:
-        name = f"ciborium-{stage}-{table}"
-        rows = aws.client("dynamodb").scan(TableName=name)["Items"]
-        found[table] = sorted(str(sorted(row.items())) for row in rows)
-    return found
-
-
-def empty_tables() -> None:
-    dynamodb = aws.client("dynamodb")
-    for table in TABLES:
-        for row in table_items(table):
-            key = {name: row[name] for name in ("PK", "SK")}
-            dynamodb.delete_item(TableName=f"ciborium-{aws.STAGE}-{table}", Key=key)
 
 
 def test_the_tables_are_those_of_the_template_and_so_are_their_ttls() -> None:
@@ -153,6 +142,7 @@ def test_a_file_that_is_not_whole_is_refused_and_nothing_is_written(
     ran = office.run("restore", str(backup))
     assert (ran.code, "backup_unusable" in ran.err) == (1, True)
     assert not any(everything().values())
+    assert not trail()
 
 
 def test_tables_with_rows_are_left_alone(office: Office, backup: Path) -> None:
@@ -161,6 +151,7 @@ def test_tables_with_rows_are_left_alone(office: Office, backup: Path) -> None:
     assert ran.code == 1
     assert "These tables have rows: identity, organizations, servers" in ran.err
     assert everything() == before
+    assert not trail()
 
 
 def test_what_is_missing_is_added_and_what_is_there_stays(office: Office, backup: Path) -> None:
@@ -188,9 +179,12 @@ def test_an_interrupted_restoration_goes_on(office: Office, backup: Path, calls:
         refuse_after(patch, calls)
         stopped = office.run("restore", str(backup))
     assert (stopped.code, "storage_unavailable" in stopped.err) == (1, True)
+    assert states() == ["begun"]
+    office.deployment.clock.advance(seconds=1)
     ran = office.run("restore", str(backup))
     assert ran.code == 0, ran.err
     assert everything() == before
+    require_resumed(before, there=calls)
     again = office.run("restore", str(backup))
     assert "tables_not_empty" in again.err  # It is finished: a later run is another matter.
 
@@ -221,6 +215,21 @@ def test_another_stage_with_another_kms_key_takes_it_over(office: Office, backup
     found = {each["kms_key"] for each in office.run("keys", "list", "--json", stage=OTHER).json}
     assert len(found) == 1
     assert found != {read_header(backup).kms_key}
+
+
+def test_what_a_destroyed_stack_has_left_is_taken_over_by_another_stage(
+    office: Office, tmp_path: Path
+) -> None:
+    """Its tables and its KMS key, but not the key's alias."""
+    aws.client("kms").delete_alias(AliasName=f"alias/ciborium-{aws.STAGE}")
+    file = tmp_path / "left.jsonl"
+    ran = office.run("backup", str(file))
+    assert ran.code == 0, ran.err
+    assert read_header(file).kms_key == ""
+    aws.create_stack(OTHER)
+    ran = office.run("restore", str(file), "--json", stage=OTHER)
+    assert ran.json["rewrapped"] == 2
+    office.require_everything_opens(office.another_container(CIBORIUM_STAGE=OTHER))
 
 
 def test_a_deployment_that_has_sealed_something_already_keeps_its_own_key(
@@ -255,6 +264,7 @@ def test_copies_of_tables_are_backed_up_with_the_keys_of_their_stage(
 ) -> None:
     """What point-in-time recovery gives: tables by other names, with keys wrapped for the stage."""
     aws.create_stack("copy")
+    aws.client("kms").delete_alias(AliasName="alias/ciborium-copy")  # No stack made the copies.
     dynamodb = aws.client("dynamodb")
     before = everything()
     del before["audit"]  # Of the copy, which the backup adds an event to.
@@ -264,8 +274,9 @@ def test_copies_of_tables_are_backed_up_with_the_keys_of_their_stage(
     empty_tables()
     file = tmp_path / "copy.jsonl"
     assert office.run("backup", str(file), "--keys-of", aws.STAGE, stage="copy").code == 0
-    ran = office.run("restore", str(file))
+    ran = office.run("restore", str(file), "--json")
     assert ran.code == 0, ran.err
+    assert ran.json["rewrapped"] == 0
     assert {k: v for k, v in everything().items() if k not in {"keys", "audit"}} == {
         k: v for k, v in before.items() if k != "keys"
     }

@@ -212,6 +212,8 @@ def test_with_the_data_the_tables_and_logs_go_and_the_key_in_thirty_days(
     assert f"aws kms cancel-key-deletion --key-id {key['KeyArn']}" in said
     kms.cancel_key_deletion(KeyId=key["KeyId"])
     assert kms.describe_key(KeyId=key["KeyId"])["KeyMetadata"]["KeyState"] == "Disabled"
+    kms.enable_key(KeyId=key["KeyId"])
+    assert kms.describe_key(KeyId=key["KeyId"])["KeyMetadata"]["KeyState"] == "Enabled"
     operate(DESTROY, 1, CONFIRM="dev", CONFIRM_DATA="delete dev")
     assert "Nothing to destroy." in operate(DESTROY, 1)
 
@@ -239,6 +241,7 @@ def test_these_sections_have_no_command_that_is_not_run_here() -> None:
         "export AWS_REGION=eu-central-1",
         "git pull",
         "aws kms cancel-key-deletion --key-id KEY",
+        "aws kms enable-key --key-id KEY",
     ]
 
 

@@ -19,7 +19,9 @@ from infra.local.devserver import make_server
 from infra.operator.backup_file import TABLES
 from tests.support import aws
 from tests.support.aws_endpoint import AWSEndpoint, serving_aws
+from tests.support.chat_models import KEY
 from tests.support.deployment import ADMIN_TOKEN
+from tests.support.operating import empty_tables, states
 from tests.support.operations import DEPLOYING, PAGE, sections
 from tests.support.sealed import Office, key_ids_in, sealed_values
 from tests.support.servers import SERVERS
@@ -41,7 +43,6 @@ RARE = {
         "dynamodb:Query",
         "dynamodb:UpdateItem",
     ],
-    "restore": ["kms:ReEncryptFrom", "kms:ReEncryptTo"],  # Into another deployment.
 }
 _SECONDS = 120
 
@@ -166,19 +167,15 @@ def before_moving(shell: Shell) -> None:
     kms.update_alias(AliasName=alias, TargetKeyId=shell.variables["KMS_KEY"])
 
 
-def empty_tables(shell: Shell) -> None:
-    """Everything is lost."""
-    dynamodb = aws.client("dynamodb")
-    for table in TABLES:
-        for row in table_items(table):
-            key = {name: row[name] for name in ("PK", "SK")}
-            dynamodb.delete_item(TableName=f"ciborium-{aws.STAGE}-{table}", Key=key)
+def lose_everything(shell: Shell) -> None:
+    empty_tables()
     assert not table_items("servers")
 
 
 def copy_tables(shell: Shell) -> None:
-    """Point-in-time recovery gives tables by other names; then the connections are lost."""
+    """Point-in-time recovery gives tables by other names; then the models are lost."""
     aws.create_stack("rescue")
+    aws.client("kms").delete_alias(AliasName="alias/ciborium-rescue")  # It gives nothing else.
     dynamodb = aws.client("dynamodb")
     for table in TABLES:
         for row in table_items(table):
@@ -244,6 +241,20 @@ def after_rescuing(shell: Shell) -> None:
     assert table_items("models")
 
 
+def destroy_stack(shell: Shell) -> None:
+    """Tables and key are kept, not the key's alias; another stage is deployed."""
+    aws.client("kms").delete_alias(AliasName=f"alias/ciborium-{aws.STAGE}")
+    aws.create_stack("next")
+
+
+def after_taking_over(shell: Shell) -> None:
+    deployed = shell.office.another_container(CIBORIUM_STAGE="next")
+    model = deployed.services.models.find_usable(shell.office.model_id)
+    assert model
+    assert model.api_key == KEY
+    assert states("next")[-2:] == ["begun", "done"]
+
+
 def nothing(shell: Shell) -> None:
     pass
 
@@ -258,10 +269,11 @@ SCENES: dict[str, tuple[Step, Step]] = {
     "Destroy one organisation's keys": (nothing, after_destroying),
     "Move to another KMS key": (before_moving, after_moving),
     "Back up": (nothing, nothing),
-    "Restore": (empty_tables, after_restoring),
+    "Restore": (lose_everything, after_restoring),
     "From point-in-time recovery or AWS Backup": (copy_tables, after_rescuing),
     "Suspend a person everywhere": (before_suspending, after_suspending),
     "Chats that were stored without an organisation": (nothing, nothing),
+    "Use again what was kept": (destroy_stack, after_taking_over),
 }
 
 

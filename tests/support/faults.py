@@ -4,11 +4,12 @@ Faults are what botocore's HTTP session raises or a service answers, so that eve
 retries and limits included, is the real thing. Nobody sleeps: the time that would pass is counted.
 """
 
+import itertools
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -96,6 +97,7 @@ SILENT = Fault("silent", _fall_silent, waits="read")
 LOST_ANSWER = Fault("answer lost", _lose_answer, takes_effect=True, waits="read")
 CUT_ANSWER = Fault("answer cut", _cut_answer, takes_effect=True)
 DONE_BUT_500 = Fault("done, but 500", _answer_500, takes_effect=True)
+FOR_GOOD = range(1000)
 WITHOUT_EFFECT = (THROTTLE, ERROR_500, UNREACHABLE, RESET, SILENT)
 WITH_EFFECT = (LOST_ANSWER, CUT_ANSWER, DONE_BUT_500)
 
@@ -116,6 +118,28 @@ def operation_of(request: AWSPreparedRequest) -> str:
     target = request.headers["X-Amz-Target"]
     name = target.decode() if isinstance(target, bytes) else str(target)
     return name.rpartition(".")[2]
+
+
+def only(fault: Fault, operation: str, at: range = FOR_GOOD) -> Fault:
+    """The fault, but only with one operation, and only at some attempts of it, from 0 on."""
+    numbers = itertools.count()
+
+    def happen(request: AWSPreparedRequest, let_through: Pass) -> Answer:
+        if operation_of(request) == operation and next(numbers) in at:
+            return fault.happen(request, let_through)
+        return let_through()
+
+    return replace(fault, happen=happen)
+
+
+def meanwhile(act: Callable[[], object]) -> Fault:
+    """Somebody else does something right before a request arrives, which then does."""
+
+    def happen(_: AWSPreparedRequest, let_through: Pass) -> Answer:
+        act()
+        return let_through()
+
+    return Fault("meanwhile", happen, takes_effect=True)
 
 
 @dataclass
