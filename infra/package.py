@@ -20,6 +20,7 @@ from infra.archive import write_archive
 from infra.cloudformation import Template
 from infra.distributions import DistributionsError, install
 from infra.local.environments import ensure
+from infra.made_from import digest_of_input, is_current, mark
 from infra.materials import MaterialsError, list_materials, write_sbom
 from infra.releases import SBOM
 from infra.template import ARCHITECTURES, ARCHIVE, additions, complete
@@ -70,6 +71,7 @@ def build(architecture: str = ARCHITECTURES[0], folder: Path = BUILD) -> None:
         )
     if architecture not in ARCHITECTURES:
         raise PackageError(f"ARCHITECTURE must be one of {', '.join(ARCHITECTURES)}.")
+    made_from = digest_of_input(architecture)
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     archive, template_file = folder / ZIP.name, folder / TEMPLATE.name
@@ -79,6 +81,17 @@ def build(architecture: str = ARCHITECTURES[0], folder: Path = BUILD) -> None:
     if architecture == ARCHITECTURES[0]:  # This machine cannot load what is for another.
         smoke_test(archive)
     _lint(template_file)
+    mark(folder, made_from)
+
+
+def build_unless_current(folder: Path = BUILD) -> None:
+    """The same, unless the folder has what would be made.
+
+    Raises:
+        PackageError: a step failed.
+    """
+    if not is_current(folder, digest_of_input(ARCHITECTURES[0])):
+        build(folder=folder)
 
 
 def build_archive(
