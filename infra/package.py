@@ -1,7 +1,7 @@
 """`make package`: the Lambda's zip and the whole stack's template, in .build.
 
-Chalice builds both, of the app and of the distributions that requirements.txt pins by their hashes;
-then the zip loses what Lambda never loads, gains compiled bytecode (Lambda's file system is
+Chalice builds both of the app; then the zip gains the distributions that requirements.txt pins by
+their hashes, loses what Lambda never loads, gains compiled bytecode (Lambda's file system is
 read-only, and compiling at each cold start costs more than the rest of it), is imported once in a
 clean interpreter, and the template goes through cfn-lint. Beside them is the bill of materials.
 `ARCHITECTURE=arm64` builds for Graviton.
@@ -115,16 +115,18 @@ def build_archive(
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         project = copy_project(source, folder / "project")
-        (project / "requirements.txt").write_text("", encoding="utf-8")  # It is all in `vendor`.
+        # Chalice would only pack them, for us to unpack them again.
+        vendor = folder / "vendor"
+        (project / "requirements.txt").write_text("", encoding="utf-8")
         try:
-            hashes = install(source / "requirements.txt", project / "vendor", architecture)
-            materials = list_materials(project / "vendor", hashes)
+            hashes = install(source / "requirements.txt", vendor, architecture)
+            materials = list_materials(vendor, hashes)
             if sbom:
                 write_sbom(materials, sbom)
         except (DistributionsError, MaterialsError) as exc:
             raise PackageError(str(exc)) from exc
         built = run_chalice(project, folder / "out", additions())
-        write_archive(built / "deployment.zip", target, folder / "task")
+        write_archive(built / "deployment.zip", target, folder / "task", vendor)
         template: Template = json.loads((built / "sam.json").read_text(encoding="utf-8"))
     complete(template, architecture)
     return template
