@@ -1,12 +1,16 @@
 # `make help` lists the commands. Everything that they need, they install into .venv and .local.
 
+# Each command starts many processes of the same modules, which shall be compiled once for all.
+export PYTHONDONTWRITEBYTECODE :=
+
 PYTHON := $(shell for each in python3.13 python3 python; do \
 	"$$each" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$each" && break; done)
 BIN := .venv/bin
-# A file stays in one worker: some of its tests share a folder, as those of the package do.
-RUN_TESTS := $(BIN)/python -m pytest -n 2 --dist loadfile
+# A file stays in one worker: some of its tests share a process or a folder. Their order stays as
+# well: otherwise the files with the fewest tests come last, and some of those take the longest.
+RUN_TESTS := $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
-.PHONY: help run demo test conformance rules-table bench load api-docs check package checkov sdk deploy-local deploy packages destroy lock audit format clean setup setup-peers setup-checkov setup-gateway setup-bench setup-node setup-supply need-python
+.PHONY: help run demo test conformance rules-table bench load api-docs check package checkov sdk deploy-local deploy packages destroy lock audit format clean setup setup-tests setup-peers setup-checkov setup-gateway setup-bench setup-node setup-supply need-python
 
 help: ## What the commands do
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
@@ -17,13 +21,13 @@ run: setup ## Run Ciborium on this machine until Ctrl-C
 demo: setup setup-peers ## The same, with an OAuth2-protected MCP server to try it with
 	@exec $(BIN)/python -m infra.local.run --demo
 
-test: setup setup-peers setup-node setup-supply ## Run all tests
+test: setup-tests ## Run all tests
 	$(RUN_TESTS)
 
 conformance: setup setup-node ## Run the official MCP conformance suite against a running Ciborium
 	$(BIN)/python -m tests.conformance.run
 
-rules-table: setup setup-peers setup-node ## Run the tests of the MCP rules and write docs/mcp-conformance.md
+rules-table: setup-tests ## Run the tests of the MCP rules and write docs/mcp-conformance.md
 	$(BIN)/python -m tests.conformance.table
 
 bench: setup setup-peers setup-gateway setup-bench ## Measure, and write docs/performance.md; ONLY=warm,growth for these alone
@@ -79,6 +83,9 @@ clean: ## Remove what was installed and built; keeps .local/state
 
 setup: need-python
 	@$(PYTHON) infra/local/environments.py project aws
+
+setup-tests: need-python
+	@$(PYTHON) infra/local/environments.py project aws peers supply node
 
 setup-peers: need-python
 	@$(PYTHON) infra/local/environments.py peers

@@ -20,18 +20,21 @@ _CLIENT_ONLY = re.compile(
 )
 
 
-def write_archive(source: Path, target: Path, folder: Path) -> None:
+def write_archive(source: Path, target: Path, folder: Path, vendor: Path | None = None) -> None:
     """Make the zip that ships of the one that Chalice made.
 
     Args:
         source: Chalice's zip.
         target: where the other shall be.
         folder: where to unpack it; it may not be there yet.
+        vendor: a folder with distributions to ship as well; what is needed is moved out of it.
     """
     with zipfile.ZipFile(source) as before:
         for name in before.namelist():
             if not name.endswith("/") and _is_needed(name):
                 before.extract(name, folder)
+    if vendor:
+        _move_needed(vendor, folder)
     service_data.shorten(folder)
     compile_modules(folder)
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as after:
@@ -53,6 +56,14 @@ def compile_modules(folder: Path) -> None:
         env={"PYTHONHASHSEED": "0"},
         check=True,
     )
+
+
+def _move_needed(source: Path, target: Path) -> None:
+    for path in source.rglob("*"):
+        name = path.relative_to(source).as_posix()
+        if path.is_file() and _is_needed(name):
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            path.rename(target / name)
 
 
 def _is_needed(name: str) -> bool:

@@ -1,6 +1,6 @@
 """The distributions that ship, for the Lambda's Python and machine, each by its pinned hash.
 
-Chalice's own way to them knows no hashes; it packages whatever lies in a project's `vendor`.
+Chalice's own way to them knows no hashes.
 """
 
 import json

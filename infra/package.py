@@ -1,7 +1,7 @@
 """`make package`: the Lambda's zip and the whole stack's template, in .build.
 
-Chalice builds both, of the app and of the distributions that requirements.txt pins by their hashes;
-then the zip loses what Lambda never loads, gains compiled bytecode (Lambda's file system is
+Chalice builds both of the app; then the zip gains the distributions that requirements.txt pins by
+their hashes, loses what Lambda never loads, gains compiled bytecode (Lambda's file system is
 read-only, and compiling at each cold start costs more than the rest of it), is imported once in a
 clean interpreter, and the template goes through cfn-lint. Beside them is the bill of materials.
 `ARCHITECTURE=arm64` builds for Graviton.
@@ -20,6 +20,7 @@ from infra.archive import write_archive
 from infra.cloudformation import Template
 from infra.distributions import DistributionsError, install
 from infra.local.environments import ensure
+from infra.made_from import digest_of_input, is_current, mark
 from infra.materials import MaterialsError, list_materials, write_sbom
 from infra.releases import SBOM
 from infra.template import ARCHITECTURES, ARCHIVE, additions, complete
@@ -70,6 +71,7 @@ def build(architecture: str = ARCHITECTURES[0], folder: Path = BUILD) -> None:
         )
     if architecture not in ARCHITECTURES:
         raise PackageError(f"ARCHITECTURE must be one of {', '.join(ARCHITECTURES)}.")
+    made_from = digest_of_input(architecture)
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     archive, template_file = folder / ZIP.name, folder / TEMPLATE.name
@@ -79,6 +81,17 @@ def build(architecture: str = ARCHITECTURES[0], folder: Path = BUILD) -> None:
     if architecture == ARCHITECTURES[0]:  # This machine cannot load what is for another.
         smoke_test(archive)
     _lint(template_file)
+    mark(folder, made_from)
+
+
+def build_unless_current(folder: Path = BUILD) -> None:
+    """The same, unless the folder has what would be made.
+
+    Raises:
+        PackageError: a step failed.
+    """
+    if not is_current(folder, digest_of_input(ARCHITECTURES[0])):
+        build(folder=folder)
 
 
 def build_archive(
@@ -102,16 +115,18 @@ def build_archive(
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         project = copy_project(source, folder / "project")
-        (project / "requirements.txt").write_text("", encoding="utf-8")  # It is all in `vendor`.
+        # Chalice would only pack them, for us to unpack them again.
+        vendor = folder / "vendor"
+        (project / "requirements.txt").write_text("", encoding="utf-8")
         try:
-            hashes = install(source / "requirements.txt", project / "vendor", architecture)
-            materials = list_materials(project / "vendor", hashes)
+            hashes = install(source / "requirements.txt", vendor, architecture)
+            materials = list_materials(vendor, hashes)
             if sbom:
                 write_sbom(materials, sbom)
         except (DistributionsError, MaterialsError) as exc:
             raise PackageError(str(exc)) from exc
         built = run_chalice(project, folder / "out", additions())
-        write_archive(built / "deployment.zip", target, folder / "task")
+        write_archive(built / "deployment.zip", target, folder / "task", vendor)
         template: Template = json.loads((built / "sam.json").read_text(encoding="utf-8"))
     complete(template, architecture)
     return template

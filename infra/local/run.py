@@ -6,7 +6,9 @@ worker on chats' turns (`worker.py`). With `--demo` a small MCP server with a si
 (`scripted_model.py`).
 """
 
+import atexit
 import fcntl
+import gc
 import hashlib
 import json
 import os
@@ -20,6 +22,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
+from typing import TextIO
 
 from chalice.app import Chalice
 from chalice.local import ThreadedHTTPServer
@@ -50,6 +53,7 @@ HOST = "127.0.0.1"
 STAGE = "local"
 _STACK = "ciborium-local"
 _LOCK_SECONDS = 15
+_LOOK_SECONDS = 0.1  # How far apart the server looks whether it shall stop.
 
 
 class StartError(Exception):
@@ -58,6 +62,7 @@ class StartError(Exception):
 
 def main() -> None:
     """Run until told to stop."""
+    atexit.register(gc.freeze)  # Else a quarter second goes into looking through all once more.
     signal.signal(signal.SIGTERM, _stop)
     try:
         run(demo="--demo" in sys.argv[1:])
@@ -77,7 +82,7 @@ def run(*, demo: bool) -> None:
     started = time.monotonic()
     port = _port()
     state = _state_folder()
-    with _exclusive(state) as lock, _running_aws(state, lock) as aws:
+    with _alone(state) as running, _exclusive(state) as lock, _running_aws(state, lock) as aws:
         os.environ.update(_environment(aws, port))
         settings = Settings.from_environment(os.environ)
         read_intervals(os.environ)  # The worker's own; refused here, before anything is started.
@@ -102,6 +107,7 @@ def run(*, demo: bool) -> None:
                 _print_guide(settings, token, admin, demo_server, model)
                 thread.join()
         finally:
+            running.close()  # Whoever starts now is not refused, but waits until all is saved.
             _say("Stopping …")
             server.server_close()
             for each in beside:
@@ -111,7 +117,8 @@ def run(*, demo: bool) -> None:
 @contextmanager
 def _serving(server: ThreadedHTTPServer) -> Iterator[threading.Thread]:
     """Serve in a thread, so that a signal interrupts the wait and not a request."""
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    look = {"poll_interval": _LOOK_SECONDS}
+    thread = threading.Thread(target=server.serve_forever, kwargs=look, daemon=True)
     thread.start()
     try:
         yield thread
@@ -182,8 +189,19 @@ def _state_folder() -> Path:
 
 
 @contextmanager
+def _alone(state: Path) -> Iterator[TextIO]:
+    """Be the only run of the state folder that is not about to end."""
+    with (state / "running").open("w") as running:
+        try:
+            fcntl.flock(running, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise _in_use(state) from None
+        yield running
+
+
+@contextmanager
 def _exclusive(state: Path) -> Iterator[int]:
-    """Hold the state folder alone; a run that was killed lets go as soon as its AWS has saved."""
+    """Hold the state folder alone; a run that has ended lets go as soon as its AWS has saved."""
     give_up = time.monotonic() + _LOCK_SECONDS
     with (state / "lock").open("w") as lock:
         while True:
@@ -192,12 +210,16 @@ def _exclusive(state: Path) -> Iterator[int]:
                 break
             except BlockingIOError:
                 if time.monotonic() > give_up:
-                    raise StartError(
-                        f"another run uses the state folder {state}. Stop it, "
-                        "or choose another with CIBORIUM_STATE_DIR."
-                    ) from None
-                time.sleep(0.2)
+                    raise _in_use(state) from None
+                time.sleep(_LOOK_SECONDS)
         yield lock.fileno()
+
+
+def _in_use(state: Path) -> StartError:
+    return StartError(
+        f"another run uses the state folder {state}. Stop it, "
+        "or choose another with CIBORIUM_STATE_DIR."
+    )
 
 
 @contextmanager

@@ -10,6 +10,8 @@ With a parent it ends as soon as that is gone.
 """
 
 import argparse
+import atexit
+import gc
 import math
 import os
 import re
@@ -19,6 +21,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -55,6 +58,7 @@ class Runner:
         redelivery_seconds: after how long a message comes again that nobody deleted. Longer than a
             chat's lease: what comes earlier finds a chat that its dead worker still holds.
         reaper_seconds: how far apart the clock's ticks are.
+        wait_seconds: how long the queue may take to answer that it is empty.
     """
 
     def __init__(
@@ -64,25 +68,37 @@ class Runner:
         queue: str,
         redelivery_seconds: int,
         reaper_seconds: float,
+        wait_seconds: int = _WAIT_SECONDS,
     ) -> None:
         self._handlers = handlers
         self._client = client
         self._queue = queue
         self._redelivery_seconds = redelivery_seconds
         self._reaper_seconds = reaper_seconds
+        self._wait_seconds = wait_seconds
         self._stopping = threading.Event()
+        self._resting = threading.Condition()
+        self._under_way = 0
+        work = [self._take_messages] * AT_ONCE + [self._tick]
+        self._threads = [threading.Thread(target=each, daemon=True) for each in work]
 
     def run(self) -> None:
-        """Work until `stop` is called, and a little longer for what is under way."""
-        work = [self._take_messages] * AT_ONCE + [self._tick]
-        threads = [threading.Thread(target=each, daemon=True) for each in work]
-        for thread in threads:
+        """Work until `stop` is called, and a little longer for what is under way.
+
+        Threads that only wait for the queue go on until it has answered, or the process ends. A
+        message that such an answer brings comes again, as it does when the worker is killed.
+        """
+        for thread in self._threads:
             thread.start()
         get_logger().info("worker ready", extra={"fields": {"pid": os.getpid()}})
         self._stopping.wait()
-        give_up = time.monotonic() + _END_SECONDS
-        for thread in threads:
-            thread.join(max(0.0, give_up - time.monotonic()))
+        with self._resting:
+            self._resting.wait_for(lambda: not self._under_way, _END_SECONDS)
+
+    def join(self) -> None:
+        """Wait for the end of all threads, after `run`."""
+        for thread in self._threads:
+            thread.join()
 
     def stop(self, *_: object) -> None:
         """Take no more; a handler of signals."""
@@ -90,8 +106,10 @@ class Runner:
 
     def _take_messages(self) -> None:
         for url, message in self._messages():
-            if self._is_done(events.TURNS, {"Records": [_record(message)]}):
-                self._ask("delete_message", QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+            with self._busy():
+                if self._is_done(events.TURNS, {"Records": [_record(message)]}):
+                    handle = message["ReceiptHandle"]
+                    self._ask("delete_message", QueueUrl=url, ReceiptHandle=handle)
 
     def _messages(self) -> Iterator[tuple[str, Message]]:
         while not self._stopping.is_set():
@@ -101,19 +119,33 @@ class Runner:
                     "receive_message",
                     QueueUrl=found["QueueUrl"],
                     MaxNumberOfMessages=1,
-                    WaitTimeSeconds=_WAIT_SECONDS,
+                    WaitTimeSeconds=self._wait_seconds,
                     VisibilityTimeout=self._redelivery_seconds,
                     MessageSystemAttributeNames=["All"],
                 )
+                if self._stopping.is_set():
+                    return
                 for message in (answer or {}).get("Messages", []):
                     yield found["QueueUrl"], message
 
     def _tick(self) -> None:
         """Once at the start, too: the run before may have left chats without a hint."""
         while True:
-            self._is_done(events.REAPER, _scheduled_event())
+            with self._busy():
+                self._is_done(events.REAPER, _scheduled_event())
             if self._stopping.wait(self._reaper_seconds):
                 return
+
+    @contextmanager
+    def _busy(self) -> Iterator[None]:
+        with self._resting:
+            self._under_way += 1
+        try:
+            yield
+        finally:
+            with self._resting:
+                self._under_way -= 1
+                self._resting.notify_all()
 
     def _is_done(self, function: str, event: Message) -> bool:
         """Call a function; whether it neither failed nor answers that the message did."""
@@ -201,6 +233,7 @@ def _seconds(environment: Mapping[str, str], name: str, default: str) -> float:
 
 def main() -> None:
     """Run until told to stop, or until its parent is gone."""
+    atexit.register(gc.freeze)  # Else a quarter second goes into looking through all once more.
     parser = argparse.ArgumentParser()
     parser.add_argument("--parent", type=int)
     parent = parser.parse_args().parent

@@ -6,6 +6,8 @@ It takes the deployment's settings and AWS credentials from the environment. `do
 says when each command is due, what it prints, and which rights it needs.
 """
 
+import atexit
+import gc
 import sys
 
 import click
@@ -65,4 +67,5 @@ cli.add_command(disconnect)
 
 def main() -> None:
     """Run it with the arguments and the environment of the process."""
+    atexit.register(gc.freeze)  # Else a quarter of a short run is spent on its way out.
     cli(prog_name="python -m infra.operator")

@@ -1,9 +1,9 @@
 """The official MCP conformance suite against a real running Ciborium: `make conformance`.
 
-Every client scenario that a revision of the specification requires is run alone. It passes only if
-every check passes without a warning, in time, and the adapter ends well; in the suite's own
-parallel mode a crash may count as a success. Then come the negative controls: with one duty
-neglected (`broken.py`), its scenario must fail.
+Every client scenario that a revision of the specification requires is run by itself, two of them at
+a time. It passes only if every check passes without a warning, in time, and the adapter ends well;
+in the suite's own parallel mode a crash may count as a success. Beside them go the negative
+controls, one after the other: with one duty neglected (`broken.py`), its scenario must fail.
 
 `--only TEXT` runs what contains the text in its name, `--revision` one revision; `--verbose` shows
 what the suite prints.
@@ -16,6 +16,9 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -26,6 +29,7 @@ from tests.support.local_stack import ADMIN_TOKEN, LocalRun
 REVISIONS = ("2025-11-25", "2026-07-28")
 UNSCORED = ("json-schema-2020-12-preservation",)
 CLIENT_METADATA_URL = "https://conformance-test.local/client-metadata.json"
+AT_ONCE = 2
 _CLEAN = re.compile(r"Passed: (\d+)/\1, 0 failed, 0 warnings")
 # A check of the suite's own has failed: more than a client that ended badly.
 _NOTICED = re.compile(r"Passed: \d+/\d+, (?!0 failed, 0 warnings)")
@@ -74,36 +78,67 @@ class BrokenRun(LocalRun):
     program = "tests.conformance.broken"
 
 
-def run_required(broker: LocalRun, revision: str, options: argparse.Namespace) -> list[Outcome]:
-    """Every required scenario of a revision, and some that count for nothing."""
+def begin_required(
+    lanes: ThreadPoolExecutor, broker: LocalRun, revision: str, only: str
+) -> list[tuple[bool, Future[Outcome]]]:
+    """Have every required scenario of a revision run, and some that count for nothing.
+
+    Returns:
+        Whether each counts, and what will become of it.
+    """
     required = required_scenarios(revision)
-    outcomes = []
-    for scenario in [*required, *UNSCORED]:
-        if options.only in scenario:
-            outcome = run_scenario(broker, scenario, revision)
-            outcomes.append(outcome)
-            _print(outcome, verbose=options.verbose, scored=scenario in required)
-    scored = [each for each in outcomes if each.scenario in required]
+    return [
+        (scenario in required, lanes.submit(run_scenario, broker, scenario, revision))
+        for scenario in [*required, *UNSCORED]
+        if only in scenario
+    ]
+
+
+def report_required(
+    revision: str, begun: list[tuple[bool, Future[Outcome]]], *, verbose: bool
+) -> list[Outcome]:
+    """Say how each went as soon as it is known; those that count."""
+    scored = []
+    for is_scored, each in begun:
+        outcome = each.result()
+        _print(outcome, verbose=verbose, scored=is_scored)
+        if is_scored:
+            scored.append(outcome)
     passed = sum(each.passed for each in scored)
     print(f"{revision}: {passed} of {len(scored)} required scenarios passed.\n", flush=True)
     return scored
 
 
-def run_controls(broker: LocalRun, switch: Path, options: argparse.Namespace) -> list[Outcome]:
+def run_controls(broken: LocalRun, switch: Path, only: str) -> dict[str, Outcome]:
     """Each duty neglected, and its scenario; one that passes all the same has proved nothing."""
-    outcomes = []
+    outcomes = {}
     for name, duty in DUTIES.items():
-        if options.only not in f"{name} {duty.scenario}":
-            continue
-        switch.write_text(name, encoding="utf-8")
-        outcome = run_scenario(broker, duty.scenario, duty.revision)
-        noticed = _NOTICED.search(outcome.output) is not None
-        outcomes.append(replace(outcome, passed=noticed))
-        mark = "pass" if noticed else "FAIL"
-        print(f"{mark}  {outcome.seconds:5.1f} s  without {name}: {duty.scenario}", flush=True)
-    count = sum(each.passed for each in outcomes)
-    print(f"Of {len(outcomes)} neglected duties, {count} were noticed.\n", flush=True)
+        if only in f"{name} {duty.scenario}":
+            switch.write_text(name, encoding="utf-8")
+            outcome = run_scenario(broken, duty.scenario, duty.revision)
+            noticed = _NOTICED.search(outcome.output) is not None
+            outcomes[name] = replace(outcome, passed=noticed)
     return outcomes
+
+
+def report_controls(outcomes: dict[str, Outcome]) -> list[Outcome]:
+    """Say what was noticed; all of them."""
+    for name, outcome in outcomes.items():
+        mark = "pass" if outcome.passed else "FAIL"
+        print(f"{mark}  {outcome.seconds:5.1f} s  without {name}: {outcome.scenario}")
+    count = sum(each.passed for each in outcomes.values())
+    print(f"Of {len(outcomes)} neglected duties, {count} were noticed.\n", flush=True)
+    return list(outcomes.values())
+
+
+@contextmanager
+def running_lanes() -> Iterator[ThreadPoolExecutor]:
+    """Threads for what runs at the same time; what has not begun when this ends never does."""
+    lanes = ThreadPoolExecutor(AT_ONCE)
+    try:
+        yield lanes
+    finally:
+        lanes.shutdown(cancel_futures=True)
 
 
 def main() -> None:
@@ -117,13 +152,23 @@ def main() -> None:
     # The suite asks for this very URL.
     metadata = {"CIBORIUM_CLIENT_METADATA_URL": CLIENT_METADATA_URL}
     with tempfile.TemporaryDirectory() as folder:
-        with LocalRun(Path(folder, "state"), **metadata) as broker:
-            for revision in [options.revision] if options.revision else REVISIONS:
-                outcomes += run_required(broker, revision, options)
         switch = Path(folder, "neglected")
         switch.touch()
-        with BrokenRun(Path(folder, "broken"), str(switch), **metadata) as broker:
-            outcomes += run_controls(broker, switch, options)
+        # Every scenario starts the suite anew; Node shall compile it once.
+        os.environ["NODE_COMPILE_CACHE"] = str(Path(folder, "compiled"))
+        with (
+            BrokenRun(Path(folder, "broken"), str(switch), **metadata) as broken,
+            LocalRun(Path(folder, "state"), **metadata) as broker,
+            running_lanes() as lanes,
+        ):
+            controls = lanes.submit(run_controls, broken, switch, options.only)
+            begun = {
+                revision: begin_required(lanes, broker, revision, options.only)
+                for revision in ([options.revision] if options.revision else REVISIONS)
+            }
+            for revision, each in begun.items():
+                outcomes += report_required(revision, each, verbose=options.verbose)
+            outcomes += report_controls(controls.result())
     sys.exit(0 if outcomes and all(each.passed for each in outcomes) else 1)
 
 

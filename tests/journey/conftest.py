@@ -1,12 +1,28 @@
-"""Fixtures of the tests with real peers and a real browser."""
+"""Fixtures of the tests with real packages, real peers and a real browser."""
 
+import fcntl
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from selenium import webdriver
 
+from infra import package
 from tests.support.browser import IS_INSTALLED, open_browser
 from tests.support.peer_journey import PeerWorld, peer_world
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder with the work tree's package, only to be read.
+
+    `make audit` may have built it, or the first of the tests' processes that wants it; the others
+    wait for that.
+    """
+    with (tmp_path_factory.getbasetemp().parent / "package.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        package.build_unless_current()
+    return package.BUILD
 
 
 @pytest.fixture

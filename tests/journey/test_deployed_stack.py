@@ -22,7 +22,8 @@ from infra.deploy_local import DeployedStack, deployed_stack
 from infra.local.demo import DemoServer
 from infra.local.models import ensure_model
 from infra.local.scripted_model import ScriptedModel
-from infra.template import functions
+from infra.releases import read_package
+from infra.template import ARCHIVE, functions
 from tests.support.chat_journey import ask, start
 from tests.support.emf import metrics_of
 from tests.support.local_stack import main_job
@@ -64,15 +65,8 @@ FORBIDDEN = (
 
 
 @pytest.fixture(scope="module")
-def built() -> Path:
-    """What `make package` makes."""
-    package.build()
-    return package.ZIP
-
-
-@pytest.fixture(scope="module")
 def stack(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[DeployedStack]:
-    """That package, deployed."""
+    """What `make package` makes, deployed."""
     with deployed_stack(tmp_path_factory.mktemp("aws")) as deployed:
         yield deployed
 
@@ -162,7 +156,7 @@ def test_the_deployed_stack_refuses_in_the_one_error_shape(stack: DeployedStack)
 
 
 def test_the_zip_holds_what_lambda_needs_and_nothing_else(built: Path) -> None:
-    with zipfile.ZipFile(built) as archive:
+    with zipfile.ZipFile(built / ARCHIVE) as archive:
         names = archive.namelist()
     assert "app.py" in names
     assert "__pycache__/app.cpython-313.pyc" in names
@@ -180,7 +174,7 @@ def test_the_zip_holds_what_lambda_needs_and_nothing_else(built: Path) -> None:
     sources = {name for name in names if name.endswith(".py")}
     compiled = {name for name in names if name.endswith(".pyc")}
     assert len(sources) == len(compiled)
-    assert built.stat().st_size < 20_000_000
+    assert (built / ARCHIVE).stat().st_size < 20_000_000
 
 
 @pytest.mark.parametrize("missing", ["pydantic_core/", "chalicelib/sdk/retrying"])
@@ -189,7 +183,7 @@ def test_a_package_that_does_not_import_is_not_shipped(
 ) -> None:
     """Neither for the app nor for what only a turn needs."""
     broken = tmp_path / "broken.zip"
-    with zipfile.ZipFile(built) as whole, zipfile.ZipFile(broken, "w") as partly:
+    with zipfile.ZipFile(built / ARCHIVE) as whole, zipfile.ZipFile(broken, "w") as partly:
         for name in whole.namelist():
             if not name.startswith(missing):
                 partly.writestr(name, whole.read(name))
@@ -198,7 +192,7 @@ def test_a_package_that_does_not_import_is_not_shipped(
 
 
 def test_the_template_asks_for_no_more_than_it_needs(built: Path) -> None:
-    template: dict[str, Any] = json.loads(package.TEMPLATE.read_text(encoding="utf-8"))
+    template = read_package(built).template
     roles = [each for each in template["Resources"].values() if each["Type"] == "AWS::IAM::Role"]
     statements = [
         statement
@@ -228,7 +222,7 @@ def test_the_template_asks_for_no_more_than_it_needs(built: Path) -> None:
 
 
 def test_the_turns_function_takes_hints_one_by_one_from_the_stages_own_queue(built: Path) -> None:
-    template: dict[str, Any] = json.loads(package.TEMPLATE.read_text(encoding="utf-8"))
+    template = read_package(built).template
     [event] = template["Resources"]["Turns"]["Properties"]["Events"].values()
     assert event["Type"] == "SQS"
     properties = event["Properties"]

@@ -34,17 +34,9 @@ STAGE = "dev"
 
 
 @pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a package."""
-    folder = tmp_path_factory.mktemp("built") / "package"
-    package.build(folder=folder)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def newer(built: Path) -> Path:
+def newer(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with another package: its zip has one file more."""
-    folder = built.parent / "newer"
+    folder = tmp_path_factory.mktemp("newer") / "package"
     shutil.copytree(built, folder)
     with zipfile.ZipFile(folder / "ciborium.zip", "a") as archive:
         archive.writestr("newer.txt", "newer")
@@ -52,9 +44,9 @@ def newer(built: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def broken(built: Path) -> Path:
+def broken(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a package that cannot be deployed."""
-    folder = built.parent / "broken"
+    folder = tmp_path_factory.mktemp("broken") / "package"
     shutil.copytree(built, folder)
     template = read_package(built).template
     template["Resources"]["Impossible"] = {"Type": "AWS::NoSuch::Thing", "Properties": {}}

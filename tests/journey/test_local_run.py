@@ -5,6 +5,7 @@ import re
 import signal
 import socket
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -12,7 +13,8 @@ import pytest
 
 from chalicelib.sdk import Client
 from chalicelib.sdk.chats import ToolResult
-from tests.support.local_stack import ADMIN_TOKEN, ROOT, LocalRun, browser_of, main_job
+from tests.support.local_stack import ADMIN_TOKEN, ROOT, LocalRun, browser_of, demo_url, main_job
+from tests.support.local_worker import until
 
 SERVERS = "/api/experimental/mcp/servers"
 
@@ -35,14 +37,33 @@ def slugs(client: httpx.Client) -> list[str]:
     return [each["slug"] for each in client.get(SERVERS).json()]
 
 
-def test_the_main_job_works_on_the_local_run_with_a_real_oauth2_server(tmp_path: Path) -> None:
-    with LocalRun(tmp_path, "--demo") as run:
-        demo = re.search(r'"url":"(http://127\.0\.0\.1:\d+/mcp)"', run.output)
-        assert demo, run.output
-        main_job(run.url, ADMIN_TOKEN, demo.group(1))
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalRun]:
+    """A run of the demo; when the tests are done with it, it ends well and has logged no secret."""
+    with LocalRun(tmp_path_factory.mktemp("demo"), "--demo") as run:
+        yield run
         assert run.stop() == 0
     assert "code=" not in run.output
     assert "state=" not in run.output
+
+
+@pytest.fixture(scope="module")
+def state(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The state folder of `plain`."""
+    return tmp_path_factory.mktemp("plain")
+
+
+@pytest.fixture(scope="module")
+def plain(state: Path) -> Iterator[LocalRun]:
+    """A run without anything that the tests would have set up."""
+    with LocalRun(state) as run:
+        yield run
+
+
+def test_the_main_job_works_on_the_local_run_with_a_real_oauth2_server(demo: LocalRun) -> None:
+    made = main_job(demo.url, ADMIN_TOKEN, demo_url(demo))
+    with demo.client() as admin:  # The guide is about a server by the same name.
+        assert admin.delete(f"{SERVERS}/{made['server_id']}").status_code == 204
 
 
 def paste(guide: str, *steps: int, **variables: str) -> list[str]:
@@ -67,35 +88,33 @@ def paste(guide: str, *steps: int, **variables: str) -> list[str]:
 
 
 def test_the_guide_of_the_demo_leads_to_answers_that_used_a_tool_without_an_account(
-    tmp_path: Path,
+    demo: LocalRun,
 ) -> None:
     """Its lines are pasted as they are."""
-    with LocalRun(tmp_path, "--demo") as run, Client(run.url, ADMIN_TOKEN) as admin:
-        assert "Model       Scripted demo model" in run.output
-        server = paste(run.output, 1)[-1]
-        connect = paste(run.output, 2, SERVER=server)[0].replace("/login?next=", "")
-        with browser_of(run.url, ADMIN_TOKEN) as browser:
+    with Client(demo.url, ADMIN_TOKEN) as admin:
+        assert "Model       Scripted demo model" in demo.output
+        server = paste(demo.output, 1)[-1]
+        connect = paste(demo.output, 2, SERVER=server)[0].replace("/login?next=", "")
+        with browser_of(demo.url, ADMIN_TOKEN) as browser:
             assert "You may close this window" in browser.get(connect).text
-        assert "Connect a second server." in paste(run.output, 3, 4, SERVER=server)[1]
-        chat = paste(run.output, 5, SERVER=server)[-1].split()[-1]
+        assert "Connect a second server." in paste(demo.output, 3, 4, SERVER=server)[1]
+        chat = paste(demo.output, 5, SERVER=server)[-1].split()[-1]
         session = admin.experimental.chat(chat)
         followed = [event.message for event in session.stream() if event.message]
-        printed = json.loads(paste(run.output, 6, CHAT=chat)[0])["messages"]
+        printed = json.loads(paste(demo.output, 6, CHAT=chat)[0])["messages"]
         assert [each["id"] for each in printed] == [each.id for each in followed] == [1, 2, 3, 4]
         results = [part for part in followed[2].content if isinstance(part, ToolResult)]
         assert [each.tool_name for each in results] == ["demo__read_note"]
         assert "Connect a second server." in printed[-1]["content"][0]["text"]
-        assert "demo__add_numbers answered: 3.0" in paste(run.output, 7, SERVER=server)
-        assert run.stop() == 0
+        assert "demo__add_numbers answered: 3.0" in paste(demo.output, 7, SERVER=server)
 
 
-def test_it_prints_where_it_is_the_token_and_the_main_job(tmp_path: Path) -> None:
-    with LocalRun(tmp_path) as run:
-        assert f"Ciborium    {run.url}" in run.output
-        assert f"Admin       {ADMIN_TOKEN}" in run.output
-        assert len(re.findall(r'curl -s "?\$CIBORIUM', run.output)) == 5
-        assert "Model       none" in run.output
-        assert f"{SERVERS}/$SERVER/oauth2/connect" in run.output
+def test_it_prints_where_it_is_the_token_and_the_main_job(plain: LocalRun) -> None:
+    assert f"Ciborium    {plain.url}" in plain.output
+    assert f"Admin       {ADMIN_TOKEN}" in plain.output
+    assert len(re.findall(r'curl -s "?\$CIBORIUM', plain.output)) == 5
+    assert "Model       none" in plain.output
+    assert f"{SERVERS}/$SERVER/oauth2/connect" in plain.output
 
 
 def test_a_second_start_keeps_everything_and_takes_less_than_five_seconds(tmp_path: Path) -> None:
@@ -119,10 +138,14 @@ def test_a_killed_run_is_followed_by_one_that_recovers(tmp_path: Path) -> None:
 
 
 def test_a_token_is_made_once_when_none_is_chosen(tmp_path: Path) -> None:
+    """The second run starts while the first one stops, and waits for that."""
     with LocalRun(tmp_path, CIBORIUM_ADMIN_TOKEN="") as run:
         first = re.search(r"Admin +(\S+)", run.output)
-    with LocalRun(tmp_path, CIBORIUM_ADMIN_TOKEN="") as run:
-        second = re.search(r"Admin +(\S+)", run.output)
+        run.send(signal.SIGTERM)
+        until(lambda: "Stopping" in run.output, "the first one's end")
+        with LocalRun(tmp_path, CIBORIUM_ADMIN_TOKEN="") as another:
+            second = re.search(r"Admin +(\S+)", another.output)
+        assert run.wait() == 0
     assert first
     assert second
     assert first.group(1) == second.group(1)
@@ -160,15 +183,14 @@ def test_a_wrong_setting_is_one_clear_line(
     assert "Traceback" not in output
 
 
-def test_two_runs_do_not_share_a_state_folder(tmp_path: Path) -> None:
-    with LocalRun(tmp_path):
-        code, output = LocalRun(tmp_path).run_to_its_end()
+def test_two_runs_do_not_share_a_state_folder(plain: LocalRun, state: Path) -> None:
+    code, output = LocalRun(state).run_to_its_end()
     assert code == 1
     assert "another run uses the state folder" in output
 
 
-def test_what_the_gateway_would_refuse_is_refused_in_our_words(tmp_path: Path) -> None:
-    with LocalRun(tmp_path) as run, run.client() as admin:
+def test_what_the_gateway_would_refuse_is_refused_in_our_words(plain: LocalRun) -> None:
+    with plain.client() as admin:
         unknown = admin.get("/api/v2/nothing")
         assert (unknown.status_code, unknown.json()["code"]) == (404, "not_found")
         assert ADMIN_TOKEN not in unknown.text

@@ -35,14 +35,6 @@ package.build_archive(folder, folder / "other.zip", sbom=folder / "other.json")
 MACHINES = {62: "x86_64", 183: "arm64"}
 
 
-@pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a package."""
-    folder = tmp_path_factory.mktemp("built") / "package"
-    package.build(folder=folder)
-    return folder
-
-
 def test_another_folder_process_umask_and_time_make_the_same_bytes(
     built: Path, tmp_path: Path
 ) -> None:

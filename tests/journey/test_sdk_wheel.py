@@ -114,7 +114,7 @@ def test_the_program_and_the_documents_examples_work_against_a_running_ciborium(
 ) -> None:
     program = installed / "bin" / "ciborium"
     with (
-        ScriptedModel(delay=0.3) as model,
+        ScriptedModel(delay=0.02) as model,
         LocalRun(tmp_path / "state", "--demo", OPENAI_BASE_URL=model.base_url) as stack,
     ):
         demo = re.search(r'"url":"(http://127\.0\.0\.1:\d+/mcp)"', stack.output)
@@ -150,10 +150,14 @@ def test_the_program_and_the_documents_examples_work_against_a_running_ciborium(
         chat = run(installed, program, "chat", asked, "--server", "demo", **home)
         assert (chat.returncode, "add_numbers answered: " in chat.stdout) == (0, True), chat.stderr
         assert "[calls demo__add_numbers: " in chat.stderr
-        lines = run(installed, program, "chat", "Say it in several pieces", "--json", **home).stdout
+        asked = "Say it in several pieces #model:slow"
+        lines = run(installed, program, "chat", asked, "--json", **home).stdout
         told = [json.loads(line)["type"] for line in lines.splitlines()]
         assert told.count("message_part") > 1, told
         interrupt(installed, program, **home)
+        model.delay = (
+            0.3  # The conversation is seen as it is written, by one who looks now and then.
+        )
         run_examples(installed, stack.url, demo.group(1))
         stack.stop()
     unreachable = run(installed, program, "whoami", **home)

@@ -78,8 +78,17 @@ class LocalRun:
 
     def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
         """Send it a signal, wait for its end, return its exit code."""
+        self.send(how)
+        return self.wait()
+
+    def send(self, how: signal.Signals) -> None:
+        """Send it a signal, and wait for nothing."""
         assert self._process
         self._process.send_signal(how)
+
+    def wait(self) -> int:
+        """Wait for its end, return its exit code."""
+        assert self._process
         code = self._process.wait(timeout=_STOP_SECONDS)
         self._reader.join()
         return code
