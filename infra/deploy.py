@@ -10,6 +10,7 @@ import re
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -66,9 +67,8 @@ def require_account() -> Account:
     except (BotoCoreError, ClientError) as exc:
         raise DeploymentError(f"AWS does not know who you are: {exc}") from exc
     _, partition, _, _, account, _ = arn.split(":", 5)
-    return Account(
-        account, partition, region, lambda name: session.create_client(name, region_name=region)
-    )
+    make = partial(session.create_client, region_name=region)
+    return Account(account, partition, region, cache(make))
 
 
 def stack_of(stage: str) -> str:

@@ -6,6 +6,7 @@ So an earlier package can be deployed again, with the template that belongs to i
 import hashlib
 import json
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ class Package:
     template_text: bytes
     sbom: bytes = b""
 
-    @property
+    @cached_property
     def id(self) -> str:
         """The first 16 hex digits of the SHA-256 of both."""
         digest = hashlib.sha256(hashlib.sha256(self.archive).digest())

@@ -46,6 +46,8 @@ class LocalAWS:
         self.port = free_port()
         self.endpoint = f"http://127.0.0.1:{self.port}"
         self._process: subprocess.Popen[bytes] | None = None
+        self._session = botocore.session.get_session()
+        self._clients: dict[str, Any] = {}
 
     def start(self) -> None:
         """Start it and wait until it answers.
@@ -107,15 +109,17 @@ class LocalAWS:
         }
 
     def client(self, service: str) -> Any:
-        """A botocore client of it."""
-        return botocore.session.get_session().create_client(
-            service,
-            region_name=REGION,
-            endpoint_url=self.endpoint,
-            aws_access_key_id="local",
-            aws_secret_access_key="local",  # noqa: S106 -- ministack asks for some, and checks none
-            config=Config(s3={"addressing_style": "path"}),
-        )
+        """A botocore client of it; for each service there is one."""
+        if service not in self._clients:
+            self._clients[service] = self._session.create_client(
+                service,
+                region_name=REGION,
+                endpoint_url=self.endpoint,
+                aws_access_key_id="local",
+                aws_secret_access_key="local",  # noqa: S106 -- ministack asks for some, and checks none
+                config=Config(s3={"addressing_style": "path"}),
+            )
+        return self._clients[service]
 
     def _answers(self) -> bool:
         with socket.socket() as probe:
