@@ -3,7 +3,6 @@
 Whether a browser was tricked into it is decided here, once for all.
 """
 
-import json
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlencode
@@ -194,7 +193,9 @@ class Call:
 
 
 def _load(body: bytes) -> object:
+    from pydantic_core import from_json  # Unlike `json` it bears any depth.
+
     try:
-        return json.loads(body)
+        return from_json(body)
     except ValueError:
         return None
