@@ -2,6 +2,7 @@
 
 import base64
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,8 +17,9 @@ from tests.support.two_releases import FILES, Human, World, created, got, requir
 
 GIF = base64.b64decode("R0lGODlhAQABAAAAACwAAAAAAQABAAA=")
 LONG = "Long words. " * 6000  # More than fits into a message's own row.
-BRIEF = "Say this" + " again" * 60  # Long enough to be followed while it is said.
+BRIEF = "And briefly?"
 _CHATS_EACH = 2
+_SLOWLY = 0.3
 _REST = {"waiting", "error", "requires_action"}
 _TURN = ["user", "assistant", "tool", "assistant"]
 
@@ -64,7 +66,8 @@ class Talk:
     def go_on(self) -> None:
         """The second's worker has taken it up: follow it at the first to its rest."""
         with self.human.at(self.first) as here, self.human.at(self.second) as there:
-            told = follow(here, self.chats["long"])
+            self.world.model.delay = _SLOWLY  # Until it has been heard while it speaks.
+            told = follow(here, self.chats["long"], heard=self._hasten)
             assert {"message_part", "message", "status"} <= {each["type"] for each in told}
             said = self.messages(there, "long")["messages"]
             assert [each["role"] for each in said] == [*_TURN, "user", "assistant"]
@@ -130,6 +133,9 @@ class Talk:
         found: dict[str, Any] = got(client.get(f"{self.chats[name]}/messages?limit=200"))
         return {**found, "messages": found["messages"][::-1]}
 
+    def _hasten(self) -> None:
+        self.world.model.delay = 0.0
+
     def _open_socket(self, client: httpx.Client) -> None:
         """With the second's ticket at the first."""
         path = self.chats["long"]
@@ -159,14 +165,28 @@ def cost_of(chat: str) -> str:
     return f"{CHATS}/cost/chats/{chat.rpartition('/')[2]}"
 
 
-def follow(client: httpx.Client, chat: str, kind: str = "") -> list[dict[str, Any]]:
-    """What happens in a chat until it is at rest; of one kind, if it is named."""
+def follow(
+    client: httpx.Client,
+    chat: str,
+    kind: str = "",
+    heard: Callable[[], object] = lambda: None,
+) -> list[dict[str, Any]]:
+    """What happens in a chat until it is at rest.
+
+    Args:
+        client: who follows it.
+        chat: its path.
+        kind: of which kind; of any, if it is empty.
+        heard: what to do when the model has been heard while it spoke.
+    """
     seen: list[dict[str, Any]] = []
     query: dict[str, str] = {"wait": "5"}
 
     def is_at_rest() -> bool:
         news = got(client.get(f"{chat}/events", params=query))
         seen.extend(news["events"])
+        if any(each["type"] == "message_part" for each in seen):
+            heard()
         query["cursor"] = news["cursor"]
         return news["status"] in _REST
 

@@ -185,7 +185,7 @@ def two_releases(folder: Path) -> Iterator[World]:
     old_code = unpack(previous_release(), folder / "code")
     internet = FakeInternet()
     with (
-        ScriptedModel(delay=0.02, api_key=KEY) as model,
+        ScriptedModel(api_key=KEY) as model,
         on_loopback(internet, 4) as (login, tickets, plain_url, staff),
         _running_aws(folder) as aws,
         keeping_ledger(aws.endpoint, _TABLES) as (ledger, endpoint),
