@@ -14,7 +14,7 @@ import pytest
 from chalicelib.sdk import Client
 from chalicelib.sdk.chats import ToolResult
 from tests.support.local_stack import ADMIN_TOKEN, ROOT, LocalRun, browser_of, demo_url, main_job
-from tests.support.local_worker import until
+from tests.support.local_worker import is_running, pid_of_worker, until
 
 SERVERS = "/api/experimental/mcp/servers"
 
@@ -127,10 +127,14 @@ def test_a_second_start_keeps_everything_and_takes_less_than_five_seconds(tmp_pa
     assert run.seconds_to_ready < 5
 
 
-def test_a_killed_run_is_followed_by_one_that_recovers(tmp_path: Path) -> None:
+def test_a_killed_run_takes_its_worker_along_and_is_followed_by_one_that_recovers(
+    tmp_path: Path,
+) -> None:
     with LocalRun(tmp_path) as run, run.client() as admin:
+        worker = pid_of_worker(tmp_path)
         create(admin, "before")
         assert run.stop(signal.SIGKILL) == -signal.SIGKILL
+    until(lambda: not is_running(worker), "the worker's end")
     with LocalRun(tmp_path) as run, run.client() as admin:
         assert slugs(admin) == ["before"]
         create(admin, "after")

@@ -31,23 +31,19 @@ def state(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def run(state: Path) -> Iterator[LocalRun]:
     """A run whose worker the tests kill, each a later one; the last ends with it."""
-    with LocalRun(state) as running:
+    with LocalRun(state, CIBORIUM_REAPER_SECONDS="0.2") as running:
         yield running
         worker = pid_of_worker(state)
         assert running.stop(signal.SIGINT) == 0
     assert not is_running(worker)
+    assert not logged(running, level="ERROR")
 
 
-def test_the_local_run_takes_hints_and_its_clock_ticks(tmp_path: Path) -> None:
+def test_the_local_run_takes_hints_and_its_clock_ticks(run: LocalRun, state: Path) -> None:
     chat_id = new_id()
-    with LocalRun(tmp_path, CIBORIUM_REAPER_SECONDS="0.2") as run:
-        worker = pid_of_worker(tmp_path)
-        send_hints(aws_of_worker(worker, "sqs"), chat_id)
-        until(lambda: logged(run, message="turn", chat_id=chat_id), "the step")
-        until(lambda: len(logged(run, message="reaper")) > 1, "a second tick")
-        assert run.stop() == 0
-    assert not is_running(worker)
-    assert not logged(run, level="ERROR")
+    send_hints(aws_of_worker(pid_of_worker(state), "sqs"), chat_id)
+    until(lambda: logged(run, message="turn", chat_id=chat_id), "the step")
+    until(lambda: len(logged(run, message="reaper")) > 1, "a second tick")
 
 
 def test_a_killed_worker_is_followed_by_one_that_takes_the_hints(
@@ -93,13 +89,6 @@ def test_a_hint_that_a_killed_worker_had_taken_comes_again(run: LocalRun, state:
         worker, chat_id = pid_of_worker(state, other_than=worker), new_id()
     assert [chat_id in message["Body"] for message in taken] == [True]
     until(is_done, "the step")
-
-
-def test_the_worker_ends_with_a_run_that_is_killed(tmp_path: Path) -> None:
-    with LocalRun(tmp_path) as run:
-        worker = pid_of_worker(tmp_path)
-        run.stop(signal.SIGKILL)
-    until(lambda: not is_running(worker), "the worker's end")
 
 
 def test_a_wrong_setting_of_the_worker_is_one_clear_line(tmp_path: Path) -> None:
