@@ -1,8 +1,5 @@
 # `make help` lists the commands. Everything that they need, they install into .venv and .local.
 
-# Each command starts many processes of the same modules, which shall be compiled once for all.
-export PYTHONDONTWRITEBYTECODE :=
-
 PYTHON := $(shell for each in python3.13 python3 python; do \
 	"$$each" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$each" && break; done)
 BIN := .venv/bin
