@@ -105,11 +105,11 @@ def _transact_write_items(backend: DynamoDBBackend, transact_items: list[dict[st
             table = backend.tables.get(operation["TableName"])
             if table is None:
                 continue
-            kept = _copies.setdefault(id(table), _with_same_items(table))
-            if (
-                kind == "Update"
-            ):  # The others put other items in the places of those that are there.
-                _keep_item(kept, operation["Key"])
+            if id(table) not in _copies:
+                _copies[id(table)] = _with_same_items(table)
+            # The other kinds put another item where one is, or none.
+            if kind == "Update":
+                _keep_item(_copies[id(table)], operation["Key"])
     try:
         _transact(backend, transact_items)
     finally:
