@@ -21,7 +21,6 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -77,28 +76,18 @@ class Runner:
         self._reaper_seconds = reaper_seconds
         self._wait_seconds = wait_seconds
         self._stopping = threading.Event()
-        self._resting = threading.Condition()
-        self._under_way = 0
-        work = [self._take_messages] * AT_ONCE + [self._tick]
-        self._threads = [threading.Thread(target=each, daemon=True) for each in work]
 
     def run(self) -> None:
-        """Work until `stop` is called, and a little longer for what is under way.
-
-        Threads that only wait for the queue go on until it has answered, or the process ends. A
-        message that such an answer brings comes again, as it does when the worker is killed.
-        """
-        for thread in self._threads:
+        """Work until `stop` is called, and a little longer for what is under way."""
+        work = [self._take_messages] * AT_ONCE + [self._tick]
+        threads = [threading.Thread(target=each, daemon=True) for each in work]
+        for thread in threads:
             thread.start()
         get_logger().info("worker ready", extra={"fields": {"pid": os.getpid()}})
         self._stopping.wait()
-        with self._resting:
-            self._resting.wait_for(lambda: not self._under_way, _END_SECONDS)
-
-    def join(self) -> None:
-        """Wait for the end of all threads, after `run`."""
-        for thread in self._threads:
-            thread.join()
+        give_up = time.monotonic() + _END_SECONDS
+        for thread in threads:
+            thread.join(max(0.0, give_up - time.monotonic()))
 
     def stop(self, *_: object) -> None:
         """Take no more; a handler of signals."""
@@ -106,10 +95,8 @@ class Runner:
 
     def _take_messages(self) -> None:
         for url, message in self._messages():
-            with self._busy():
-                if self._is_done(events.TURNS, {"Records": [_record(message)]}):
-                    handle = message["ReceiptHandle"]
-                    self._ask("delete_message", QueueUrl=url, ReceiptHandle=handle)
+            if self._is_done(events.TURNS, {"Records": [_record(message)]}):
+                self._ask("delete_message", QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
 
     def _messages(self) -> Iterator[tuple[str, Message]]:
         while not self._stopping.is_set():
@@ -123,29 +110,15 @@ class Runner:
                     VisibilityTimeout=self._redelivery_seconds,
                     MessageSystemAttributeNames=["All"],
                 )
-                if self._stopping.is_set():
-                    return
                 for message in (answer or {}).get("Messages", []):
                     yield found["QueueUrl"], message
 
     def _tick(self) -> None:
         """Once at the start, too: the run before may have left chats without a hint."""
         while True:
-            with self._busy():
-                self._is_done(events.REAPER, _scheduled_event())
+            self._is_done(events.REAPER, _scheduled_event())
             if self._stopping.wait(self._reaper_seconds):
                 return
-
-    @contextmanager
-    def _busy(self) -> Iterator[None]:
-        with self._resting:
-            self._under_way += 1
-        try:
-            yield
-        finally:
-            with self._resting:
-                self._under_way -= 1
-                self._resting.notify_all()
 
     def _is_done(self, function: str, event: Message) -> bool:
         """Call a function; whether it neither failed nor answers that the message did."""

@@ -48,7 +48,6 @@ def running(handlers: Handlers, redelivery_seconds: int = 60) -> Iterator[None]:
         runner.stop()
         thread.join(PATIENCE_SECONDS)
     assert not thread.is_alive()
-    runner.join()
 
 
 def functions(

@@ -41,7 +41,8 @@ KILLS = int(os.environ.get("KILLS", "4"))
 FIRST_CHATS = 4
 TURNS = 2
 LEASE_SECONDS = 3
-PATIENCE_SECONDS = 60
+PATIENCE_SECONDS = 90
+"""The reaper waits a minute for a hint that the worker had taken when it had not begun with it."""
 _REST = {ChatStatus.WAITING, ChatStatus.ERROR}
 _TURN = [MessageRole.USER, MessageRole.ASSISTANT, MessageRole.TOOL, MessageRole.ASSISTANT]
 
@@ -161,6 +162,7 @@ def test_chats_survive_a_worker_that_is_killed_again_and_again(tmp_path: Path) -
         assert stage.run.stop() == 0
 
 
+@pytest.mark.timeout(300)
 def test_hints_that_are_lost_with_their_worker_are_made_good_by_the_reaper(tmp_path: Path) -> None:
     """What the worker had taken does not come again while the test lasts."""
     with staged(tmp_path, redelivery_seconds=600) as stage:
