@@ -41,7 +41,6 @@ def observed(function: str, message: str, context: object, request_id: str = "")
         note(outcome="failed", **describe_exception(exc))
         raise
     finally:
-        startup.end()
         _close(invocation, message, (time.perf_counter() - started) * 1000, is_cold=is_cold)
         leave()
 

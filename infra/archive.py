@@ -59,7 +59,7 @@ def compile_modules(folder: Path) -> None:
 
 
 def _move_needed(source: Path, target: Path) -> None:
-    for path in source.rglob("*"):
+    for path in sorted(source.rglob("*")):  # All of them, before any is moved.
         name = path.relative_to(source).as_posix()
         if path.is_file() and _is_needed(name):
             (target / name).parent.mkdir(parents=True, exist_ok=True)

@@ -1,11 +1,15 @@
 """Fixtures that all tests may use."""
 
+import gc
 from collections.abc import Iterator
 
 import pytest
 from moto import mock_aws
 
-from tests.support import aws
+from tests.support import aws, copies, thrift
+
+# Python's own 2 000 would have it look for garbage ten times in each test, among all there is.
+gc.set_threshold(100_000, 10, 10)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -29,6 +33,7 @@ def local_aws(no_real_credentials: None, monkeypatch: pytest.MonkeyPatch) -> Ite
     """The in-process AWS with our tables, key and queue."""
     aws.make_writes_atomic(monkeypatch)
     aws.spare_time(monkeypatch)
+    thrift.spare_more_time(monkeypatch)
     with mock_aws():
-        aws.create_stack()
+        copies.have_stack()
         yield

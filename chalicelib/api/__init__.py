@@ -50,9 +50,12 @@ class API(Chalice):
     def __call__(self, event: Any, context: Any) -> dict[str, Any]:
         """Answer a request from API Gateway."""
         path = (event.get("requestContext") or {}).get("resourcePath")
-        if self.load and path:
-            self.load(path)
-        return super().__call__(event, context)
+        try:
+            if self.load and path:
+                self.load(path)
+            return super().__call__(event, context)
+        finally:
+            startup.end()  # Also of what is no request, such as a console's test event.
 
 
 def register(app: API, services: "Callable[[], Services]", *, lazily: bool = False) -> None:

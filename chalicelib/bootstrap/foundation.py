@@ -111,13 +111,9 @@ class Foundation:
 
     @part
     def _session(self) -> Session:
-        from botocore.session import get_session
+        from chalicelib.aws_session import SharedSession
 
-        from chalicelib.aws_calls import watch
-
-        session = get_session()
-        watch(session)
-        return session
+        return SharedSession()
 
     @part
     def _region(self) -> str:

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 class Reply:
     """Something that the server answers. Each kind is a dataclass; its fields go by their names."""
 
-    # Not a member of the body: the client takes it from the answer's header.
+    # Not a member of the body: the client takes it from the answer's header. An annotation would
+    # make it a field.
     _etag = ""
 
     def __init_subclass__(cls) -> None:
@@ -52,7 +53,7 @@ class Format:
 
 
 class TypeTag:
-    """Marks a union of replies that are told apart by their `type`."""
+    """Marks a union of replies that are told apart by their `type` (pydantic: `Discriminator`)."""
 
     def __get_pydantic_core_schema__(
         self, source: Any, handler: "GetCoreSchemaHandler"

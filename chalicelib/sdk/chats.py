@@ -296,5 +296,5 @@ class StreamTicket(Reply):
 
     ticket: str = field(repr=False)
     expires_at: datetime
-    url: str
+    url: str = field(repr=False)
     """Where to open it; the chat's id and the ticket are in it."""

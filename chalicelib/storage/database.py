@@ -5,7 +5,6 @@ models are bound here to one shared connection.
 """
 
 from collections.abc import Callable, Sequence
-from threading import Lock
 from types import new_class
 from typing import Any, TypeVar, cast
 
@@ -42,7 +41,6 @@ class _Connection(Connection):
     def __init__(self, session: Session | None, **options: Any) -> None:
         super().__init__(**options)
         self._given_session = session
-        self._making_client = Lock()
 
     @property
     def session(self) -> Session:
@@ -50,12 +48,6 @@ class _Connection(Connection):
         session: Session = self._given_session or super().session
         watch(session)
         return session
-
-    @property
-    def client(self) -> Any:
-        """Its client, made by the first thread that needs it: sessions bear only one at a time."""
-        with self._making_client:
-            return super().client
 
     def dispatch(self, operation_name: str, operation_kwargs: dict[str, Any]) -> dict[str, Any]:
         unavailable = _unavailable(may_be_done=operation_name not in READS)

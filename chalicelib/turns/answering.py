@@ -1,6 +1,5 @@
 """A step in which a model answers: its words are shown while they come, and stored in the end."""
 
-import json
 import queue
 import threading
 import time
@@ -10,7 +9,9 @@ from dataclasses import dataclass
 
 from chalicelib.chats.models import Fragment
 from chalicelib.chats.repository import ChatRepository
+from chalicelib.egress import parse_json
 from chalicelib.logs import describe_exception, get_logger
+from chalicelib.mcp_client.json_values import is_too_deep, is_unicode
 from chalicelib.metrics import carried, note
 from chalicelib.primitives import Clock
 from chalicelib.sdk.chats import MessagePart, Reasoning, Text, ToolCall
@@ -188,9 +189,10 @@ class _Preview:
 
 
 def load_arguments(text: str) -> object:
-    """A call's arguments as JSON; the text itself if it is none, or not an object."""
+    """A call's arguments as JSON; the text itself if they are no object that can be stored."""
     try:
-        loaded = json.loads(text)
-    except (ValueError, RecursionError):
+        loaded = parse_json(text)
+    except ValueError:
         return text
-    return loaded if isinstance(loaded, dict) else text
+    is_usable = isinstance(loaded, dict) and not is_too_deep(loaded) and is_unicode(loaded)
+    return loaded if is_usable else text

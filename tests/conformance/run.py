@@ -1,9 +1,9 @@
 """The official MCP conformance suite against a real running Ciborium: `make conformance`.
 
-Every client scenario that a revision of the specification requires is run by itself, two of them at
-a time. It passes only if every check passes without a warning, in time, and the adapter ends well;
-in the suite's own parallel mode a crash may count as a success. Beside them go the negative
-controls, one after the other: with one duty neglected (`broken.py`), its scenario must fail.
+Every client scenario that a revision of the specification requires is run by itself. It passes only
+if every check passes without a warning, in time, and the adapter ends well; in the suite's own
+parallel mode a crash may count as a success. With one duty neglected (`broken.py`), its scenario
+must fail: until these negative controls are done, one after the other, they have one of two lanes.
 
 `--only TEXT` runs what contains the text in its name, `--revision` one revision; `--verbose` shows
 what the suite prints.

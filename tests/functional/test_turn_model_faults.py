@@ -147,6 +147,23 @@ def test_arguments_that_are_no_json_are_told_to_the_model_and_call_nobody(talk: 
     assert server.calls == []
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    ['{"n": NaN}', '{"n": 1e999}', '{"n": ' + "[" * 300 + "]" * 300 + "}", '{"n": "\\ud83d"}'],
+    ids=["NaN", "infinite", "deep", "half a character"],
+)
+def test_arguments_that_could_not_be_stored_are_told_to_the_model_and_call_nobody(
+    talk: Talk, arguments: str
+) -> None:
+    server = add_tools(talk.world, "a", "look", availability="force_on")
+    chat_id, chat = talk.ask(f"use look {arguments}")
+    assert chat["status"] == "waiting"
+    [call] = talk.parts(chat_id, "tool-call")
+    assert call["args"] == arguments
+    assert "no JSON object" in talk.result(chat_id)["result"]
+    assert server.calls == []
+
+
 def test_a_tool_that_does_not_exist_is_told_to_the_model(talk: Talk) -> None:
     chat_id, chat = talk.ask("hello #model:unknown-tool")
     assert chat["status"] == "waiting"

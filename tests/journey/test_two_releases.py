@@ -6,10 +6,11 @@ an API and a worker in processes of its own. What one begins, the other goes on 
 both ways round; in the end only the old one runs. CONTRIBUTING.md ("Releases") says what a failure
 means.
 
-Every row is covered, in all nine tables: a ledger before DynamoDB notes which release has written
-and which has read it, and the last test asks it for each kind of row in
+Every row that the functions write is covered, in all nine tables: a ledger before DynamoDB notes
+which release has written and which has read it, and the last test asks it for each kind of row in
 `tests/support/row_kinds.py`, which has to name all that the code has. What cannot cross is in
-`UNCROSSED`. The new release must also write every attribute that the old one writes.
+`UNCROSSED`; the operator's program is no part of it, since nobody restores during an upgrade. The
+new release must also write every attribute that the old one writes.
 """
 
 import inspect

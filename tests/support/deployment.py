@@ -5,6 +5,7 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import httpx
@@ -22,7 +23,7 @@ from chalicelib.egress import Egress
 from chalicelib.mcp_client.credentials import SignInTokens
 from chalicelib.mcp_client.service import PATIENCE_SECONDS
 from chalicelib.storage import Database
-from tests.support import aws
+from tests.support import aws, copies
 from tests.support.clock import FakeClock
 from tests.support.contract import check_answer
 from tests.support.roles import Roles
@@ -200,8 +201,8 @@ def start_deployment(
     app = API(app_name="ciborium", configure_logs=False)
     register(app, lambda: services)
     events.register(app, lambda: services)
-    owner = services.identity.ensure_first_owner(ADMIN_TOKEN)
-    services.organizations.ensure_default(owner)
+    found = partial(_found, services)
+    copies.have_rows(found, settings.stage, clock.now, frozenset(environment.items()))
     deployment = Deployment(
         settings,
         services,
@@ -219,6 +220,11 @@ def start_deployment(
     logs.get_logger().handlers[:] = [handler]
     logs.get_logger().setLevel("DEBUG")
     return deployment
+
+
+def _found(services: Services) -> None:
+    owner = services.identity.ensure_first_owner(ADMIN_TOKEN)
+    services.organizations.ensure_default(owner)
 
 
 def error_of(response: httpx.Response) -> tuple[int, str]:

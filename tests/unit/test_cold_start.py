@@ -49,8 +49,9 @@ def test_a_request_with_a_token_loads_who_somebody_is_and_no_other_feature() -> 
     assert not request.after & {f"chalicelib.{each}" for each in others}
 
 
-def test_no_garbage_is_looked_for_until_the_first_answer() -> None:
-    request = first_request("/healthz")
+@pytest.mark.parametrize("path", ["/healthz", "/nothing"])
+def test_no_garbage_is_looked_for_until_the_first_answer(path: str) -> None:
+    request = first_request(path)
     assert (request.collected_before, request.collects_after) == (False, True)
 
 

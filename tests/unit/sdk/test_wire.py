@@ -13,7 +13,14 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from chalicelib.sdk import requests
 from chalicelib.sdk.audit import AuditChange, AuditEvent
 from chalicelib.sdk.base import Reply, to_document, to_json
-from chalicelib.sdk.chats import ChatMessage, MessageRole, MessageUsage, Text, ToolResult
+from chalicelib.sdk.chats import (
+    ChatMessage,
+    MessageRole,
+    MessageUsage,
+    StreamTicket,
+    Text,
+    ToolResult,
+)
 from chalicelib.sdk.identity import CreateTokenReply, Role, User
 from chalicelib.sdk.reading import read_document, read_json
 from chalicelib.sdk.system import OpenAPIDocument
@@ -101,10 +108,13 @@ def test_two_versions_of_the_same_are_equal_but_for_their_etags() -> None:
     assert (read.etag, Role(name="owner").etag) == ('"2"', None)
 
 
-def test_the_text_of_a_new_token_is_in_no_repr() -> None:
-    assert "secret-text" not in repr(
-        CreateTokenReply(id=USER.id, key="secret-text", expires_at=NOON)
-    )
+def test_the_text_of_a_new_token_or_ticket_is_in_no_repr() -> None:
+    url = "wss://stream.example/api?ticket=secret-text"
+    for reply in (
+        CreateTokenReply(id=USER.id, key="secret-text", expires_at=NOON),
+        StreamTicket(ticket="secret-text", expires_at=NOON, url=url),
+    ):
+        assert "secret-text" not in repr(reply)
 
 
 def test_every_request_is_found_by_its_name() -> None:
