@@ -39,6 +39,7 @@ def test_words_are_shown_before_their_message_is_there(talk: Talk) -> None:
 
 def test_a_preview_whose_attempt_failed_is_withdrawn_at_once(talk: Talk) -> None:
     """Not only when the next attempt begins: that may be a minute later, or never."""
+    talk.model.delay = 0.3  # Between the pieces: long enough for somebody to see the first.
     chat_id = talk.start("hello, and what is more #model:half")
     watched = Watched(talk, chat_id)
     watched.follow()
