@@ -2,11 +2,11 @@
 
 from chalicelib import startup
 
-startup.begin()
+startup.begin()  # Before anything large is imported.
 
-from chalicelib import events  # noqa: E402 -- begun before
-from chalicelib.api import API, register  # noqa: E402
-from chalicelib.bootstrap import is_cold_start, services_from_environment  # noqa: E402
+from chalicelib import events
+from chalicelib.api import API, register
+from chalicelib.bootstrap import is_cold_start, services_from_environment
 
 app = API(app_name="ciborium", configure_logs=False)
 services = services_from_environment()

@@ -24,7 +24,7 @@ def list_chat_providers(call: Call) -> Reply:
 
 def create_chat_provider(call: Call) -> Reply:
     """Add a model provider."""
-    request = call.body(requests.CreateChatProviderConfigRequest)
+    request = call.body(requests.chat_models.CreateChatProviderConfigRequest)
     return _provider_reply(call.services.model_providers.create(call.actor, request), 201)
 
 
@@ -36,7 +36,7 @@ def get_chat_provider(call: Call, provider_id: str) -> Reply:
 def update_chat_provider(call: Call, provider_id: str) -> Reply:
     """Change a model provider; with `If-Match` only the version that the caller read."""
     versions = parse_if_match(call.header("if-match"))
-    request = call.body(requests.UpdateChatProviderConfigRequest)
+    request = call.body(requests.chat_models.UpdateChatProviderConfigRequest)
     change = call.services.model_providers.update(call.actor, provider_id, request, versions)
     return _provider_reply(change.provider, key_cleared=change.key_cleared)
 
@@ -56,7 +56,7 @@ def list_chat_model_configs(call: Call) -> Reply:
 
 def create_chat_model_config(call: Call) -> Reply:
     """Add a model."""
-    request = call.body(requests.CreateChatModelConfigRequest)
+    request = call.body(requests.chat_models.CreateChatModelConfigRequest)
     return _config_reply(call.services.model_configs.create(call.actor, request), 201)
 
 
@@ -68,7 +68,7 @@ def get_chat_model_config(call: Call, config_id: str) -> Reply:
 def update_chat_model_config(call: Call, config_id: str) -> Reply:
     """Change a model; with `If-Match` only the version that the caller read."""
     versions = parse_if_match(call.header("if-match"))
-    request = call.body(requests.UpdateChatModelConfigRequest)
+    request = call.body(requests.chat_models.UpdateChatModelConfigRequest)
     return _config_reply(
         call.services.model_configs.update(call.actor, config_id, request, versions)
     )
@@ -108,7 +108,7 @@ ROUTES = (
         _PROVIDERS,
         create_chat_provider,
         creates=True,
-        body=lambda: requests.CreateChatProviderConfigRequest,
+        body=lambda: requests.chat_models.CreateChatProviderConfigRequest,
         reply=ChatProviderConfig,
         status=201,
         headers=("ETag",),
@@ -119,7 +119,7 @@ ROUTES = (
         _PROVIDER,
         update_chat_provider,
         conditional=True,
-        body=lambda: requests.UpdateChatProviderConfigRequest,
+        body=lambda: requests.chat_models.UpdateChatProviderConfigRequest,
         reply=ChatProviderConfig,
         headers=("ETag",),
     ),
@@ -130,7 +130,7 @@ ROUTES = (
         _CONFIGS,
         create_chat_model_config,
         creates=True,
-        body=lambda: requests.CreateChatModelConfigRequest,
+        body=lambda: requests.chat_models.CreateChatModelConfigRequest,
         reply=ChatModelConfig,
         status=201,
         headers=("ETag",),
@@ -141,7 +141,7 @@ ROUTES = (
         _CONFIG,
         update_chat_model_config,
         conditional=True,
-        body=lambda: requests.UpdateChatModelConfigRequest,
+        body=lambda: requests.chat_models.UpdateChatModelConfigRequest,
         reply=ChatModelConfig,
         headers=("ETag",),
     ),

@@ -39,7 +39,7 @@ def update_chat_usage_limits(call: Call) -> Reply:
     UTC, is over, and their running turns stop before the next step.
     """
     versions = parse_if_match(call.header("if-match"))
-    request = call.body(requests.UpdateChatUsageLimitRequest)
+    request = call.body(requests.chat_usage.UpdateChatUsageLimitRequest)
     return _limits_reply(
         call.services.usage_limits.set_shared(call.actor, request.spend_limit_micros, versions)
     )
@@ -50,7 +50,7 @@ def put_chat_usage_limit_override(call: Call, user_id: str) -> Reply:
 
     For owners.
     """
-    micros = call.body(requests.UpdateChatUsageLimitRequest).spend_limit_micros
+    micros = call.body(requests.chat_usage.UpdateChatUsageLimitRequest).spend_limit_micros
     user = call.services.usage_limits.set_of_user(call.actor, user_id, micros)
     return json_reply(
         ChatUsageLimitOverride(user_id=user.id, username=user.username, spend_limit_micros=micros)
@@ -71,7 +71,7 @@ def put_chat_usage_limit_group_override(call: Call, group_id: str) -> Reply:
 
     For owners. The group of everyone in an organisation has the organisation's id.
     """
-    micros = call.body(requests.UpdateChatUsageLimitRequest).spend_limit_micros
+    micros = call.body(requests.chat_usage.UpdateChatUsageLimitRequest).spend_limit_micros
     found = call.services.usage_limits.set_of_group(call.actor, group_id, micros)
     return json_reply(
         ChatUsageLimitGroupOverride(
@@ -167,7 +167,7 @@ ROUTES = (
         _LIMITS,
         update_chat_usage_limits,
         conditional=True,
-        body=lambda: requests.UpdateChatUsageLimitRequest,
+        body=lambda: requests.chat_usage.UpdateChatUsageLimitRequest,
         reply=ChatUsageLimitConfig,
         headers=("ETag",),
     ),
@@ -175,7 +175,7 @@ ROUTES = (
         "PUT",
         f"{_LIMITS}/overrides/{{user_id}}",
         put_chat_usage_limit_override,
-        body=lambda: requests.UpdateChatUsageLimitRequest,
+        body=lambda: requests.chat_usage.UpdateChatUsageLimitRequest,
         reply=ChatUsageLimitOverride,
         errors=(409,),
     ),
@@ -189,7 +189,7 @@ ROUTES = (
         "PUT",
         f"{_LIMITS}/group-overrides/{{group_id}}",
         put_chat_usage_limit_group_override,
-        body=lambda: requests.UpdateChatUsageLimitRequest,
+        body=lambda: requests.chat_usage.UpdateChatUsageLimitRequest,
         reply=ChatUsageLimitGroupOverride,
         errors=(409,),
     ),

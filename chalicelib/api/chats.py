@@ -28,7 +28,7 @@ def create_chat(call: Call) -> Reply:
     duplicates collapse. Ids that are unknown, disabled, or not for the caller in this organisation
     are 400 and named.
     """
-    chat = call.services.chat_starter.start(call.actor, call.body(requests.CreateChatRequest))
+    chat = call.services.chat_starter.start(call.actor, call.body(requests.chats.CreateChatRequest))
     return json_reply(to_chat(chat), 201)
 
 
@@ -57,7 +57,9 @@ def get_chat(call: Call, chat_id: str) -> Reply:
 
 def update_chat(call: Call, chat_id: str) -> Reply:
     """Change a chat's title, labels, pin, archive, servers, or whether it counts as read."""
-    call.services.conversation.update(call.actor, chat_id, call.body(requests.UpdateChatRequest))
+    call.services.conversation.update(
+        call.actor, chat_id, call.body(requests.chats.UpdateChatRequest)
+    )
     return Reply(204)
 
 
@@ -85,7 +87,7 @@ def list_messages(call: Call, chat_id: str) -> Reply:
 
 def create_message(call: Call, chat_id: str) -> Reply:
     """Say something in a chat: a turn begins, or the message waits for the present one."""
-    request = call.body(requests.CreateChatMessageRequest)
+    request = call.body(requests.chats.CreateChatMessageRequest)
     sent = call.services.conversation.send(call.actor, chat_id, request)
     return json_reply(
         CreateChatMessageReply(
@@ -98,7 +100,7 @@ def create_message(call: Call, chat_id: str) -> Reply:
 
 def edit_message(call: Call, chat_id: str, message_id: str) -> Reply:
     """Say something else instead of a message; all that came after it goes."""
-    request = call.body(requests.EditChatMessageRequest)
+    request = call.body(requests.chats.EditChatMessageRequest)
     message = call.services.conversation.edit(
         call.actor, chat_id, _number("message_id", message_id), request
     )
@@ -142,7 +144,7 @@ def regenerate_title(call: Call, chat_id: str) -> Reply:
 
 def decide_tool_calls(call: Call, chat_id: str) -> Reply:
     """Approve or deny tool calls that wait for the caller."""
-    request = call.body(requests.DecideToolCallsRequest)
+    request = call.body(requests.chats.DecideToolCallsRequest)
     return json_reply(to_chat(call.services.conversation.decide(call.actor, chat_id, request)))
 
 
@@ -177,7 +179,7 @@ ROUTES = (
         _ALL,
         create_chat,
         creates=True,
-        body=lambda: requests.CreateChatRequest,
+        body=lambda: requests.chats.CreateChatRequest,
         reply=Chat,
         status=201,
         errors=(404,),
@@ -209,7 +211,7 @@ ROUTES = (
         "PATCH",
         _ONE,
         update_chat,
-        body=lambda: requests.UpdateChatRequest,
+        body=lambda: requests.chats.UpdateChatRequest,
         status=204,
         errors=(409,),
     ),
@@ -231,7 +233,7 @@ ROUTES = (
         f"{_ONE}/messages",
         create_message,
         creates=True,
-        body=lambda: requests.CreateChatMessageRequest,
+        body=lambda: requests.chats.CreateChatMessageRequest,
         reply=CreateChatMessageReply,
         errors=(429,),
     ),
@@ -239,7 +241,7 @@ ROUTES = (
         "PATCH",
         f"{_ONE}/messages/{{message_id}}",
         edit_message,
-        body=lambda: requests.EditChatMessageRequest,
+        body=lambda: requests.chats.EditChatMessageRequest,
         reply=ChatMessage,
         errors=(403, 409),
     ),
@@ -268,7 +270,7 @@ ROUTES = (
         "POST",
         f"{_ONE}/tool-approvals",
         decide_tool_calls,
-        body=lambda: requests.DecideToolCallsRequest,
+        body=lambda: requests.chats.DecideToolCallsRequest,
         reply=Chat,
         errors=(403, 409),
     ),

@@ -21,7 +21,7 @@ def create_group(call: Call, organization_id: str) -> Reply:
 
     For the organisation's admins; 200 groups at most.
     """
-    request = call.body(requests.CreateGroupRequest)
+    request = call.body(requests.groups.CreateGroupRequest)
     created = call.services.groups.create(call.actor, organization_id, request)
     return json_reply(to_group(created), 201)
 
@@ -36,7 +36,7 @@ def update_group(call: Call, organization_id: str, group_id: str) -> Reply:
 
     For the organisation's admins.
     """
-    request = call.body(requests.UpdateGroupRequest)
+    request = call.body(requests.groups.UpdateGroupRequest)
     changed = call.services.groups.update(call.actor, organization_id, group_id, request)
     return json_reply(to_group(changed))
 
@@ -89,7 +89,7 @@ ROUTES = (
         _ALL,
         create_group,
         creates=True,
-        body=lambda: requests.CreateGroupRequest,
+        body=lambda: requests.groups.CreateGroupRequest,
         reply=Group,
         status=201,
     ),
@@ -98,7 +98,7 @@ ROUTES = (
         "PATCH",
         _ONE,
         update_group,
-        body=lambda: requests.UpdateGroupRequest,
+        body=lambda: requests.groups.UpdateGroupRequest,
         reply=Group,
         errors=(409,),
     ),

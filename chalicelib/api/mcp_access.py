@@ -23,7 +23,7 @@ def update_acl(call: Call, server_id: str) -> Reply:
     For owners. `read` adds, an empty role removes, who is not named stays. Users and groups that
     are not are 400; 500 entries fit on a list.
     """
-    request = call.body(requests.UpdateMCPServerACLRequest)
+    request = call.body(requests.mcp_access.UpdateMCPServerACLRequest)
     call.services.access_lists.update(call.actor, server_id, request)
     return Reply(204)
 
@@ -51,7 +51,7 @@ ROUTES = (
         "PATCH",
         _ACL,
         update_acl,
-        body=lambda: requests.UpdateMCPServerACLRequest,
+        body=lambda: requests.mcp_access.UpdateMCPServerACLRequest,
         status=204,
         errors=(409,),
     ),

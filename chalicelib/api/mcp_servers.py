@@ -38,7 +38,7 @@ def create_server(call: Call) -> Reply:
 
     For owners. `slug` is made from the name when absent.
     """
-    request = call.body(requests.CreateMCPServerConfigRequest)
+    request = call.body(requests.mcp_servers.CreateMCPServerConfigRequest)
     return _server_reply(call, call.services.mcp_servers.create(call.actor, request), 201)
 
 
@@ -56,7 +56,7 @@ def update_server(call: Call, server_id: str) -> Reply:
     another host must be entered again.
     """
     versions = parse_if_match(call.header("if-match"))
-    request = call.body(requests.UpdateMCPServerConfigRequest)
+    request = call.body(requests.mcp_servers.UpdateMCPServerConfigRequest)
     return _server_reply(
         call, call.services.mcp_servers.update(call.actor, server_id, request, versions)
     )
@@ -167,7 +167,7 @@ ROUTES = (
         _ALL,
         create_server,
         creates=True,
-        body=lambda: requests.CreateMCPServerConfigRequest,
+        body=lambda: requests.mcp_servers.CreateMCPServerConfigRequest,
         reply=MCPServerConfig,
         status=201,
         headers=("ETag",),
@@ -179,7 +179,7 @@ ROUTES = (
         _ONE,
         update_server,
         conditional=True,
-        body=lambda: requests.UpdateMCPServerConfigRequest,
+        body=lambda: requests.mcp_servers.UpdateMCPServerConfigRequest,
         reply=MCPServerConfig,
         headers=("ETag",),
         errors=(502, 504),

@@ -61,7 +61,7 @@ def call_tool(call: Call, server_id: str) -> Reply:
 
     The call takes 25 seconds at most, refreshing the caller's token included.
     """
-    request = call.body(requests.CallToolRequest)
+    request = call.body(requests.mcp_tools.CallToolRequest)
     result = call.services.tools.call_tool(
         call.actor,
         server_id,
@@ -90,7 +90,7 @@ def approve_tools(call: Call, server_id: str) -> Reply:
 
     For owners.
     """
-    request = call.body(requests.ApproveToolsRequest)
+    request = call.body(requests.mcp_tools.ApproveToolsRequest)
     if request.all is (request.tools is not None):
         raise InvalidBodyError(
             "Say which tools to approve.",
@@ -140,7 +140,7 @@ ROUTES = (
         "POST",
         f"{_ONE}/call",
         call_tool,
-        body=lambda: requests.CallToolRequest,
+        body=lambda: requests.mcp_tools.CallToolRequest,
         reply=CallToolReply,
         errors=_UPSTREAM,
     ),
@@ -149,7 +149,7 @@ ROUTES = (
         "POST",
         f"{_ONE}/approvals",
         approve_tools,
-        body=lambda: requests.ApproveToolsRequest,
+        body=lambda: requests.mcp_tools.ApproveToolsRequest,
         reply=ToolApprovals,
         errors=_UPSTREAM,
     ),

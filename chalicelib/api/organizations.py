@@ -19,7 +19,7 @@ def create_organization(call: Call) -> Reply:
 
     For owners.
     """
-    request = call.body(requests.CreateOrganizationRequest)
+    request = call.body(requests.organizations.CreateOrganizationRequest)
     created = call.services.organizations.create(call.actor, request)
     return json_reply(to_organization(created), 201)
 
@@ -40,7 +40,7 @@ def update_organization(call: Call, organization_id: str) -> Reply:
 
     For owners. The default organisation keeps its name.
     """
-    request = call.body(requests.UpdateOrganizationRequest)
+    request = call.body(requests.organizations.UpdateOrganizationRequest)
     changed = call.services.organizations.update(call.actor, organization_id, request)
     return json_reply(to_organization(changed))
 
@@ -71,7 +71,7 @@ def add_member(call: Call, organization_id: str, user_id: str) -> Reply:
     For its admins.
     """
     added = call.services.organizations.add_member(
-        call.actor, organization_id, user_id, call.body(requests.MemberRolesRequest)
+        call.actor, organization_id, user_id, call.body(requests.organizations.MemberRolesRequest)
     )
     return _member_reply(call, added, 201)
 
@@ -82,7 +82,7 @@ def set_member_roles(call: Call, organization_id: str, user_id: str) -> Reply:
     For its admins.
     """
     changed = call.services.organizations.set_roles(
-        call.actor, organization_id, user_id, call.body(requests.MemberRolesRequest)
+        call.actor, organization_id, user_id, call.body(requests.organizations.MemberRolesRequest)
     )
     return _member_reply(call, changed, 200)
 
@@ -113,7 +113,7 @@ ROUTES = (
         _ALL,
         create_organization,
         creates=True,
-        body=lambda: requests.CreateOrganizationRequest,
+        body=lambda: requests.organizations.CreateOrganizationRequest,
         reply=Organization,
         status=201,
     ),
@@ -122,7 +122,7 @@ ROUTES = (
         "PATCH",
         _ONE,
         update_organization,
-        body=lambda: requests.UpdateOrganizationRequest,
+        body=lambda: requests.organizations.UpdateOrganizationRequest,
         reply=Organization,
         errors=(409,),
     ),
@@ -149,7 +149,7 @@ ROUTES = (
         _MEMBER,
         add_member,
         creates=True,
-        body=lambda: requests.MemberRolesRequest,
+        body=lambda: requests.organizations.MemberRolesRequest,
         reply=OrganizationMember,
         status=201,
     ),
@@ -158,7 +158,7 @@ ROUTES = (
         "PUT",
         f"{_MEMBER}/roles",
         set_member_roles,
-        body=lambda: requests.MemberRolesRequest,
+        body=lambda: requests.organizations.MemberRolesRequest,
         reply=OrganizationMember,
         errors=(409,),
     ),

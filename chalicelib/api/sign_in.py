@@ -38,7 +38,7 @@ def login(call: Call) -> Reply:
     """
     if call.is_from_browser:
         call.require_own_origin()
-    request = _form(call) if call.is_form else call.body(requests.LoginRequest)
+    request = _form(call) if call.is_form else call.body(requests.identity.LoginRequest)
     try:
         session = call.services.identity.start_session(
             request.token.get_secret_value(), call.context
@@ -115,7 +115,7 @@ def _login_page(call: Call, next_path: str, problem: str = "", username: str = "
     return login_page(call.services.public_url, next_path, problem, provider_path, username)
 
 
-def _form(call: Call) -> "requests.LoginRequest":
+def _form(call: Call) -> "requests.identity.LoginRequest":
     from pydantic import ValidationError
 
     try:
@@ -123,7 +123,7 @@ def _form(call: Call) -> "requests.LoginRequest":
     except ValueError:
         raise InvalidBodyError("The form has too many fields.") from None
     try:
-        return requests.LoginRequest.model_validate(
+        return requests.identity.LoginRequest.model_validate(
             {name: values[-1] for name, values in fields.items()}, strict=False
         )
     except ValidationError as exc:
@@ -156,7 +156,7 @@ ROUTES = (
         public=True,
         browser=True,
         form=True,
-        body=lambda: requests.LoginRequest,
+        body=lambda: requests.identity.LoginRequest,
         reply=User,
         status=201,
         also=(Answer(200, PAGE), _ONWARD),

@@ -19,7 +19,7 @@ def put_user_headers(call: Call, server_id: str) -> Reply:
     The values replace all former ones; an empty one is none; names are the same whatever their
     case.
     """
-    request = call.body(requests.PutUserHeadersRequest)
+    request = call.body(requests.mcp_servers.PutUserHeadersRequest)
     values = {name: value.get_secret_value() for name, value in request.values.items()}
     filled = call.services.user_headers.put(call.actor, server_id, values)
     return json_reply(UserHeaders(has_values=filled))
@@ -38,7 +38,7 @@ ROUTES = (
         "PUT",
         _ONE,
         put_user_headers,
-        body=lambda: requests.PutUserHeadersRequest,
+        body=lambda: requests.mcp_servers.PutUserHeadersRequest,
         reply=UserHeaders,
         errors=(409,),
     ),

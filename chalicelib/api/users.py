@@ -41,7 +41,7 @@ def create_user(call: Call) -> Reply:
 
     For owners.
     """
-    user = call.services.users.create(call.actor, call.body(requests.CreateUserRequest))
+    user = call.services.users.create(call.actor, call.body(requests.identity.CreateUserRequest))
     return json_reply(to_user(user, []), 201)
 
 
@@ -51,7 +51,9 @@ def update_user(call: Call, user_id: str) -> Reply:
     Everybody may change their own `name`; an owner all of it. New roles hold from the next request
     on, with every token; `[]` leaves `member`.
     """
-    user = call.services.users.update(call.actor, user_id, call.body(requests.UpdateUserRequest))
+    user = call.services.users.update(
+        call.actor, user_id, call.body(requests.identity.UpdateUserRequest)
+    )
     return json_reply(_wire(call, user))
 
 
@@ -91,7 +93,7 @@ def create_token(call: Call, user_id: str) -> Reply:
     `lifetime` is in seconds. Names are unique, and a user has 50 tokens at most. An owner may make
     one for anybody, and so act as them: give that role to few.
     """
-    request = call.body(requests.CreateTokenRequest)
+    request = call.body(requests.identity.CreateTokenRequest)
     token, text = call.services.tokens.create(call.actor, user_id, request)
     return json_reply(CreateTokenReply(id=token.id, key=text, expires_at=token.expires_at), 201)
 
@@ -140,7 +142,7 @@ ROUTES = (
         _ALL,
         create_user,
         creates=True,
-        body=lambda: requests.CreateUserRequest,
+        body=lambda: requests.identity.CreateUserRequest,
         reply=WireUser,
         status=201,
     ),
@@ -149,7 +151,7 @@ ROUTES = (
         "PATCH",
         _ONE,
         update_user,
-        body=lambda: requests.UpdateUserRequest,
+        body=lambda: requests.identity.UpdateUserRequest,
         reply=WireUser,
         errors=(409,),
     ),
@@ -162,7 +164,7 @@ ROUTES = (
         create_token,
         scope=TokenScope.ALL,
         creates=True,
-        body=lambda: requests.CreateTokenRequest,
+        body=lambda: requests.identity.CreateTokenRequest,
         reply=CreateTokenReply,
         status=201,
     ),

@@ -22,7 +22,7 @@ def list_workspaces(call: Call, organization_id: str) -> Reply:
 
 def create_workspace(call: Call, organization_id: str) -> Reply:
     """Add a workspace of the caller's own."""
-    request = call.body(requests.CreateWorkspaceRequest)
+    request = call.body(requests.workspaces.CreateWorkspaceRequest)
     created = call.services.workspaces.create(call.actor, organization_id, request)
     return _workspace_reply(call, created, 201)
 
@@ -36,7 +36,7 @@ def get_workspace(call: Call, organization_id: str, workspace_id: str) -> Reply:
 def update_workspace(call: Call, organization_id: str, workspace_id: str) -> Reply:
     """Change a workspace; with `If-Match` only the version that the caller read."""
     versions = parse_if_match(call.header("if-match"))
-    request = call.body(requests.UpdateWorkspaceRequest)
+    request = call.body(requests.workspaces.UpdateWorkspaceRequest)
     changed = call.services.workspaces.update(
         call.actor, organization_id, workspace_id, request, versions
     )
@@ -79,7 +79,7 @@ ROUTES = (
         create_workspace,
         scope=_SCOPE,
         creates=True,
-        body=lambda: requests.CreateWorkspaceRequest,
+        body=lambda: requests.workspaces.CreateWorkspaceRequest,
         reply=Workspace,
         status=201,
         headers=("ETag",),
@@ -91,7 +91,7 @@ ROUTES = (
         update_workspace,
         scope=_SCOPE,
         conditional=True,
-        body=lambda: requests.UpdateWorkspaceRequest,
+        body=lambda: requests.workspaces.UpdateWorkspaceRequest,
         reply=Workspace,
         headers=("ETag",),
     ),

@@ -17,9 +17,8 @@ from chalicelib.primitives import Clock, utc_now
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
-    from botocore.session import Session
-
     from chalicelib.audit import AuditRepository
+    from chalicelib.aws_session import SharedSession
     from chalicelib.egress import Egress
     from chalicelib.encryption import Vault
     from chalicelib.encryption.keys import KMSKeyring
@@ -110,7 +109,7 @@ class Foundation:
         return self._settings.public_url
 
     @part
-    def _session(self) -> Session:
+    def _session(self) -> SharedSession:
         from chalicelib.aws_session import SharedSession
 
         return SharedSession()

@@ -9,7 +9,6 @@ from types import new_class
 from typing import Any, TypeVar, cast
 
 from botocore.exceptions import BotoCoreError, ClientError
-from botocore.session import Session
 from pynamodb.connection import Connection, TableConnection
 from pynamodb.connection.base import MetaTable
 from pynamodb.exceptions import TransactWriteError
@@ -18,7 +17,8 @@ from pynamodb.expressions.update import Action
 from pynamodb.transactions import TransactWrite
 
 from chalicelib import patience
-from chalicelib.aws_calls import READS, note_failure, watch
+from chalicelib.aws_calls import READS, note_failure
+from chalicelib.aws_session import SharedSession
 from chalicelib.storage.errors import StorageUnavailableError
 from chalicelib.storage.items import Item
 
@@ -38,16 +38,14 @@ _READ_SECONDS = 3
 class _Connection(Connection):
     """Counts its calls, and gives every failure that is not about our request one name."""
 
-    def __init__(self, session: Session | None, **options: Any) -> None:
+    def __init__(self, session: SharedSession, **options: Any) -> None:
         super().__init__(**options)
-        self._given_session = session
+        self._shared_session = session
 
     @property
-    def session(self) -> Session:
-        """What its client is made with; a session of each thread's own if none was given."""
-        session: Session = self._given_session or super().session
-        watch(session)
-        return session
+    def session(self) -> SharedSession:
+        """What its client is made with, where PynamoDB would make one for each thread."""
+        return self._shared_session
 
     def dispatch(self, operation_name: str, operation_kwargs: dict[str, Any]) -> dict[str, Any]:
         unavailable = _unavailable(may_be_done=operation_name not in READS)
@@ -71,15 +69,15 @@ class Database:
     Args:
         table_name: gives the deployed name of one of our tables, `Settings.table_name`.
         region: the AWS region; the endpoint follows botocore's own rules (`AWS_ENDPOINT_URL`).
-        session: the botocore session of other clients, since making one takes its time.
+        session: that of other clients, if there are any: making one takes its time.
     """
 
     def __init__(
-        self, table_name: Callable[[str], str], region: str, session: Session | None = None
+        self, table_name: Callable[[str], str], region: str, session: SharedSession | None = None
     ) -> None:
         self._table_name = table_name
         self.connection = _Connection(
-            session,
+            session or SharedSession(),
             region=region,
             connect_timeout_seconds=_CONNECT_SECONDS,
             read_timeout_seconds=_READ_SECONDS,

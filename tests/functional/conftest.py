@@ -7,8 +7,10 @@ import pytest
 
 from tests.support.cli import Terminal, terminal_of
 from tests.support.deployment import ADMIN_TOKEN, Deployment, start_deployment
+from tests.support.faults import Wire, lay_wire
 from tests.support.identity_provider import SETTINGS
 from tests.support.journey import World, start_world
+from tests.support.sealed import Office
 from tests.support.turns import Talk, talking
 
 
@@ -43,3 +45,24 @@ def stranger(world: World, tmp_path: Path) -> Terminal:
     terminal = terminal_of(world.deployment, tmp_path, "")
     terminal.environment.clear()
     return terminal
+
+
+@pytest.fixture
+def office(local_aws: None) -> Office:
+    """A deployment in use, and its operator."""
+    return Office()
+
+
+@pytest.fixture
+def backup(office: Office, tmp_path: Path) -> Path:
+    """The file of a backup of it."""
+    file = tmp_path / "backup.jsonl"
+    ran = office.run("backup", str(file))
+    assert ran.code == 0, ran.err
+    return file
+
+
+@pytest.fixture
+def wire(local_aws: None, monkeypatch: pytest.MonkeyPatch) -> Wire:
+    """The way to AWS, on which faults can be put."""
+    return lay_wire(monkeypatch)

@@ -31,19 +31,6 @@ SENTINELS = ("sentinel-api-key", "sentinel-own", "sentinel-admin", KEY, ADMIN_TO
 OTHER = "other"
 
 
-@pytest.fixture
-def office(local_aws: None) -> Office:
-    return Office()
-
-
-@pytest.fixture
-def backup(office: Office, tmp_path: Path) -> Path:
-    file = tmp_path / "backup.jsonl"
-    ran = office.run("backup", str(file))
-    assert ran.code == 0, ran.err
-    return file
-
-
 def test_the_tables_are_those_of_the_template_and_so_are_their_ttls() -> None:
     resources = load_template("data.yaml")["Resources"].values()
     ttls = {}

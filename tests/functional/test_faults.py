@@ -30,7 +30,6 @@ from tests.support.faults import (
     Fault,
     Wire,
     fingerprint,
-    lay_wire,
 )
 from tests.support.identity_provider import SETTINGS
 from tests.support.journey import start_world
@@ -49,11 +48,6 @@ IN_A_MINUTE = {"idempotency_key_in_use", "oauth2_refresh_busy", "mcp_server_slug
 # The first two calls of each request with a token: who is it, and when was the token used?
 AUTHENTICATION = 2
 TOKENS_ARE_STORED_AT = 10  # Of listing tools.
-
-
-@pytest.fixture
-def wire(local_aws: None, monkeypatch: pytest.MonkeyPatch) -> Wire:
-    return lay_wire(monkeypatch)
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from chalicelib.primitives import new_id, utc_now
 from chalicelib.sdk.chats import Text
 from tests.support.chats import CHATS, text
 from tests.support.deployment import error_of, start_deployment
-from tests.support.faults import LOST_ANSWER, SILENT, Wire, lay_wire
+from tests.support.faults import LOST_ANSWER, SILENT, Wire
 from tests.support.identity_provider import SETTINGS
 from tests.support.journey import start_world
 from tests.support.people import ME, default_organization
@@ -32,11 +32,6 @@ TOKENS = LoginTokens(
     scope="openid",
     expires_at=None,
 )
-
-
-@pytest.fixture
-def wire(local_aws: None, monkeypatch: pytest.MonkeyPatch) -> Wire:
-    return lay_wire(monkeypatch)
 
 
 @pytest.fixture

@@ -14,7 +14,6 @@ from tests.support.faults import (
     FOR_GOOD,
     LOST_ANSWER,
     Wire,
-    lay_wire,
     meanwhile,
     only,
 )
@@ -35,24 +34,6 @@ from tests.support.sealed import Office, operations_of
 from tests.support.tables import everything_but, table_items
 
 OTHER = "other"
-
-
-@pytest.fixture
-def office(local_aws: None) -> Office:
-    return Office()
-
-
-@pytest.fixture
-def wire(office: Office, monkeypatch: pytest.MonkeyPatch) -> Wire:
-    return lay_wire(monkeypatch)
-
-
-@pytest.fixture
-def backup(office: Office, tmp_path: Path) -> Path:
-    file = tmp_path / "backup.jsonl"
-    ran = office.run("backup", str(file))
-    assert ran.code == 0, ran.err
-    return file
 
 
 def to_rotate(office: Office) -> list[str]:

@@ -11,7 +11,7 @@ from chalicelib.encryption.fields import CONNECTION_ACCESS_TOKEN
 from chalicelib.storage import StorageUnavailableError
 from tests.support import aws
 from tests.support.deployment import error_of
-from tests.support.faults import Wire, lay_wire
+from tests.support.faults import Wire
 from tests.support.operating import (
     GRACE,
     at_once,
@@ -25,16 +25,6 @@ from tests.support.servers import SERVERS
 from tests.support.tables import table_items
 
 DEPLOYMENT = "deployment"
-
-
-@pytest.fixture
-def office(local_aws: None) -> Office:
-    return Office()
-
-
-@pytest.fixture
-def wire(office: Office, monkeypatch: pytest.MonkeyPatch) -> Wire:
-    return lay_wire(monkeypatch)
 
 
 def active_of(office: Office, scope: str) -> str:

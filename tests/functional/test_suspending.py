@@ -15,11 +15,6 @@ REVOKE_URL = "https://login.example/revoke"
 
 
 @pytest.fixture
-def office(local_aws: None) -> Office:
-    return Office()
-
-
-@pytest.fixture
 def mara(talk: Talk) -> Person:
     """Somebody who talks."""
     deployment = talk.world.deployment

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from chalicelib.errors import UnavailableError
-from tests.support.faults import WITH_EFFECT, Wire, fingerprint, lay_wire
+from tests.support.faults import WITH_EFFECT, Wire, fingerprint
 from tests.support.identity_provider import SETTINGS
 from tests.support.journey import start_world
 from tests.support.tool_server import ToolServer, add_tools
@@ -23,11 +23,6 @@ MOST_LOOKS = 12
 # A step that was lost may have asked the model, or called the tool, for nothing; and previews that
 # the messages have replaced end by themselves.
 MAY_DIFFER = ("chats: CHAT / LIVE",)
-
-
-@pytest.fixture
-def wire(local_aws: None, monkeypatch: pytest.MonkeyPatch) -> Wire:
-    return lay_wire(monkeypatch)
 
 
 def look(talk: Talk, chat_id: str) -> str:
