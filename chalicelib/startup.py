@@ -1,7 +1,7 @@
 """Garbage collection while a process starts.
 
 What a process loads stays, so looking through it for garbage, again and again while it grows, finds
-nothing and takes a tenth of a cold start (https://docs.python.org/3/library/gc.html#gc.freeze).
+nothing and takes a twentieth of a cold start (https://docs.python.org/3/library/gc.html#gc.freeze).
 """
 
 import gc
