@@ -42,6 +42,8 @@ for source in pathlib.Path({task!r}, "chalicelib").rglob("*.py"):
     for node in ast.walk(ast.parse(source.read_bytes())):
         if isinstance(node, ast.ImportFrom) and not node.level:
             importlib.import_module(node.module)
+        for each in node.names if isinstance(node, ast.Import) else ():
+            importlib.import_module(each.name)
 """
 
 

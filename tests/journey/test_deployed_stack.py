@@ -178,7 +178,7 @@ def test_the_zip_holds_what_lambda_needs_and_nothing_else(built: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "missing", ["pydantic_core/", "chalicelib/sdk/retrying", "cryptography/", "joserfc/"]
+    "missing", ["pydantic_core/", "chalicelib/sdk/retrying", "cryptography/", "joserfc/", "httpx/"]
 )
 def test_a_package_that_does_not_import_is_not_shipped(
     built: Path, tmp_path: Path, missing: str
